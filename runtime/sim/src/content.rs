@@ -1,0 +1,595 @@
+//! Definitions: everything about the game that is data. Immutable while a generation lives.
+//!
+//! The loader (in `runtime`) reads them from TOML and has checked every reference before a
+//! [`Content`] exists: a `DefId` found inside a definition can be looked up without failing.
+
+use crate::ids::DefId;
+use std::collections::BTreeMap;
+
+/// All definitions of one pack.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Content {
+    /// First eight bytes of the digest of the content's files; stamps what content decided.
+    pub digest: u64,
+    /// `zone/NAME`.
+    pub zones: BTreeMap<DefId, Zone>,
+    /// `class/NAME`.
+    pub classes: BTreeMap<DefId, Class>,
+    /// `ability/NAME`.
+    pub abilities: BTreeMap<DefId, Ability>,
+    /// `status/NAME`.
+    pub statuses: BTreeMap<DefId, Status>,
+    /// `item/NAME`.
+    pub items: BTreeMap<DefId, Item>,
+    /// `npc/NAME`.
+    pub npcs: BTreeMap<DefId, Npc>,
+    /// `loot/NAME`.
+    pub loot_tables: BTreeMap<DefId, LootTable>,
+    /// `quest/NAME`.
+    pub quests: BTreeMap<DefId, Quest>,
+    /// `dialog/NAME`.
+    pub dialogs: BTreeMap<DefId, Dialog>,
+    /// Experience, death and the start of a character.
+    pub progression: Progression,
+}
+
+/// A place, millimetres from the zone's south-west corner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// East.
+    pub x_mm: i32,
+    /// North.
+    pub y_mm: i32,
+}
+
+impl Position {
+    /// A place from whole units (metres).
+    pub const fn units(x: i32, y: i32) -> Self {
+        Self { x_mm: x * 1_000, y_mm: y * 1_000 }
+    }
+
+    /// Distance to another place, millimetres, rounded down.
+    pub fn distance_mm(self, other: Self) -> u32 {
+        let dx = i64::from(self.x_mm) - i64::from(other.x_mm);
+        let dy = i64::from(self.y_mm) - i64::from(other.y_mm);
+        ((dx * dx + dy * dy) as u64).isqrt() as u32
+    }
+}
+
+/// A rectangle on the ground; both corners belong to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Area {
+    /// South-west corner.
+    pub min: Position,
+    /// North-east corner.
+    pub max: Position,
+}
+
+impl Area {
+    /// Whether `at` lies inside.
+    pub fn contains(&self, at: Position) -> bool {
+        (self.min.x_mm..=self.max.x_mm).contains(&at.x_mm)
+            && (self.min.y_mm..=self.max.y_mm).contains(&at.y_mm)
+    }
+}
+
+/// A district of the world: bounds, population, ways out, who lives there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Zone {
+    /// Without its kind: `downtown`.
+    pub name: String,
+    /// For people.
+    pub title: String,
+    /// East-west extent, millimetres.
+    pub width_mm: i32,
+    /// North-south extent, millimetres.
+    pub height_mm: i32,
+    /// Characters that may be in the zone at once.
+    pub population_cap: u32,
+    /// Full speed of a character, millimetres a second.
+    pub max_speed_mm_s: u32,
+    /// Who is farther away than this is not shown, millimetres.
+    pub interest_radius_mm: u32,
+    /// Where characters arrive without a better place, and where the dead come back.
+    pub entrance: Position,
+    /// Areas that lead to another zone when walked into.
+    pub crossings: Vec<Crossing>,
+    /// NPCs of the zone.
+    pub spawns: Vec<Spawn>,
+    /// Named areas, for quests that ask to reach a place: `area/NAME`.
+    pub places: BTreeMap<DefId, Place>,
+    /// Kinds of weather and their weights; drawn anew every game hour.
+    pub weather: Vec<(Weather, u32)>,
+    /// Temperature at noon without weather, tenths of a degree Celsius.
+    pub noon_temperature_dc: i32,
+}
+
+/// A way out of a zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Crossing {
+    /// Where it is.
+    pub area: Area,
+    /// `zone/NAME` on the other side.
+    pub to: DefId,
+    /// Where one comes out there.
+    pub arrive: Position,
+}
+
+/// A named area.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Without its kind.
+    pub name: String,
+    /// Where it is.
+    pub area: Area,
+}
+
+/// NPCs that stand in a zone and come back after death.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spawn {
+    /// `npc/NAME`.
+    pub npc: DefId,
+    /// Centre.
+    pub at: Position,
+    /// Spread around the centre, millimetres.
+    pub radius_mm: u32,
+    /// How many.
+    pub count: u32,
+    /// From death to return, milliseconds.
+    pub respawn_ms: u32,
+}
+
+/// What the sky does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Weather {
+    /// No clouds.
+    Clear,
+    /// Clouds.
+    Cloudy,
+    /// Rain.
+    Rain,
+    /// Thunder and rain.
+    Storm,
+    /// Fog.
+    Fog,
+    /// Snow.
+    Snow,
+}
+
+/// How an attack hurts. The order is the order of [`Stats::resistance_permille`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Element {
+    /// Blades, teeth, clubs.
+    #[default]
+    Physical,
+    /// Fire.
+    Fire,
+    /// Frost.
+    Frost,
+    /// Lightning.
+    Lightning,
+    /// Poison.
+    Poison,
+    /// Holy.
+    Holy,
+    /// Shadow.
+    Shadow,
+    /// Arcane.
+    Arcane,
+}
+
+/// Fighting numbers of a class, an NPC or an item bonus.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Most health.
+    pub health: i32,
+    /// Most mana.
+    pub mana: i32,
+    /// Most energy.
+    pub energy: i32,
+    /// Attack value.
+    pub attack: i32,
+    /// Damage of the weapon.
+    pub weapon_damage: i32,
+    /// Rating; 50 is average.
+    pub accuracy: i32,
+    /// Rating; 50 is average.
+    pub evasion: i32,
+    /// Subtracted from damage.
+    pub defence: i32,
+    /// Percent.
+    pub critical_chance: i32,
+    /// Percent.
+    pub block_chance: i32,
+    /// Percent.
+    pub dodge_chance: i32,
+    /// By [`Element`], permille; negative is weakness.
+    pub resistance_permille: [i32; 8],
+}
+
+impl Stats {
+    /// These and `times` times `other`, saturating.
+    pub fn plus(&self, other: &Self, times: i32) -> Self {
+        let add = |a: i32, b: i32| a.saturating_add(b.saturating_mul(times));
+        let mut resistance_permille = self.resistance_permille;
+        for (mine, theirs) in resistance_permille.iter_mut().zip(other.resistance_permille) {
+            *mine = add(*mine, theirs);
+        }
+        Self {
+            health: add(self.health, other.health),
+            mana: add(self.mana, other.mana),
+            energy: add(self.energy, other.energy),
+            attack: add(self.attack, other.attack),
+            weapon_damage: add(self.weapon_damage, other.weapon_damage),
+            accuracy: add(self.accuracy, other.accuracy),
+            evasion: add(self.evasion, other.evasion),
+            defence: add(self.defence, other.defence),
+            critical_chance: add(self.critical_chance, other.critical_chance),
+            block_chance: add(self.block_chance, other.block_chance),
+            dodge_chance: add(self.dodge_chance, other.dodge_chance),
+            resistance_permille,
+        }
+    }
+}
+
+/// What a character can be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Class {
+    /// Without its kind.
+    pub name: String,
+    /// For people.
+    pub title: String,
+    /// At level 1.
+    pub base: Stats,
+    /// Added per level above 1.
+    pub growth: Stats,
+    /// `ability/NAME` of the plain attack.
+    pub basic: DefId,
+    /// Abilities, in the order of the action bar.
+    pub abilities: Vec<DefId>,
+    /// What a new character carries.
+    pub starting_items: Vec<ItemCount>,
+    /// Health back per second outside a fight, permille of the most.
+    pub health_regen_permille: u32,
+    /// Mana back per second, permille of the most.
+    pub mana_regen_permille: u32,
+    /// Energy back per second, permille of the most.
+    pub energy_regen_permille: u32,
+}
+
+/// Some of an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ItemCount {
+    /// `item/NAME`.
+    pub item: DefId,
+    /// How many.
+    pub count: u32,
+}
+
+/// Whom an ability can be used on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AbilityTarget {
+    /// Somebody of the other side.
+    Enemy,
+    /// Oneself.
+    Caster,
+    /// Oneself or somebody of the same side.
+    Ally,
+}
+
+/// Something one can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ability {
+    /// Without its kind.
+    pub name: String,
+    /// For people.
+    pub title: String,
+    /// Name of the animation a client plays.
+    pub animation: String,
+    /// How long that animation takes, milliseconds.
+    pub animation_ms: u32,
+    /// Whom it can be used on.
+    pub target: AbilityTarget,
+    /// Reach, millimetres.
+    pub range_mm: u32,
+    /// Cost.
+    pub mana_cost: u32,
+    /// Cost.
+    pub energy_cost: u32,
+    /// From use to ready, milliseconds.
+    pub cooldown_ms: u32,
+    /// Power of its swing; 0 for no swing.
+    pub power_permille: u32,
+    /// How it hurts.
+    pub element: Element,
+    /// Health it gives.
+    pub heal: u32,
+    /// Status it puts on the target, and for how many milliseconds.
+    pub status: Option<(DefId, u32)>,
+    /// Level a character needs.
+    pub required_level: u32,
+}
+
+/// Something that lasts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Without its kind.
+    pub name: String,
+    /// For people.
+    pub title: String,
+    /// Milliseconds between pulses; 0 for a status that only lasts.
+    pub period_ms: u32,
+    /// Damage per pulse and stack; negative heals.
+    pub strength: i32,
+    /// How it hurts.
+    pub element: Element,
+    /// Most stacks.
+    pub max_stacks: u32,
+    /// The bearer can neither act nor move.
+    pub stun: bool,
+    /// The bearer cannot use abilities that cost mana.
+    pub silence: bool,
+    /// Speed of the bearer, permille; 1000 is unchanged, 0 is rooted.
+    pub speed_permille: u32,
+    /// Helpful (may be put on friends) or harmful.
+    pub helpful: bool,
+}
+
+/// What an item is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ItemKind {
+    /// For selling, crafting, collecting.
+    Material,
+    /// Can be worn in a slot.
+    Equipment(EquipSlot),
+    /// Can be used up.
+    Consumable,
+    /// Belongs to a quest; cannot be dropped.
+    Quest,
+}
+
+/// Where equipment is worn. The order is the order on the wire and in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EquipSlot {
+    /// Weapon.
+    MainHand,
+    /// Shield.
+    OffHand,
+    /// Head.
+    Head,
+    /// Chest.
+    Chest,
+    /// Legs.
+    Legs,
+    /// Feet.
+    Feet,
+}
+
+/// How rare an item is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rarity {
+    /// Grey.
+    Poor,
+    /// White.
+    Common,
+    /// Green.
+    Uncommon,
+    /// Blue.
+    Rare,
+    /// Purple.
+    Epic,
+}
+
+/// A thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// Without its kind.
+    pub name: String,
+    /// For people.
+    pub title: String,
+    /// Name of the picture.
+    pub icon: String,
+    /// What it is for.
+    pub kind: ItemKind,
+    /// How rare.
+    pub rarity: Rarity,
+    /// Level needed to wear or use it.
+    pub required_level: u32,
+    /// Classes that may wear it; empty is all.
+    pub classes: Vec<DefId>,
+    /// Added while worn.
+    pub bonus: Stats,
+    /// How many fit in one slot.
+    pub max_stack: u32,
+    /// Gold.
+    pub value: u32,
+    /// Health a consumable gives.
+    pub heal: u32,
+    /// Mana a consumable gives.
+    pub restore_mana: u32,
+}
+
+/// A kind of NPC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Npc {
+    /// Without its kind.
+    pub name: String,
+    /// For people.
+    pub title: String,
+    /// Level.
+    pub level: u32,
+    /// Fighting numbers.
+    pub stats: Stats,
+    /// `script/NAME` that thinks for it.
+    pub script: DefId,
+    /// Fights characters; others can be talked to but not attacked.
+    pub hostile: bool,
+    /// A boss (shown differently).
+    pub boss: bool,
+    /// Full speed, millimetres a second.
+    pub speed_mm_s: u32,
+    /// Attacks who comes closer, millimetres; 0 never.
+    pub aggro_mm: u32,
+    /// Gives up when farther from home, millimetres.
+    pub leash_mm: u32,
+    /// Strolls this far from home, millimetres.
+    pub wander_mm: u32,
+    /// Flees below this health; 0 never.
+    pub flee_below_permille: u32,
+    /// `ability/NAME` of the plain attack.
+    pub basic: DefId,
+    /// `ability/NAME` of the special attack, or none.
+    pub special: DefId,
+    /// Experience for its death, before level difference.
+    pub experience: u32,
+    /// Least and most gold it leaves.
+    pub gold: (u32, u32),
+    /// `loot/NAME`, or none.
+    pub loot: DefId,
+    /// `dialog/NAME`, or none.
+    pub dialog: DefId,
+    /// What it says when talked to without a dialog.
+    pub greeting: String,
+}
+
+/// What a death leaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LootTable {
+    /// Without its kind.
+    pub name: String,
+    /// Always dropped.
+    pub always: Vec<LootEntry>,
+    /// Draws from `entries`.
+    pub rolls: u32,
+    /// Weighted.
+    pub entries: Vec<LootEntry>,
+}
+
+/// One row of a loot table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LootEntry {
+    /// `item/NAME`, or none for "nothing".
+    pub item: DefId,
+    /// Share of all weights; unused in `always`.
+    pub weight: u32,
+    /// Least and most.
+    pub count: (u32, u32),
+}
+
+/// What a quest asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Deed {
+    /// Kill NPCs `npc/NAME`.
+    Kill,
+    /// Have collected items `item/NAME`.
+    Collect,
+    /// Hand over items `item/NAME` at turn-in (taken then).
+    Deliver,
+    /// Talk to `npc/NAME`.
+    Talk,
+    /// Enter the place `area/NAME`.
+    Reach,
+    /// Use the item `item/NAME`.
+    UseItem,
+}
+
+/// One objective.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Objective {
+    /// What to do.
+    pub deed: Deed,
+    /// With what.
+    pub subject: DefId,
+    /// How often.
+    pub needed: u32,
+    /// For people.
+    pub text: String,
+}
+
+/// A quest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quest {
+    /// Without its kind.
+    pub name: String,
+    /// For people.
+    pub title: String,
+    /// For people.
+    pub text: String,
+    /// `script/NAME` that runs it.
+    pub script: DefId,
+    /// Level a character needs.
+    pub required_level: u32,
+    /// `quest/NAME` to have turned in first.
+    pub requires: Vec<DefId>,
+    /// Can be accepted again after it was turned in.
+    pub repeatable: bool,
+    /// `npc/NAME` that gives it.
+    pub giver: DefId,
+    /// `npc/NAME` that takes it.
+    pub completer: DefId,
+    /// What to do.
+    pub objectives: Vec<Objective>,
+    /// What one gets.
+    pub reward: Reward,
+}
+
+/// What a quest pays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reward {
+    /// Experience.
+    pub experience: u32,
+    /// Gold.
+    pub gold: u32,
+    /// Things.
+    pub items: Vec<ItemCount>,
+}
+
+/// The words of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dialog {
+    /// Without its kind.
+    pub name: String,
+    /// `script/NAME` that leads it.
+    pub script: DefId,
+    /// Quests it may ask about.
+    pub quests: Vec<DefId>,
+    /// Items it may ask about.
+    pub items: Vec<DefId>,
+    /// By the hash of `dialog/NAME/NODE`.
+    pub nodes: BTreeMap<DefId, DialogNode>,
+}
+
+/// One thing an NPC says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DialogNode {
+    /// Without its dialog.
+    pub name: String,
+    /// `{character}`, `{npc}`, `{level}` and `{gold}` are replaced.
+    pub text: String,
+    /// By the hash of `dialog/NAME/NODE/CHOICE`.
+    pub choices: BTreeMap<DefId, DialogChoice>,
+}
+
+/// One thing a character can answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DialogChoice {
+    /// Without its node.
+    pub name: String,
+    /// The words.
+    pub text: String,
+}
+
+/// Levels, death and the start of a character.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progression {
+    /// Experience from level `n` to `n + 1` at index `n - 1`; the length is the top level - 1.
+    pub experience_to_next: Vec<u64>,
+    /// Experience lost by death, permille of what the level needs; never below the level's start.
+    pub death_loss_permille: u32,
+    /// From death to return, milliseconds.
+    pub respawn_ms: u32,
+    /// `zone/NAME` a new character starts in.
+    pub start_zone: DefId,
+    /// Gold of a new character.
+    pub start_gold: u64,
+}

@@ -1,0 +1,37 @@
+//! Every bound of the simulation, with its unit and reason.
+
+/// Inputs admitted per tick and zone; the rest waits in the inbox. 100 players at 20 inputs a
+/// second are 100 a tick, so this is forty times the intended load.
+pub const INPUTS_PER_TICK: usize = 4_096;
+/// Entities of one zone; spawns beyond it are refused and counted.
+pub const ENTITIES_PER_ZONE: usize = 20_000;
+/// Inventory slots of a character (fixed for now; bags come later).
+pub const INVENTORY_SLOTS: u16 = 32;
+/// Statuses one entity can bear at once.
+pub const STATUSES_PER_ENTITY: usize = 16;
+/// Enemies an NPC remembers.
+pub const THREAT_ENTRIES: usize = 32;
+/// Quests a character may have active at once.
+pub const ACTIVE_QUESTS: usize = 25;
+/// Bytes of one chat line.
+pub const CHAT_BYTES: usize = 500;
+/// Highest level a character can reach.
+pub const LEVEL_MAX: u32 = 60;
+/// Most gold a character can carry.
+pub const GOLD_MAX: u64 = 1_000_000_000_000;
+/// Damage or healing of one decision, either way.
+pub const AMOUNT_MAX: i32 = 1_000_000;
+/// Milliseconds between two actions of one entity (C1).
+pub const ACTION_GAP_MS: u32 = 500;
+/// Movement a client may have saved up, in milliseconds of full speed: covers network jitter.
+pub const MOVE_CREDIT_MS: u32 = 400;
+/// Extra speed granted before movement is called impossible, permille (B6: 10 %).
+pub const MOVE_TOLERANCE_PERMILLE: u32 = 100;
+/// Choices and actions a dialog reply may hold.
+pub const DIALOG_ITEMS: usize = 8;
+/// Distance within which a character can talk, pick up or turn in, millimetres.
+pub const INTERACT_RANGE_MM: u32 = 5_000;
+/// Friends an NPC can call, and how far its call carries, millimetres.
+pub const CALL_RANGE_MM: u32 = 20_000;
+/// Ground items disappear after this many milliseconds.
+pub const GROUND_ITEM_MS: u32 = 120_000;

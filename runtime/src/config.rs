@@ -1,0 +1,1 @@
+//! Configuration: defaults, one TOML file, environment overrides.
