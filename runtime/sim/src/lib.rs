@@ -32,3 +32,8 @@ mod world;
 
 pub use ids::{CharacterId, DefId, EntityId, ModuleStamp, RequestId, def_id};
 pub use world::{Character, World};
+
+#[cfg(test)]
+mod scenario;
+#[cfg(test)]
+mod tests;
