@@ -98,7 +98,7 @@ impl World {
                 cause.request,
                 FactKind::Item { item, delta, reason: cause.reason },
             );
-            self.slot_facts(id, &touched, cause, out);
+            self.slot_facts(id, &touched, cause.origin, cause.request, out);
             self.item_gained(id, item, count - left);
         }
         left
@@ -128,7 +128,7 @@ impl World {
             cause.request,
             FactKind::Item { item, delta, reason: cause.reason },
         );
-        self.slot_facts(id, &touched, cause, out);
+        self.slot_facts(id, &touched, cause.origin, cause.request, out);
     }
 
     /// Changes a character's gold, saturating at both ends.
@@ -144,11 +144,18 @@ impl World {
         }
     }
 
-    fn slot_facts(&self, id: CharacterId, slots: &[u16], cause: Cause, out: &mut Output) {
+    fn slot_facts(
+        &self,
+        id: CharacterId,
+        slots: &[u16],
+        origin: Origin,
+        request: Option<RequestId>,
+        out: &mut Output,
+    ) {
         let inventory = &self.characters[&id].state.inventory;
         for &slot in slots {
             let kind = FactKind::Slot { slot, stack: inventory.get(&slot).copied() };
-            Self::fact(out, id, cause.origin, cause.request, kind);
+            Self::fact(out, id, origin, request, kind);
         }
     }
 
@@ -179,15 +186,12 @@ impl World {
         if stack.count != 1 {
             return Err(Rejection::WrongItem);
         }
-        let cause = self.command_cause(request, Reason::Consumed);
         let character = self.characters.get_mut(&id).ok_or(Rejection::NotInZone)?;
         character.state.inventory.remove(&slot);
         if let Some(worn) = character.state.equipment.insert(place, stack.item) {
             character.state.inventory.insert(slot, Stack { item: worn, count: 1 });
         }
-        self.slot_facts(id, &[slot], cause, out);
-        let kind = FactKind::Equipment { slot: place, item: Some(stack.item) };
-        Self::fact(out, id, cause.origin, cause.request, kind);
+        self.change_of_clothes(id, request, slot, place, out);
         self.refresh_stats(id);
         Ok(Accepted::Done)
     }
@@ -199,18 +203,30 @@ impl World {
         place: EquipSlot,
         out: &mut Output,
     ) -> Result<Accepted, Rejection> {
-        let cause = self.command_cause(request, Reason::Consumed);
         let character = self.characters.get_mut(&id).ok_or(Rejection::NotInZone)?;
         let item = *character.state.equipment.get(&place).ok_or(Rejection::EmptySlot)?;
         let free = (0..INVENTORY_SLOTS).find(|slot| !character.state.inventory.contains_key(slot));
         let slot = free.ok_or(Rejection::InventoryFull)?;
         character.state.equipment.remove(&place);
         character.state.inventory.insert(slot, Stack { item, count: 1 });
-        self.slot_facts(id, &[slot], cause, out);
-        let kind = FactKind::Equipment { slot: place, item: None };
-        Self::fact(out, id, cause.origin, cause.request, kind);
+        self.change_of_clothes(id, request, slot, place, out);
         self.refresh_stats(id);
         Ok(Accepted::Done)
+    }
+
+    /// The facts of an inventory slot and an equipment slot that exchanged what was in them.
+    fn change_of_clothes(
+        &self,
+        id: CharacterId,
+        request: RequestId,
+        slot: u16,
+        place: EquipSlot,
+        out: &mut Output,
+    ) {
+        let origin = self.content_origin();
+        self.slot_facts(id, &[slot], origin, Some(request), out);
+        let item = self.characters[&id].state.equipment.get(&place).copied();
+        Self::fact(out, id, origin, Some(request), FactKind::Equipment { slot: place, item });
     }
 
     pub(crate) fn use_item(
@@ -281,7 +297,7 @@ impl World {
             cause.request,
             FactKind::Item { item, delta, reason: cause.reason },
         );
-        self.slot_facts(id, &[slot], cause, out);
+        self.slot_facts(id, &[slot], cause.origin, cause.request, out);
     }
 
     pub(crate) fn move_item(
@@ -296,7 +312,6 @@ impl World {
             return Err(Rejection::BadCount);
         }
         let max_stack = self.content.items.get(&stack.item).map_or(1, |item| item.max_stack);
-        let cause = self.command_cause(request, Reason::Consumed);
         let inventory = &mut self.characters.get_mut(&id).ok_or(Rejection::NotInZone)?.state.inventory;
         match inventory.get(&to).copied() {
             None => {
@@ -318,7 +333,7 @@ impl World {
             }
             Some(_) => return Err(Rejection::BadCount),
         }
-        self.slot_facts(id, &[from, to], cause, out);
+        self.slot_facts(id, &[from, to], self.content_origin(), Some(request), out);
         Ok(Accepted::Done)
     }
 
