@@ -220,7 +220,7 @@ export async function startMock({ host = '127.0.0.1', port = 0, tickMs = 50 } = 
   };
 
   const http = createServer(async (request, response) => {
-    const send = (status, body, type = 'application/json') => response.writeHead(status, { 'Content-Type': type }).end(body);
+    const send = (status, body, type = 'application/json') => response.writeHead(status, { 'Content-Type': type, 'Content-Security-Policy': "default-src 'self'" }).end(body);
     const route = routes[`${request.method} ${request.url}`];
     const token = request.headers.authorization?.slice(7);
     if (route) {
