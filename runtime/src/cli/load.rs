@@ -7,7 +7,7 @@ use anyhow::Context;
 /// Send bots into a running world and measure how it bears them.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Example:\n  lore load --url ws://127.0.0.1:7777/v1/world/ws --admin http://127.0.0.1:7778 \\\n    --bots 200 --seconds 60 --scenario fight --json\n\nExits with 1 when a bot could not join or the server broke the protocol."
+    after_help = "Example:\n  lore load --url ws://127.0.0.1:7777/v1/world/ws --admin http://127.0.0.1:7878 \\\n    --bots 200 --seconds 60 --scenario fight --json\n\nExits with 1 when a bot could not join or the server broke the protocol."
 )]
 pub struct Args {
     /// The world's socket.
