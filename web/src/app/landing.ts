@@ -47,7 +47,7 @@ export function signIn(root: HTMLElement, api: ApiClient): Promise<void> {
       problem,
       h('div', { class: 'or' }, 'or'),
       guest,
-      h('p', { class: 'hint' }, 'A guest needs no account and plays at once.'),
+      h('p', { class: 'hint' }, 'No account needed: name a character and play.'),
     );
   });
 }

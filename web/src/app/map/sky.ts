@@ -6,22 +6,22 @@ type Colour = readonly [red: number, green: number, blue: number, alpha: number]
 
 /** Tint by hour; between two rows it is mixed. */
 const HOURS: readonly (readonly [hour: number, colour: Colour])[] = [
-  [0, [10, 16, 48, 0.52]],
-  [4.5, [14, 20, 52, 0.5]],
-  [6, [190, 110, 80, 0.22]],
+  [0, [10, 16, 48, 0.46]],
+  [4.5, [14, 20, 52, 0.44]],
+  [6, [190, 110, 80, 0.16]],
   [8, [255, 240, 210, 0]],
   [16.5, [255, 240, 210, 0]],
-  [18.5, [190, 90, 50, 0.22]],
+  [18.5, [190, 90, 50, 0.15]],
   [20, [50, 34, 84, 0.38]],
-  [22, [10, 16, 48, 0.52]],
-  [24, [10, 16, 48, 0.52]],
+  [22, [10, 16, 48, 0.46]],
+  [24, [10, 16, 48, 0.46]],
 ];
 
 const VEIL: Record<Weather, Colour> = {
   clear: [0, 0, 0, 0],
   cloudy: [60, 68, 80, 0.12],
-  rain: [40, 52, 70, 0.2],
-  storm: [20, 26, 40, 0.36],
+  rain: [40, 52, 70, 0.15],
+  storm: [20, 26, 40, 0.22],
   fog: [150, 160, 170, 0.3],
   snow: [190, 205, 225, 0.12],
 };
@@ -35,7 +35,12 @@ export function drawSky(
   environment: Environment,
   time: number,
 ): void {
-  context.fillStyle = css(hourTint(environment.minute_of_day));
+  // Darkness is thinner around the player in the middle, as by a lantern.
+  const [red, green, blue, alpha] = hourTint(environment.minute_of_day);
+  const light = context.createRadialGradient(width / 2, height / 2, 0, width / 2, height / 2, Math.max(width, height) * 0.5);
+  light.addColorStop(0, css([red, green, blue, alpha * 0.25]));
+  light.addColorStop(1, css([red, green, blue, alpha]));
+  context.fillStyle = light;
   context.fillRect(0, 0, width, height);
   const veil = VEIL[environment.weather];
   if (veil) {
