@@ -59,10 +59,7 @@ export async function chooseCharacter(root: HTMLElement, api: ApiClient): Promis
     try {
       const [characters, classes] = await Promise.all([api.characters(), api.classes()]);
       return await new Promise((resolve) => {
-        const leave = () => {
-          // Offline the tokens are forgotten all the same.
-          void api.logout().catch(() => {}).finally(() => resolve(undefined));
-        };
+        const leave = () => void forget(api).then(() => resolve(undefined));
         page(
           root,
           h('h2', {}, characters.length > 0 ? 'Choose a character' : 'Create a character'),
@@ -72,11 +69,23 @@ export async function chooseCharacter(root: HTMLElement, api: ApiClient): Promis
         );
       });
     } catch (error) {
-      if (error instanceof ApiError && error.status === 401) return undefined;
+      if (error instanceof ApiError && error.status === 401) {
+        await forget(api);
+        return undefined;
+      }
       await new Promise<void>((resolve) => {
         page(root, h('p', { class: 'problem' }, explain(error)), h('button', { class: 'wide', onclick: () => resolve() }, 'Try again'));
       });
     }
+  }
+}
+
+async function forget(api: ApiClient): Promise<void> {
+  try {
+    await api.logout();
+  } catch (error) {
+    // Out of reach, or expired already: the tokens are forgotten here all the same.
+    console.warn('the server was not told of the logout:', explain(error));
   }
 }
 
