@@ -12,15 +12,24 @@ export function signIn(root: HTMLElement, api: ApiClient): Promise<void> {
     const attempt = busy(problem, resolve);
 
     const login = h('input', { name: 'login', required: true, autocomplete: 'username', maxLength: 254 });
-    const username = h('input', { name: 'username', required: true, autocomplete: 'username', maxLength: 64 });
+    const username = h('input', {
+      name: 'username',
+      required: true,
+      autocomplete: 'username',
+      maxLength: 24,
+      pattern: '[A-Za-z0-9_]{3,24}',
+      title: '3 to 24 of A-Z, a-z, 0-9, _',
+    });
     const email = h('input', { name: 'email', type: 'email', required: true, autocomplete: 'email', maxLength: 254 });
-    const password = h('input', { name: 'password', type: 'password', required: true, maxLength: 256 });
+    const password = h('input', { name: 'password', type: 'password', required: true, maxLength: 128 });
 
     const tabs = { login: tab('Log in', () => show('login')), register: tab('Register', () => show('register')) };
     function show(mode: 'login' | 'register'): void {
       problem.textContent = '';
       tabs.login.ariaSelected = String(mode === 'login');
       tabs.register.ariaSelected = String(mode === 'register');
+      if (mode === 'register') password.minLength = 8;
+      else password.removeAttribute('minlength');
       password.autocomplete = mode === 'login' ? 'current-password' : 'new-password';
       const fields =
         mode === 'login'
@@ -108,7 +117,7 @@ function creation(
   created: (character: Character) => void,
 ): HTMLElement {
   const problem = h('p', { class: 'problem', role: 'alert' });
-  const name = h('input', { name: 'name', required: true, maxLength: 32, autocomplete: 'off', placeholder: 'Name' });
+  const name = h('input', { name: 'name', required: true, minLength: 2, maxLength: 20, autocomplete: 'off', placeholder: 'Name' });
   const choices = classes.map(({ name: value, title }, index) => {
     const radio = h('input', { type: 'radio', name: 'class', value, required: true, checked: index === 0 });
     return h('label', { class: 'class' }, radio, h('span', {}, title));
