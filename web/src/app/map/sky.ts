@@ -67,8 +67,8 @@ function drawRain(context: CanvasRenderingContext2D, width: number, height: numb
   context.beginPath();
   for (let drop = 0; drop < drops; drop += 1) {
     const speed = 0.7 + (drop % 7) / 10;
-    const x = wrap(drop * 137.5 + time * 0.12 * speed, width + 40) - 20;
-    const y = wrap(drop * 71.3 + time * speed, height + 40) - 20;
+    const x = wrap(scatter(drop, 0.618034) * width + time * 0.12 * speed, width + 40) - 20;
+    const y = wrap(scatter(drop, 0.754878) * height + time * speed, height + 40) - 20;
     context.moveTo(x, y);
     context.lineTo(x + 2, y + 15);
   }
@@ -79,11 +79,16 @@ function drawSnow(context: CanvasRenderingContext2D, width: number, height: numb
   context.fillStyle = 'rgba(240, 246, 255, 0.6)';
   for (let flake = 0; flake < drops; flake += 1) {
     const speed = 0.04 + (flake % 5) / 90;
-    const x = wrap(flake * 137.5 + Math.sin(time / 1400 + flake) * 24, width);
-    const y = wrap(flake * 71.3 + time * speed, height);
+    const x = wrap(scatter(flake, 0.618034) * width + Math.sin(time / 1400 + flake) * 24, width);
+    const y = wrap(scatter(flake, 0.754878) * height + time * speed, height);
     const size = 1 + (flake % 3) * 0.7;
     context.fillRect(x, y, size, size);
   }
+}
+
+/** Spreads whole numbers evenly over 0 to 1. */
+function scatter(index: number, step: number): number {
+  return (index * step) % 1;
 }
 
 function wrap(value: number, most: number): number {
