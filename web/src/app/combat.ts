@@ -109,7 +109,7 @@ export class Combat {
     const range = this.abilities[0]?.range ?? 2_500;
     const { x, y } = this.#world.movement;
     if (Math.hypot(target.x - x, target.y - y) > range) this.#chase(target, range * REACH);
-    else if (!this.#busy && performance.now() >= this.#nextAttack) void this.#strike(target.id);
+    else if (!this.#busy && !this.#casting && performance.now() >= this.#nextAttack) void this.#strike(target.id);
   }
 
   #chase(target: Entity, within: number): void {
