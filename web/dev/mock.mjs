@@ -169,10 +169,12 @@ export async function startMock({ host = '127.0.0.1', port = 0, tickMs = 50 } = 
     },
     'dialog.choose': (s, p) => {
       if (p.choice === 'ask_wolves') talk(s, 1, 'Wolves. Grey ones, bold as taxmen. Kill three and I will see you are paid.', [{ id: 'accept_wolves', text: 'I will do it.' }, { id: 'bye', text: 'Not today.' }]);
-      else {
-        if (p.choice === 'accept_wolves') { s.quest = 'active'; notify(s, 'quest.update', { quest: quest(s), by: 'quest@0.1.0+beef' }); }
-        notify(s, 'dialog.end', {});
-      }
+      else if (p.choice === 'accept_wolves') {
+        s.quest = 'active';
+        talk(s, 1, 'Good. Mind their teeth.', [{ id: 'back', text: 'Something else.' }]);
+        // As after a commit: later than the dialog goes on.
+        setTimeout(() => notify(s, 'quest.update', { quest: quest(s), by: 'quest@0.1.0+beef' }), 80).unref();
+      } else notify(s, 'dialog.end', {});
       return {};
     },
     'dialog.close': (s) => (notify(s, 'dialog.end', {}), {}),

@@ -7,6 +7,11 @@ import type { Controls } from './controls.js';
 const PACE_MS = 560;
 /** Between two looks whether a fleeing target is in reach again. */
 const RETRY_MS = 200;
+/** How often an ability is tried that was pressed within the pause after the last action. */
+const SKILL_TRIES = 3;
+const SKILL_RETRY_MS = 300;
+/** Farther away, an enemy is not picked without being asked for, millimetres. */
+const PICK_MM = 30_000;
 /** Part of an ability's reach to walk up to, so that a step of the target does not break it. */
 const REACH = 0.8;
 /** Reach of talking and picking up, millimetres. */
@@ -20,6 +25,7 @@ export class Combat {
   #target = 0;
   #nextAttack = 0;
   #busy = false;
+  #casting = false;
   #chasing = false;
   attacking = false;
 
@@ -75,13 +81,13 @@ export class Combat {
       await this.#skill(ability, friend);
       return;
     }
-    const enemy = isEnemy(this.target) ? this.target : this.#enemies()[0];
+    const enemy = isEnemy(this.target) ? this.target : this.#enemies(PICK_MM)[0];
     if (!enemy) {
       this.#refused(new RpcError(-32011, 'No target', { rejection: 'no_target' }));
       return;
     }
     this.attack(enemy);
-    if (index > 0) await this.#skill(ability, { target: enemy.id });
+    if (index > 0 && (await this.#inReach(ability, enemy))) await this.#skill(ability, { target: enemy.id });
   }
 
   /** Part of the cooldown that is left, 1 to 0. */
@@ -103,7 +109,7 @@ export class Combat {
     const range = this.abilities[0]?.range ?? 2_500;
     const { x, y } = this.#world.movement;
     if (Math.hypot(target.x - x, target.y - y) > range) this.#chase(target, range * REACH);
-    else if (!this.#busy && performance.now() >= this.#nextAttack) void this.#strike(target.id);
+    else if (!this.#busy && !this.#casting && performance.now() >= this.#nextAttack) void this.#strike(target.id);
   }
 
   #chase(target: Entity, within: number): void {
@@ -136,8 +142,31 @@ export class Combat {
     }
   }
 
+  /** Walks into reach of an ability; false when something else took over. */
+  async #inReach(ability: Ability, enemy: Entity): Promise<boolean> {
+    const { x, y } = this.#world.movement;
+    if (Math.hypot(enemy.x - x, enemy.y - y) <= ability.range) return true;
+    const at = () => (this.#target === enemy.id ? this.target : undefined);
+    return (await this.#controls.follow(at, ability.range * REACH)) === 'arrived';
+  }
+
   async #skill(ability: Ability, target: { target?: number }): Promise<void> {
-    const done = await this.#try(() => this.#world.call('combat.use_skill', { ability: ability.name, ...target }));
+    const use = async () => {
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          return await this.#world.call('combat.use_skill', { ability: ability.name, ...target });
+        } catch (error) {
+          const early = error instanceof RpcError && (error.reason === 'too_soon' || error.reason === 'rate_limited');
+          if (!early || attempt >= SKILL_TRIES) throw error;
+          await new Promise((resolve) => setTimeout(resolve, error.retryAfterMs ?? SKILL_RETRY_MS));
+        }
+      }
+    };
+    if (this.#casting) return;
+    this.#casting = true;
+    this.#nextAttack = Math.max(this.#nextAttack, performance.now() + PACE_MS);
+    const done = await this.#try(use);
+    this.#casting = false;
     const now = performance.now();
     if (done && ability.cooldown_ms > 0) this.#ready.set(ability.name, { from: now, until: now + ability.cooldown_ms });
     // An ability is an action as well: the plain attack waits for its turn.
@@ -154,8 +183,11 @@ export class Combat {
     }
   }
 
-  #enemies(): Entity[] {
-    return this.#world.replica.nearest(this.#world.movement, isEnemy);
+  #enemies(within = Infinity): Entity[] {
+    const { x, y } = this.#world.movement;
+    return this.#world.replica
+      .nearest({ x, y }, isEnemy)
+      .filter((enemy) => Math.hypot(enemy.x - x, enemy.y - y) <= within);
   }
 }
 

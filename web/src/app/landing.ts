@@ -12,15 +12,24 @@ export function signIn(root: HTMLElement, api: ApiClient): Promise<void> {
     const attempt = busy(problem, resolve);
 
     const login = h('input', { name: 'login', required: true, autocomplete: 'username', maxLength: 254 });
-    const username = h('input', { name: 'username', required: true, autocomplete: 'username', maxLength: 64 });
+    const username = h('input', {
+      name: 'username',
+      required: true,
+      autocomplete: 'username',
+      maxLength: 24,
+      pattern: '[A-Za-z0-9_]{3,24}',
+      title: '3 to 24 of A-Z, a-z, 0-9, _',
+    });
     const email = h('input', { name: 'email', type: 'email', required: true, autocomplete: 'email', maxLength: 254 });
-    const password = h('input', { name: 'password', type: 'password', required: true, maxLength: 256 });
+    const password = h('input', { name: 'password', type: 'password', required: true, maxLength: 128 });
 
     const tabs = { login: tab('Log in', () => show('login')), register: tab('Register', () => show('register')) };
     function show(mode: 'login' | 'register'): void {
       problem.textContent = '';
       tabs.login.ariaSelected = String(mode === 'login');
       tabs.register.ariaSelected = String(mode === 'register');
+      if (mode === 'register') password.minLength = 8;
+      else password.removeAttribute('minlength');
       password.autocomplete = mode === 'login' ? 'current-password' : 'new-password';
       const fields =
         mode === 'login'
@@ -47,7 +56,7 @@ export function signIn(root: HTMLElement, api: ApiClient): Promise<void> {
       problem,
       h('div', { class: 'or' }, 'or'),
       guest,
-      h('p', { class: 'hint' }, 'A guest needs no account and plays at once.'),
+      h('p', { class: 'hint' }, 'No account needed: name a character and play.'),
     );
   });
 }
@@ -59,10 +68,7 @@ export async function chooseCharacter(root: HTMLElement, api: ApiClient): Promis
     try {
       const [characters, classes] = await Promise.all([api.characters(), api.classes()]);
       return await new Promise((resolve) => {
-        const leave = () => {
-          // Offline the tokens are forgotten all the same.
-          void api.logout().catch(() => {}).finally(() => resolve(undefined));
-        };
+        const leave = () => void forget(api).then(() => resolve(undefined));
         page(
           root,
           h('h2', {}, characters.length > 0 ? 'Choose a character' : 'Create a character'),
@@ -72,11 +78,23 @@ export async function chooseCharacter(root: HTMLElement, api: ApiClient): Promis
         );
       });
     } catch (error) {
-      if (error instanceof ApiError && error.status === 401) return undefined;
+      if (error instanceof ApiError && error.status === 401) {
+        await forget(api);
+        return undefined;
+      }
       await new Promise<void>((resolve) => {
         page(root, h('p', { class: 'problem' }, explain(error)), h('button', { class: 'wide', onclick: () => resolve() }, 'Try again'));
       });
     }
+  }
+}
+
+async function forget(api: ApiClient): Promise<void> {
+  try {
+    await api.logout();
+  } catch (error) {
+    // Out of reach, or expired already: the tokens are forgotten here all the same.
+    console.warn('the server was not told of the logout:', explain(error));
   }
 }
 
@@ -99,7 +117,7 @@ function creation(
   created: (character: Character) => void,
 ): HTMLElement {
   const problem = h('p', { class: 'problem', role: 'alert' });
-  const name = h('input', { name: 'name', required: true, maxLength: 32, autocomplete: 'off', placeholder: 'Name' });
+  const name = h('input', { name: 'name', required: true, minLength: 2, maxLength: 20, autocomplete: 'off', placeholder: 'Name' });
   const choices = classes.map(({ name: value, title }, index) => {
     const radio = h('input', { type: 'radio', name: 'class', value, required: true, checked: index === 0 });
     return h('label', { class: 'class' }, radio, h('span', {}, title));

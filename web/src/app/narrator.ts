@@ -23,8 +23,11 @@ export class Narrator {
     world.on('updated', ({ delta, left }) => this.#delta(delta, left));
     world.on('character.update', (update) => {
       this.#note(update.by);
-      if (update.experience_delta) this.#gained(`${signed(update.experience_delta)} experience`, '#d9b3ff', update.by);
-      if (update.gold_delta) this.#gained(`${signed(update.gold_delta)} gold`, '#f2cf73', update.by);
+      const gains = [
+        update.experience_delta ? `${signed(update.experience_delta)} experience` : '',
+        update.gold_delta ? `${signed(update.gold_delta)} gold` : '',
+      ].filter(Boolean);
+      if (gains.length > 0) this.#gained(gains.join(', '), update.experience_delta ? '#d9b3ff' : '#f2cf73', update.by);
     });
     world.on('quest.update', ({ quest, by }) => {
       this.#note(by);

@@ -25,7 +25,7 @@ export interface Entity extends Point {
   hp?: number;
   hp_max?: number;
   state?: NpcState;
-  /** Whom an NPC fights. */
+  /** Whom an NPC fights, 0 or null for nobody. */
   target?: number | null;
   hostile?: boolean;
   boss?: boolean;
@@ -136,8 +136,8 @@ export interface Ability {
   cooldown_ms: number;
   mana: number;
   energy: number;
-  /** Whom it can be used on: `enemy`, or the own side. */
-  target: string;
+  /** Whom it can be used on. */
+  target: 'enemy' | 'ally' | 'caster';
   required_level: number;
 }
 
@@ -147,6 +147,7 @@ export interface Character {
   class: string;
   level: number;
   experience: number;
+  /** 0 at the highest level. */
   experience_to_next: number;
   gold: number;
   /** Missing in lists. The first is the plain attack. */

@@ -51,6 +51,9 @@ export interface WorldOptions {
 
 const BACKOFF_MOST_MS = 10_000;
 const SEND_INTERVAL_MS = 50;
+/** After a refusal the client walks slower for a while: it may be slowed without knowing how much. */
+const CAUTION_MS = 1_000;
+const CAUTIOUS_PACE = 0.5;
 
 /** Closings after which a new attempt would end the same way. */
 const FINAL: Record<number, string> = {
@@ -74,6 +77,7 @@ export class WorldClient {
   #restartAfterMs: number | undefined;
   #checkToken = false;
   #lastSent = 0;
+  #correctedAt = -CAUTION_MS;
   /** Between `world.zone` and the snapshot of the new zone there is no place to walk. */
   #placed = false;
   character: Character | undefined;
@@ -146,7 +150,8 @@ export class WorldClient {
   walk(direction: Point, seconds: number): void {
     const zone = this.replica.zone;
     if (!zone || !this.#placed) return;
-    this.movement.walk(direction, zone.max_speed * seconds, zone);
+    const pace = performance.now() - this.#correctedAt < CAUTION_MS ? CAUTIOUS_PACE : 1;
+    this.movement.walk(direction, zone.max_speed * pace * seconds, zone);
     this.flushMovement();
   }
 
@@ -208,7 +213,7 @@ export class WorldClient {
         return;
       case 'world.corrected': {
         const corrected = params as Notifications['world.corrected'];
-        this.movement.corrected(corrected.seq, corrected);
+        if (this.movement.corrected(corrected.seq, corrected)) this.#correctedAt = performance.now();
         break;
       }
       case 'world.zone':

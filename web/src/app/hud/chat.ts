@@ -7,7 +7,7 @@ const LINES = 200;
 /** Bytes of a line the server takes. */
 const TEXT_BYTES = 500;
 
-export type Tab = 'chat' | 'combat' | 'scripts';
+export type Tab = 'all' | 'chat' | 'combat' | 'scripts';
 
 export interface LogLine {
   text: string;
@@ -21,6 +21,7 @@ export interface LogLine {
 export class Chat {
   readonly #input = h('input', { placeholder: 'Press Enter to speak', maxLength: TEXT_BYTES, autocomplete: 'off' });
   readonly #lists: Record<Tab, HTMLElement> = {
+    all: h('ol', { class: 'lines' }),
     chat: h('ol', { class: 'lines' }),
     combat: h('ol', { class: 'lines' }),
     scripts: h('ol', { class: 'lines' }),
@@ -30,7 +31,12 @@ export class Chat {
 
   constructor(say: (text: string) => void) {
     const tab = (name: Tab, text: string) => h('button', { role: 'tab', type: 'button', onclick: () => this.show(name) }, text);
-    this.#tabs = { chat: tab('chat', 'Chat'), combat: tab('combat', 'Combat'), scripts: tab('scripts', 'Scripts') };
+    this.#tabs = {
+      all: tab('all', 'All'),
+      chat: tab('chat', 'Chat'),
+      combat: tab('combat', 'Combat'),
+      scripts: tab('scripts', 'Scripts'),
+    };
     const form = h('form', {}, this.#input);
     form.onsubmit = (event) => {
       event.preventDefault();
@@ -49,11 +55,10 @@ export class Chat {
       ...Object.values(this.#lists),
       form,
     );
-    this.show('chat');
+    this.show('all');
   }
 
   focus(): void {
-    this.show('chat');
     this.#input.focus();
   }
 
@@ -62,7 +67,7 @@ export class Chat {
       this.#lists[name].hidden = name !== tab;
       this.#tabs[name].ariaSelected = String(name === tab);
     }
-    this.#tabs[tab].classList.remove('news');
+    if (tab === 'all' || tab === 'chat') this.#tabs.chat.classList.remove('news');
     this.#lists[tab].scrollTop = this.#lists[tab].scrollHeight;
   }
 
@@ -101,14 +106,19 @@ export class Chat {
     );
   }
 
-  #add(tab: Tab, line: HTMLElement): void {
-    const list = this.#lists[tab];
-    const atEnd = list.scrollTop + list.clientHeight >= list.scrollHeight - 24;
-    list.append(line);
-    while (list.childElementCount > LINES) list.firstElementChild?.remove();
-    if (atEnd) list.scrollTop = list.scrollHeight;
-    if (list.hidden && tab === 'chat') this.#tabs.chat.classList.add('news');
+  #add(tab: 'chat' | 'combat', line: HTMLElement): void {
+    append(this.#lists.all, line.cloneNode(true) as HTMLElement);
+    append(this.#lists[tab], line);
+    if (tab === 'chat' && this.#lists.all.hidden && this.#lists.chat.hidden) this.#tabs.chat.classList.add('news');
   }
+}
+
+/** Adds a line at the end, and stays there if the reader was there. */
+function append(list: HTMLElement, line: HTMLElement): void {
+  const atEnd = list.scrollTop + list.clientHeight >= list.scrollHeight - 24;
+  list.append(line);
+  while (list.childElementCount > LINES) list.firstElementChild?.remove();
+  if (atEnd) list.scrollTop = list.scrollHeight;
 }
 
 /** `combat@0.1.0+1a2b3c4d` without most of the digest. */

@@ -73,9 +73,9 @@ export class Frames {
       this.#mana.show(self.mana, self.mana_max);
       this.#energy.show(self.energy, self.energy_max);
       showStatuses(this.#ownStatuses, own);
-      const part = character.experience / Math.max(1, character.experience_to_next);
-      this.#experienceFill.style.width = `${100 * Math.min(1, part)}%`;
-      this.#experienceText.textContent = `Level ${character.level} · ${character.experience} / ${character.experience_to_next} experience`;
+      const { level, experience, experience_to_next: needed } = character;
+      this.#experienceFill.style.width = needed > 0 ? `${100 * Math.min(1, experience / needed)}%` : '100%';
+      this.#experienceText.textContent = needed > 0 ? `Level ${level} · ${experience} / ${needed} experience` : `Level ${level}, the highest`;
     }
     const target = this.#combat.target;
     this.target.hidden = !target;

@@ -3,14 +3,14 @@
 import type { Point } from '../../client/index.js';
 
 const ZOOM_LEAST = 5;
-const ZOOM_MOST = 30;
+const ZOOM_MOST = 36;
 
 export class Camera {
   /** Millimetres. */
   x = 0;
   y = 0;
   /** Pixels per metre. */
-  zoom = 15;
+  zoom = 18;
   width = 0;
   height = 0;
 

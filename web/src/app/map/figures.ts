@@ -29,7 +29,7 @@ export interface Pose {
 /** Radius on the ground, millimetres. */
 export function radius(entity: Entity): number {
   if (entity.kind === 'item') return 500;
-  return entity.boss ? 1_500 : 900;
+  return entity.boss ? 1_500 : 950;
 }
 
 export function nameColour(entity: Entity, own: boolean): string {

@@ -44,19 +44,30 @@ export function drawGround(context: CanvasRenderingContext2D, camera: Camera, zo
 }
 
 function drawCells(context: CanvasRenderingContext2D, camera: Camera, palette: Palette, city: boolean): void {
+  const side = camera.length(CELL_MM);
+  // Patches first: growth reaches over the edge of its cell.
+  eachCell(camera, (x, y, noise) => {
+    context.fillStyle = palette.patch;
+    if (city && noise % 3 === 0) {
+      context.fillRect(x, y, side, side);
+    } else if (!city && noise % 4 === 0) {
+      context.beginPath();
+      context.ellipse(x + side / 2, y + side / 2, side * (0.8 + (noise & 7) / 8), side * (0.6 + ((noise >> 3) & 7) / 12), noise, 0, Math.PI * 2);
+      context.fill();
+    }
+    if (city) drawSlabs(context, x, y, side, noise, palette.line);
+  });
+  if (!city) eachCell(camera, (x, y, noise) => drawGrowth(context, x, y, side, noise));
+}
+
+/** Visits the cells in view, and one more all around, with the pixel of their north-west corner. */
+function eachCell(camera: Camera, visit: (x: number, y: number, noise: number) => void): void {
   const from = camera.toZone({ x: 0, y: camera.height });
   const to = camera.toZone({ x: camera.width, y: 0 });
-  const side = camera.length(CELL_MM);
-  for (let column = Math.floor(from.x / CELL_MM); column * CELL_MM < to.x; column += 1) {
-    for (let row = Math.floor(from.y / CELL_MM); row * CELL_MM < to.y; row += 1) {
-      const noise = hash(column, row);
+  for (let column = Math.floor(from.x / CELL_MM) - 1; column * CELL_MM < to.x + CELL_MM; column += 1) {
+    for (let row = Math.floor(from.y / CELL_MM) - 1; row * CELL_MM < to.y + CELL_MM; row += 1) {
       const at = camera.toScreen({ x: column * CELL_MM, y: (row + 1) * CELL_MM });
-      if (noise % 3 === 0) {
-        context.fillStyle = palette.patch;
-        context.fillRect(at.x, at.y, side, side);
-      }
-      if (city) drawSlabs(context, at.x, at.y, side, noise, palette.line);
-      else drawGrowth(context, at.x, at.y, side, noise);
+      visit(at.x, at.y, hash(column, row));
     }
   }
 }

@@ -6,22 +6,22 @@ type Colour = readonly [red: number, green: number, blue: number, alpha: number]
 
 /** Tint by hour; between two rows it is mixed. */
 const HOURS: readonly (readonly [hour: number, colour: Colour])[] = [
-  [0, [10, 16, 48, 0.52]],
-  [4.5, [14, 20, 52, 0.5]],
-  [6, [190, 110, 80, 0.22]],
+  [0, [10, 16, 48, 0.46]],
+  [4.5, [14, 20, 52, 0.44]],
+  [6, [190, 110, 80, 0.16]],
   [8, [255, 240, 210, 0]],
   [16.5, [255, 240, 210, 0]],
-  [18.5, [190, 90, 50, 0.22]],
+  [18.5, [190, 90, 50, 0.15]],
   [20, [50, 34, 84, 0.38]],
-  [22, [10, 16, 48, 0.52]],
-  [24, [10, 16, 48, 0.52]],
+  [22, [10, 16, 48, 0.46]],
+  [24, [10, 16, 48, 0.46]],
 ];
 
 const VEIL: Record<Weather, Colour> = {
   clear: [0, 0, 0, 0],
   cloudy: [60, 68, 80, 0.12],
-  rain: [40, 52, 70, 0.2],
-  storm: [20, 26, 40, 0.36],
+  rain: [40, 52, 70, 0.15],
+  storm: [20, 26, 40, 0.22],
   fog: [150, 160, 170, 0.3],
   snow: [190, 205, 225, 0.12],
 };
@@ -35,7 +35,12 @@ export function drawSky(
   environment: Environment,
   time: number,
 ): void {
-  context.fillStyle = css(hourTint(environment.minute_of_day));
+  // Darkness is thinner around the player in the middle, as by a lantern.
+  const [red, green, blue, alpha] = hourTint(environment.minute_of_day);
+  const light = context.createRadialGradient(width / 2, height / 2, 0, width / 2, height / 2, Math.max(width, height) * 0.5);
+  light.addColorStop(0, css([red, green, blue, alpha * 0.25]));
+  light.addColorStop(1, css([red, green, blue, alpha]));
+  context.fillStyle = light;
   context.fillRect(0, 0, width, height);
   const veil = VEIL[environment.weather];
   if (veil) {
@@ -62,8 +67,8 @@ function drawRain(context: CanvasRenderingContext2D, width: number, height: numb
   context.beginPath();
   for (let drop = 0; drop < drops; drop += 1) {
     const speed = 0.7 + (drop % 7) / 10;
-    const x = wrap(drop * 137.5 + time * 0.12 * speed, width + 40) - 20;
-    const y = wrap(drop * 71.3 + time * speed, height + 40) - 20;
+    const x = wrap(scatter(drop, 0.618034) * width + time * 0.12 * speed, width + 40) - 20;
+    const y = wrap(scatter(drop, 0.754878) * height + time * speed, height + 40) - 20;
     context.moveTo(x, y);
     context.lineTo(x + 2, y + 15);
   }
@@ -74,11 +79,16 @@ function drawSnow(context: CanvasRenderingContext2D, width: number, height: numb
   context.fillStyle = 'rgba(240, 246, 255, 0.6)';
   for (let flake = 0; flake < drops; flake += 1) {
     const speed = 0.04 + (flake % 5) / 90;
-    const x = wrap(flake * 137.5 + Math.sin(time / 1400 + flake) * 24, width);
-    const y = wrap(flake * 71.3 + time * speed, height);
+    const x = wrap(scatter(flake, 0.618034) * width + Math.sin(time / 1400 + flake) * 24, width);
+    const y = wrap(scatter(flake, 0.754878) * height + time * speed, height);
     const size = 1 + (flake % 3) * 0.7;
     context.fillRect(x, y, size, size);
   }
+}
+
+/** Spreads whole numbers evenly over 0 to 1. */
+function scatter(index: number, step: number): number {
+  return (index * step) % 1;
 }
 
 function wrap(value: number, most: number): number {

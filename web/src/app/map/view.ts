@@ -178,15 +178,18 @@ export class MapView {
       context.fillRect(at.x - width / 2, top - 5, width * part, 4);
       top -= 8;
     }
-    const level = entity.kind === 'item' || own ? '' : `  ${entity.level ?? ''}`;
+    const level = entity.kind === 'item' ? '' : `  ${entity.level ?? ''}`;
     const count = entity.count && entity.count > 1 ? ` ×${entity.count}` : '';
     context.font = entity.kind === 'item' ? '500 11px system-ui, sans-serif' : '600 12px system-ui, sans-serif';
-    outlined(context, `${entity.boss ? '♛ ' : ''}${entity.name}${count}${level}`, at.x, top - 3, nameColour(entity, own));
+    // The own name stands below, out of the way of the enemy's.
+    let below = at.y + size * 1.6 + 10;
+    if (own) below += 14;
+    outlined(context, `${entity.boss ? '♛ ' : ''}${entity.name}${count}${level}`, at.x, own ? below - 10 : top - 3, nameColour(entity, own));
     const statuses = entity.statuses ?? [];
     if (statuses.length > 0) {
       const text = statuses.map(({ name, stacks }) => (stacks > 1 ? `${name} ×${stacks}` : name)).join(' · ');
       context.font = '500 10.5px system-ui, sans-serif';
-      outlined(context, text, at.x, at.y + size * 1.6 + 10, '#d6a8ff');
+      outlined(context, text, at.x, own ? below + 3 : below, '#d6a8ff');
     }
   }
 
