@@ -47,7 +47,7 @@ fn a_trap_on_one_of_a_hundred() {
         assert!(failure.module.starts_with("combat@0.1.0+"));
         let FailureKind::Trap { message, frames } = &failure.kind else { panic!("{failure}") };
         assert!(message.contains("unreachable"), "{message}");
-        assert_eq!(frames[0].function, "lore:script/combat@0.1.0#resolve");
+        assert_eq!(frames[0].function, "resolve");
         assert_eq!(rules.strikes("combat"), round);
         rules.restock();
     }

@@ -125,7 +125,7 @@ impl Guest {
             write!(
                 text,
                 r#"
-                (func (export "{name}") (param i64 i32 i32 i32) (param $views i32) (param $len i32) (result i32)
+                (func ${function} (export "{name}") (param i64 i32 i32 i32) (param $views i32) (param $len i32) (result i32)
                     (local $i i32) (local $in i32) (local $out i32) (local $id i32) (local $answers i32)
                     {enter}
                     (local.set $answers (call $alloc (i32.const 0) (i32.const 0) (i32.const 8)
