@@ -142,7 +142,11 @@ impl FailureKind {
             Some(trap) if is_encoding(*trap) => {
                 Self::BadOutput(BadOutput::Encoding(clip(&trap.to_string(), MESSAGE_BYTES).to_owned()))
             }
-            Some(trap) => Self::Trap { message: trap.to_string(), frames },
+            Some(trap) => {
+                let said = trap.to_string();
+                let message = said.strip_prefix("wasm trap: ").unwrap_or(&said).to_owned();
+                Self::Trap { message, frames }
+            }
             None => {
                 let message = clip(&error.root_cause().to_string(), MESSAGE_BYTES).to_owned();
                 Self::BadOutput(BadOutput::Encoding(message))

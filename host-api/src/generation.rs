@@ -69,8 +69,9 @@ impl Generation {
     /// # Errors
     /// As for [`Generation::new`].
     pub fn with_module(&self, number: u64, module: Module) -> Result<Self, GenerationError> {
-        let others = self.modules.values().filter(|other| other.script() != module.script()).cloned();
-        Self::new(number, others.chain([module.clone()]))
+        let script = module.script();
+        let others = self.modules.values().filter(|other| other.script() != script).cloned();
+        Self::new(number, others.chain([module]))
     }
 
     /// Counted up with every swap.

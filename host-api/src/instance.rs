@@ -83,7 +83,7 @@ impl Instance {
         let mut store = Store::new(engine.wasmtime(), ScriptState::new(limits, call));
         store.limiter(|state| &mut state.space);
         store.set_hostcall_fuel(limits.output_bytes);
-        store.set_epoch_deadline(limits.deadline_epochs);
+        store.set_epoch_deadline(limits.deadline_load_epochs);
         let exports = store
             .set_fuel(limits.fuel_instantiate)
             .and_then(|()| linked.instantiate(&mut store))

@@ -55,8 +55,11 @@ pub struct Limits {
     /// Fuel to instantiate a module, which may run its start function.
     pub fuel_instantiate: u64,
     /// Wall-clock backstop of one call in epochs of 5 ms. It bites only where fuel does not count
-    /// (bulk memory operations) or the machine stalls, so it is far above what fuel allows.
+    /// (bulk memory operations) or the machine stalls, so it is far above what fuel allows:
+    /// 100 ms, where fuel ends a call after 2 ms of processor time.
     pub deadline_epochs: u64,
+    /// The same for instantiating, off the tick: 2 s.
+    pub deadline_load_epochs: u64,
     /// Bytes of linear memory of one instance, all its memories together.
     pub memory_bytes: usize,
     /// Elements of one table: function pointers, a few per function.
@@ -92,7 +95,8 @@ impl Default for Limits {
             batch_items: 1_000,
             isolation_calls: 64,
             fuel_instantiate: 50_000_000,
-            deadline_epochs: 8,
+            deadline_epochs: 20,
+            deadline_load_epochs: 400,
             memory_bytes: 32 << 20,
             table_elements: 20_000,
             core_instances: 16,

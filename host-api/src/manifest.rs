@@ -219,21 +219,23 @@ impl Manifest {
     /// # Errors
     /// See [`ManifestError`].
     pub fn read(component: &[u8]) -> Result<Self, ManifestError> {
-        let mut found = None;
+        let mut sections = Vec::new();
         let mut depth = 0_u32;
         for payload in Parser::new(0).parse_all(component) {
             match payload? {
                 Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
                 Payload::End(_) => depth = depth.saturating_sub(1),
                 Payload::CustomSection(section) if depth == 0 && section.name() == SECTION => {
-                    if found.replace(section.data()).is_some() {
-                        return Err(ManifestError::Duplicate);
-                    }
+                    sections.push(section.data());
                 }
                 _ => {}
             }
         }
-        Self::parse(found.ok_or(ManifestError::Missing)?)
+        match sections.as_slice() {
+            [] => Err(ManifestError::Missing),
+            [json] => Self::parse(json),
+            _ => Err(ManifestError::Duplicate),
+        }
     }
 
     /// Parses and checks the JSON of a manifest.

@@ -21,7 +21,10 @@ pub enum ScanError {
         /// The limit.
         max: usize,
     },
-    /// Not WebAssembly, truncated, or damaged.
+    /// Something else altogether.
+    #[error("not WebAssembly; push what `lore build` made")]
+    NotWasm,
+    /// Truncated or damaged.
     #[error("not a readable WebAssembly component: {message} (at byte {offset:#x}); build it again")]
     Malformed {
         /// What the parser says.
@@ -84,6 +87,9 @@ pub(crate) fn scan(bytes: &[u8], limits: &Limits) -> Result<Manifest, ScanError>
     if bytes.len() > limits.component_bytes {
         return Err(ScanError::TooLarge { bytes: bytes.len(), max: limits.component_bytes });
     }
+    if !bytes.starts_with(b"\0asm") {
+        return Err(ScanError::NotWasm);
+    }
     let mut census = Census { limits, depth: 0, functions: 0, types: 0, data_bytes: 0, exports: Vec::new() };
     for payload in Parser::new(0).parse_all(bytes) {
         census.admit(&payload?)?;
@@ -95,7 +101,7 @@ pub(crate) fn scan(bytes: &[u8], limits: &Limits) -> Result<Manifest, ScanError>
 
 impl From<wasmparser::BinaryReaderError> for ScanError {
     fn from(error: wasmparser::BinaryReaderError) -> Self {
-        Self::Malformed { message: error.message().to_owned(), offset: error.offset() as u64 }
+        Self::Malformed { message: error.message().to_owned(), offset: error.offset() }
     }
 }
 
@@ -135,7 +141,7 @@ impl Census<'_> {
             }
             Payload::DataSection(section) => {
                 let range = section.range();
-                self.data_bytes += (range.end - range.start) as u64;
+                self.data_bytes += range.end - range.start;
                 at_most("bytes of data", self.data_bytes, self.limits.data_bytes as u64)?;
             }
             Payload::ComponentImportSection(section) if self.depth == 0 => {

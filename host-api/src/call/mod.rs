@@ -173,8 +173,8 @@ pub(crate) fn ask<H: Hook>(
                     &mut out[start..],
                     failures,
                 );
-                let served = out[start..].iter().filter(|answer| answer.origin == Origin::Fallback).count();
-                fallbacks += served as u64;
+                let unserved = out[start..].iter().filter(|answer| answer.origin == Origin::Fallback).count();
+                fallbacks += unserved as u64;
             }
         }
     }
