@@ -3,6 +3,7 @@
 //! the environment (`LORE_ACCESS_TTL=24h`).
 
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -105,13 +106,10 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Unreadable`], with the file and the member it is about.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
-        Self::from_sources(file, std::env::vars().collect())
+        Self::from_sources(file, &std::env::vars().collect())
     }
 
-    fn from_sources(
-        file: Option<&Path>,
-        variables: std::collections::HashMap<String, String>,
-    ) -> Result<Self, ConfigError> {
+    fn from_sources(file: Option<&Path>, variables: &HashMap<String, String>) -> Result<Self, ConfigError> {
         let mut sources = config::Config::builder();
         if let Some(file) = file {
             sources = sources.add_source(config::File::from(file).format(config::FileFormat::Toml));
@@ -207,7 +205,6 @@ fn redact_password(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::HashMap;
 
     fn load(toml: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let folder = tempfile::tempdir().unwrap();
@@ -215,7 +212,7 @@ mod tests {
         std::fs::write(&file, toml).unwrap();
         let variables: HashMap<_, _> =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Config::from_sources(Some(&file), variables)
+        Config::from_sources(Some(&file), &variables)
     }
 
     #[test]

@@ -22,9 +22,9 @@ pub fn check_email(email: &str) -> Result<(), FieldError> {
             let labels = domain.split('.');
             (1..=64).contains(&local.len())
                 && domain.contains('.')
-                && labels.into_iter().all(|label| {
-                    !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-')
-                })
+                && labels
+                    .into_iter()
+                    .all(|label| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-'))
         });
     check(well_formed, "email", "must be an address such as ada@example.org")
 }
@@ -53,9 +53,8 @@ pub fn check_password(password: &str) -> Result<(), FieldError> {
 /// # Errors
 /// [`FieldError`].
 pub fn check_character_name(name: &str) -> Result<(), FieldError> {
-    let letter = |c: char| {
-        c.is_ascii_alphabetic() || (('\u{c0}'..='\u{24f}').contains(&c) && !matches!(c, '×' | '÷'))
-    };
+    let letter =
+        |c: char| c.is_ascii_alphabetic() || (('\u{c0}'..='\u{24f}').contains(&c) && !matches!(c, '×' | '÷'));
     let good = (2..=20).contains(&name.chars().count()) && name.chars().all(letter);
     check(good, "name", "must be 2 to 20 letters of the Latin alphabet")
 }

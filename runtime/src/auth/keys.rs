@@ -68,11 +68,8 @@ impl KeyRing {
     /// Makes a new current key.
     pub(super) fn rotate(&mut self) -> Result<(), KeyError> {
         let Some(path) = &self.file else { return Err(KeyError::FromEnvironment) };
-        let next = Self {
-            current: Key::random(),
-            previous: Some(self.current.clone()),
-            file: Some(path.clone()),
-        };
+        let next =
+            Self { current: Key::random(), previous: Some(self.current.clone()), file: Some(path.clone()) };
         next.write(path)?;
         *self = next;
         Ok(())
@@ -190,7 +187,14 @@ mod tests {
         let mut ring = KeyRing::parse(&format!("b:{secret}, a:{secret}")).unwrap();
         assert_eq!((ring.current.kid.as_str(), ring.previous.as_ref().unwrap().kid.as_str()), ("b", "a"));
         assert!(matches!(ring.rotate(), Err(KeyError::FromEnvironment)));
-        for bad in ["", "a", "a:short", ":x", &format!("a:{secret},b"), &format!("{0},{0},{0}", format!("a:{secret}"))] {
+        for bad in [
+            "",
+            "a",
+            "a:short",
+            ":x",
+            &format!("a:{secret},b"),
+            &format!("{0},{0},{0}", format!("a:{secret}")),
+        ] {
             assert!(KeyRing::parse(bad).is_err(), "{bad}");
         }
     }

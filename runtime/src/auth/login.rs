@@ -99,11 +99,8 @@ impl Auth {
         check_username(&new.username)?;
         check_password(&new.password)?;
         let hash = self.0.passwords.hash(new.password).await?;
-        let account = NewAccount {
-            email: Some(&new.email),
-            username: &new.username,
-            password_hash: Some(&hash),
-        };
+        let account =
+            NewAccount { email: Some(&new.email), username: &new.username, password_hash: Some(&hash) };
         match self.0.store.create_account(account).await {
             Ok(account) => self.begin_session(account).await,
             Err(StoreError::Conflict(field)) => Err(RegisterError::Taken(field)),
@@ -173,12 +170,7 @@ impl Auth {
         };
         let account = self.0.store.account(session.account).await?.ok_or(RefreshError::Refused)?;
         let access_token = self.sign(&account, &session.id)?.0;
-        Ok(Tokens {
-            access_token,
-            expires_in: self.0.access_ttl.as_secs(),
-            refresh_token: next,
-            account,
-        })
+        Ok(Tokens { access_token, expires_in: self.0.access_ttl.as_secs(), refresh_token: next, account })
     }
 
     /// Ends the session of a token: all its tokens are refused from now on.

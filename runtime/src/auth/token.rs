@@ -91,6 +91,8 @@ pub(super) fn decode(token: &str, keys: &KeyRing) -> Result<Claims, AuthError> {
     let key = header.kid.as_deref().and_then(|kid| keys.find(kid)).ok_or(AuthError::Invalid)?;
     let mut rules = Validation::new(Algorithm::HS256);
     rules.leeway = 0;
+    // A token ends on the second it names (RFC 7519, 4.1.4), not after it.
+    rules.reject_tokens_expiring_in_less_than = 1;
     rules.validate_nbf = true;
     rules.set_issuer(&[ISSUER]);
     rules.set_audience(&[AUDIENCE]);

@@ -4,6 +4,7 @@
 use super::AppState;
 use super::problem::Problem;
 use crate::auth::{AuthError, Claims};
+use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, JsonRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request, State};
 use axum::http::request::Parts;
@@ -68,30 +69,35 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        match axum::Json::<T>::from_request(request, state).await {
+        if !is_json(request.headers()) {
+            let detail = "send the body as Content-Type: application/json";
+            let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            return Err(Problem::new(status, "unsupported_media_type", detail));
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(|error| refused_bytes(&error))?;
+        match axum::Json::from_bytes(&bytes) {
             Ok(axum::Json(body)) => Ok(Self(body)),
-            Err(rejection) => Err(refused_body(&rejection)),
+            Err(rejection) => Err(refused_json(&rejection, &bytes)),
         }
     }
 }
 
-fn refused_body(rejection: &JsonRejection) -> Problem {
+fn is_json(headers: &HeaderMap) -> bool {
+    let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = declared.and_then(|value| value.split(';').next()).unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case("application/json")
+}
+
+fn refused_json(rejection: &JsonRejection, body: &[u8]) -> Problem {
+    // A wrong member may be found before the place where the text stops being JSON.
+    let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
     match rejection {
-        JsonRejection::JsonDataError(error) => {
+        JsonRejection::JsonDataError(error) if is_json => {
             let detail = error.body_text();
             let detail = detail.split_once("target type: ").map_or(detail.clone(), |(_, why)| why.to_owned());
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", detail)
         }
-        JsonRejection::JsonSyntaxError(_) => {
-            Problem::new(StatusCode::BAD_REQUEST, "malformed_json", "the body is not JSON")
-        }
-        JsonRejection::MissingJsonContentType(_) => Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
-            "send the body as Content-Type: application/json",
-        ),
-        JsonRejection::BytesRejection(error) => refused_bytes(error),
-        _ => Problem::new(StatusCode::BAD_REQUEST, "bad_request", "the body cannot be read"),
+        _ => Problem::new(StatusCode::BAD_REQUEST, "malformed_json", "the body is not JSON"),
     }
 }
 

@@ -40,7 +40,10 @@ pub(crate) struct ClassBody {
 /// Who am I.
 #[utoipa::path(get, path = "/v1/me", operation_id = "me", tag = "auth", security(("bearer" = [])),
     responses((status = 200, description = "The account of the token.", body = MeBody)))]
-pub(crate) async fn me(State(state): State<AppState>, Caller(claims): Caller) -> Result<Json<MeBody>, Problem> {
+pub(crate) async fn me(
+    State(state): State<AppState>,
+    Caller(claims): Caller,
+) -> Result<Json<MeBody>, Problem> {
     let account = state.store.account(claims.account).await?;
     let account = account.ok_or_else(|| Problem::unauthorized("invalid_token", "the account is gone"))?;
     let guest = account.password_hash.is_none();
