@@ -1,1 +1,9 @@
-//! stories
+//! Stories: the whole server through its public interfaces, one file per story.
+
+#![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
+
+mod http_bad_input;
+mod http_characters;
+mod http_conduct;
+mod http_login;
+mod support;

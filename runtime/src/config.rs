@@ -3,6 +3,7 @@
 //! the environment (`LORE_ACCESS_TTL=24h`).
 
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -41,6 +42,9 @@ pub struct Config {
     pub guests: bool,
     /// HTTP requests an authenticated account may make a minute.
     pub requests_per_minute: u32,
+    /// Logins, registrations and refreshes one address may try a minute. A development server does
+    /// not count those from its own machine.
+    pub auth_attempts_per_minute: u32,
     /// Bearer token of the operator interface; without one it serves loopback only.
     pub admin_token: Option<String>,
 }
@@ -89,6 +93,7 @@ impl Default for Config {
             cors_origins: Vec::new(),
             guests: true,
             requests_per_minute: 100,
+            auth_attempts_per_minute: 60,
             admin_token: None,
         }
     }
@@ -101,13 +106,10 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Unreadable`], with the file and the member it is about.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
-        Self::from_sources(file, std::env::vars().collect())
+        Self::from_sources(file, &std::env::vars().collect())
     }
 
-    fn from_sources(
-        file: Option<&Path>,
-        variables: std::collections::HashMap<String, String>,
-    ) -> Result<Self, ConfigError> {
+    fn from_sources(file: Option<&Path>, variables: &HashMap<String, String>) -> Result<Self, ConfigError> {
         let mut sources = config::Config::builder();
         if let Some(file) = file {
             sources = sources.add_source(config::File::from(file).format(config::FileFormat::Toml));
@@ -141,8 +143,8 @@ impl Config {
         if !(10..=1_000).contains(&self.tick_ms) {
             return refuse("tick-ms", "must be 10 to 1000");
         }
-        if self.requests_per_minute == 0 {
-            return refuse("requests-per-minute", "must be at least 1");
+        if self.requests_per_minute == 0 || self.auth_attempts_per_minute == 0 {
+            return refuse("requests-per-minute and auth-attempts-per-minute", "must be at least 1");
         }
         if self.access_ttl.is_zero() || self.refresh_ttl < self.access_ttl {
             return refuse("refresh-ttl", "must be at least access-ttl, and that more than nothing");
@@ -184,6 +186,7 @@ const SETTINGS: &[&str] = &[
     "cors-origins",
     "guests",
     "requests-per-minute",
+    "auth-attempts-per-minute",
     "admin-token",
 ];
 
@@ -202,7 +205,6 @@ fn redact_password(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::HashMap;
 
     fn load(toml: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let folder = tempfile::tempdir().unwrap();
@@ -210,7 +212,7 @@ mod tests {
         std::fs::write(&file, toml).unwrap();
         let variables: HashMap<_, _> =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Config::from_sources(Some(&file), variables)
+        Config::from_sources(Some(&file), &variables)
     }
 
     #[test]
