@@ -1,1 +1,7 @@
-//! stories
+//! Stories: the real server, real sockets, one file each.
+
+mod hostile;
+mod kill;
+mod live;
+mod newcomer;
+mod storm;

@@ -65,7 +65,9 @@ impl Store {
             *count = sqlx::query(sql).fetch_one(&mut *tx).await?.try_get::<i64, _>("n")?.cast_unsigned();
         }
         for sums in [GOLD, ITEMS] {
-            let sql = format!("SELECT * FROM ({sums}) AS sums WHERE journal <> state ORDER BY id, subject LIMIT $1");
+            let sql = format!(
+                "SELECT * FROM ({sums}) AS sums WHERE journal <> state ORDER BY id, subject LIMIT $1"
+            );
             let sql = sqlx::AssertSqlSafe(sql).into_sql_str();
             for row in sqlx::query(sql).bind(DISCREPANCIES_MAX).fetch_all(&mut *tx).await? {
                 report.discrepancies.push(Discrepancy {

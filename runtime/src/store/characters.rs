@@ -221,11 +221,8 @@ impl Store {
             state.equipment.insert(names::equip_slot(&slot)?, def_id(&format!("item/{item}")));
         }
         for row in read_quests(&mut tx, id).await? {
-            let progress = QuestProgress {
-                state: names::quest_state(&row.state)?,
-                done: row.done,
-                memory: row.memory,
-            };
+            let progress =
+                QuestProgress { state: names::quest_state(&row.state)?, done: row.done, memory: row.memory };
             state.quests.insert(def_id(&format!("quest/{}", row.quest)), progress);
         }
         state.dialog_flags = read_dialog_flags(&mut tx, id).await?;
@@ -262,20 +259,17 @@ impl Store {
 
 /// Locks the account's row, so that two creations at once cannot both be the last one allowed.
 async fn reserve_place(tx: &mut Transaction<'static, Any>, account: AccountId) -> Result<(), StoreError> {
-    let locked =
-        sqlx::query("UPDATE accounts SET characters_created = characters_created + 1 WHERE id = $1")
-            .bind(account.0)
-            .execute(&mut **tx)
-            .await?;
+    let locked = sqlx::query("UPDATE accounts SET characters_created = characters_created + 1 WHERE id = $1")
+        .bind(account.0)
+        .execute(&mut **tx)
+        .await?;
     if locked.rows_affected() == 0 {
         return Err(StoreError::Missing("account"));
     }
-    let row = sqlx::query(
-        "SELECT COUNT(*) AS n FROM characters WHERE account_id = $1 AND deleted_s IS NULL",
-    )
-    .bind(account.0)
-    .fetch_one(&mut **tx)
-    .await?;
+    let row = sqlx::query("SELECT COUNT(*) AS n FROM characters WHERE account_id = $1 AND deleted_s IS NULL")
+        .bind(account.0)
+        .fetch_one(&mut **tx)
+        .await?;
     if row.try_get::<i64, _>("n")? >= CHARACTERS_PER_ACCOUNT {
         return Err(StoreError::Conflict("characters"));
     }

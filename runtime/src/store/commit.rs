@@ -73,7 +73,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn load_zone_clocks(&self) -> Result<Vec<(String, u64)>, StoreError> {
-        let rows = sqlx::query("SELECT zone, tick FROM zone_clock ORDER BY zone").fetch_all(&self.reader).await?;
+        let rows =
+            sqlx::query("SELECT zone, tick FROM zone_clock ORDER BY zone").fetch_all(&self.reader).await?;
         rows.iter()
             .map(|row| Ok((row.try_get("zone")?, row.try_get::<i64, _>("tick")?.cast_unsigned())))
             .collect()
@@ -266,8 +267,7 @@ impl<'a> After<'a> {
         let progress = self.progress.iter().map(|(character, (level, experience))| {
             [Value::Int(*character), Value::Int(i64::from(*level)), Value::Int(experience.cast_signed())]
         });
-        let head =
-            "UPDATE characters SET level = after.column2, experience = after.column3 FROM (VALUES ";
+        let head = "UPDATE characters SET level = after.column2, experience = after.column3 FROM (VALUES ";
         write_rows(tx, head, progress.collect(), tail).await?;
         let gold = self.gold.iter().map(|(id, gold)| [Value::Int(*id), Value::Int(gold.cast_signed())]);
         let head = "UPDATE characters SET gold = after.column2 FROM (VALUES ";

@@ -42,7 +42,8 @@ async fn on_every_database(test: impl AsyncFn(Store)) {
     let (base, _) = url.rsplit_once('/').unwrap();
     let store = Store::open_postgres(&format!("{base}/{database}")).await.unwrap();
     store.migrate().await.unwrap();
-    let outcome = futures_util::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(test(store.clone()))).await;
+    let outcome =
+        futures_util::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(test(store.clone()))).await;
     store.close().await;
     execute(format!("DROP DATABASE {database} WITH (FORCE)")).await;
     server.close().await;
@@ -63,7 +64,11 @@ async fn hero(store: &Store, content: &Content) -> (AccountId, CharacterId) {
     (account, CharacterId(made.id))
 }
 
-fn tick(tick: u64, content: &Arc<Content>, facts: impl IntoIterator<Item = (CharacterId, FactKind)>) -> TickFacts {
+fn tick(
+    tick: u64,
+    content: &Arc<Content>,
+    facts: impl IntoIterator<Item = (CharacterId, FactKind)>,
+) -> TickFacts {
     let facts = facts.into_iter().map(|(character, kind)| StampedFact {
         fact: Fact { character, origin: Origin::Fallback, request: None, kind },
         by: "quest@0.1.0+00".into(),
@@ -142,10 +147,8 @@ async fn two_refreshes_at_once_do_not_both_win() {
         let session =
             NewSession { id: "s", account, refresh_hash: "r", expires_s: far, access_expires_s: far };
         store.create_session(session).await.unwrap();
-        let (one, two) = tokio::join!(
-            store.rotate_session("r", "a", far, far),
-            store.rotate_session("r", "b", far, far)
-        );
+        let (one, two) =
+            tokio::join!(store.rotate_session("r", "a", far, far), store.rotate_session("r", "b", far, far));
         let won = [one.unwrap(), two.unwrap()].iter().filter(|r| matches!(r, Rotation::Rotated(_))).count();
         assert_eq!(won, 1);
     })
@@ -207,7 +210,12 @@ async fn facts_become_state() {
         let facts = [
             gold(3, 13),
             gold(4, 17),
-            FactKind::Experience { delta: 30, reason: Reason::Kill(def_id("npc/wolf")), level: 2, experience: 5 },
+            FactKind::Experience {
+                delta: 30,
+                reason: Reason::Kill(def_id("npc/wolf")),
+                level: 2,
+                experience: 5,
+            },
             FactKind::Item { item: pelt, delta: 2, reason: wolf },
             FactKind::Slot { slot: 3, stack: Some(Stack { item: pelt, count: 2 }) },
             FactKind::Slot { slot: 0, stack: None },
@@ -302,7 +310,8 @@ async fn clocks_do_not_go_back() {
 async fn an_idempotency_key_is_for_one_request() {
     on_every_database(async |store: Store| {
         let account = ada(&store).await;
-        let claim = async |body: &str| store.claim_idempotency_key(account, "k", "POST /x", body).await.unwrap();
+        let claim =
+            async |body: &str| store.claim_idempotency_key(account, "k", "POST /x", body).await.unwrap();
         assert_eq!(claim("a").await, Claimed::Fresh);
         assert_eq!(claim("a").await, Claimed::Running);
         let response = StoredResponse { status: 201, body: "{}".to_owned() };

@@ -25,7 +25,15 @@ impl<'a> JournalRow<'a> {
     /// What a new character was given.
     pub(super) fn creation_gold(character: i64, gold: u64) -> Self {
         let delta = gold.cast_signed();
-        Self::new(character, "gold", String::new(), delta, "creation".to_owned(), json!({"gold": gold}), "host")
+        Self::new(
+            character,
+            "gold",
+            String::new(),
+            delta,
+            "creation".to_owned(),
+            json!({"gold": gold}),
+            "host",
+        )
     }
 
     /// What a new character was given.
