@@ -2,8 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
+mod hostile;
 mod http_bad_input;
 mod http_characters;
 mod http_conduct;
 mod http_login;
+mod kill;
+mod live;
+mod newcomer;
+mod storm;
 mod support;

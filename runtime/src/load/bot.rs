@@ -47,7 +47,7 @@ pub(super) async fn live(run: Arc<Run>, index: usize) {
         Err(error) => {
             run.count(|tally| {
                 tally.failed += 1;
-                tally.failures.count(&format!("{error:#}"));
+                tally.failures.count(&error.to_string());
             });
             return;
         }

@@ -13,12 +13,14 @@ const TEXTS_KEPT: usize = 32;
 /// Times in microseconds.
 pub struct Latency(Histogram<u64>);
 
-impl Latency {
-    fn new() -> Self {
+impl Default for Latency {
+    fn default() -> Self {
         let histogram = Histogram::new_with_bounds(1, LONGEST_US, 3);
         Self(histogram.expect("the bounds are constants that the histogram accepts"))
     }
+}
 
+impl Latency {
     /// Adds one time.
     pub fn record(&mut self, time: Duration) {
         self.0.saturating_record(u64::try_from(time.as_micros()).unwrap_or(LONGEST_US).max(1));
@@ -72,6 +74,7 @@ impl Texts {
 }
 
 /// Everything the bots of one run report.
+#[derive(Default)]
 pub struct Tally {
     /// Bots that joined the world.
     pub joined: u64,
@@ -125,44 +128,4 @@ pub struct Tally {
     pub bytes_out: u64,
     /// Time in the world, summed over bots.
     pub played: Duration,
-}
-
-impl Tally {
-    /// Nothing counted yet.
-    pub fn new() -> Self {
-        Self {
-            joined: 0,
-            failed: 0,
-            failures: Texts::default(),
-            protocol_errors: 0,
-            faults: Texts::default(),
-            disconnects: 0,
-            disconnect_reasons: Texts::default(),
-            lost_replies: 0,
-            replies: 0,
-            refusals: Texts::default(),
-            join: Latency::new(),
-            move_ack: Latency::new(),
-            combat_event: Latency::new(),
-            frame_gap: Latency::new(),
-            silent_attacks: 0,
-            swings: 0,
-            criticals: 0,
-            deaths: 0,
-            corrections: 0,
-            crossings: 0,
-            dialogs: 0,
-            facts: 0,
-            frames: 0,
-            bytes_in: 0,
-            bytes_out: 0,
-            played: Duration::ZERO,
-        }
-    }
-}
-
-impl Default for Tally {
-    fn default() -> Self {
-        Self::new()
-    }
 }

@@ -82,7 +82,7 @@ pub async fn run(plan: &Plan, mut progress: impl FnMut(&str)) -> Result<Report, 
         registrar,
         scenario: plan.scenario,
         seed: plan.seed,
-        tally: Mutex::new(Tally::new()),
+        tally: Mutex::new(Tally::default()),
         stop: CancellationToken::new(),
     });
     let mut bots = send_bots(&run, plan, &mut progress).await;
