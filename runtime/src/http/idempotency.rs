@@ -6,7 +6,7 @@
 use super::AppState;
 use super::extract::refused_bytes;
 use super::problem::Problem;
-use crate::auth::Claims;
+use crate::auth::{AccountId, Claims};
 use crate::store::{Claimed, StoredResponse};
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest as _, Request, State};
@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use std::fmt::Write as _;
+use tracing::Instrument as _;
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -50,7 +51,28 @@ pub(super) async fn once_per_key(
             return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_mismatch", detail));
         }
     }
-    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    // A task of its own: a client that goes away in the middle must find the answer when it asks
+    // again, and dropping this future would leave the work done and the answer unknown.
+    let request = Request::from_parts(parts, Body::from(body));
+    let carried_out = carry_out(state.clone(), account, key.clone(), request, next).in_current_span();
+    match tokio::spawn(carried_out).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            state.store.release_idempotency_key(account, &key).await?;
+            tracing::error!(%error, "a handler panicked");
+            Err(Problem::internal())
+        }
+    }
+}
+
+async fn carry_out(
+    state: AppState,
+    account: AccountId,
+    key: String,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let response = next.run(request).await;
     if response.status().is_server_error() || response.status() == StatusCode::TOO_MANY_REQUESTS {
         // Not carried out: the same key may try again.
         state.store.release_idempotency_key(account, &key).await?;

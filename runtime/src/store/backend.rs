@@ -1,8 +1,8 @@
 //! What differs between the two databases: how to connect, and how transactions begin.
 
 use super::error::StoreError;
-use sqlx::AnyPool;
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
+use sqlx::{AnyConnection, AnyPool, Connection as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -65,6 +65,9 @@ pub(super) async fn open_sqlite(data: &Path) -> Result<(AnyPool, AnyPool), Store
 }
 
 pub(super) async fn open_postgres(url: &str) -> Result<AnyPool, StoreError> {
+    // A pool tries until its time is over and then does not say why; one connection does.
+    install_default_drivers();
+    AnyConnection::connect(url).await?.close().await?;
     Ok(pool(POOL_SIZE, POSTGRES_SESSION).connect(url).await?)
 }
 

@@ -351,7 +351,7 @@ async fn commit_speed() {
             store.commit(&[tick(n, &content, facts)]).await.unwrap();
         }
         let took = begun.elapsed();
-        let rows = (TICKS * FACTS) as u128 * 1_000_000 / took.as_micros();
+        let rows = u128::from(TICKS * FACTS) * 1_000_000 / took.as_micros();
         let per_tick = took / TICKS as u32;
         println!("{}: {rows} facts/s, {per_tick:?} per batch of {FACTS}", store.backend().name());
     })

@@ -7,7 +7,7 @@ use sqlx::migrate::MigrateError;
 pub enum StoreError {
     /// The database cannot be reached or did not answer in time; try again later.
     #[error("the store is not available: {0}")]
-    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Unavailable(Box<dyn std::error::Error + Send + Sync>),
     /// A unique value is taken, or a limit per account is reached; names the field.
     #[error("{0} is taken")]
     Conflict(&'static str),
@@ -22,7 +22,7 @@ pub enum StoreError {
     UnknownDefinition(String),
     /// The schema could not be brought up to date.
     #[error("migration failed: {0}")]
-    Migration(#[source] Box<MigrateError>),
+    Migration(Box<MigrateError>),
 }
 
 impl StoreError {

@@ -25,8 +25,8 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[(
 )];
 
 impl Store {
-    /// Brings the schema to the newest version. Safe to call from several processes at once:
-    /// PostgreSQL holds an advisory lock meanwhile, SQLite its write lock.
+    /// Brings the schema to the newest version. On PostgreSQL several nodes may do so at once (an
+    /// advisory lock lets one of them); a SQLite file has one process.
     ///
     /// # Errors
     /// [`StoreError::Migration`] when a step fails (it is rolled back), when an applied step was
