@@ -128,7 +128,7 @@ fn config() -> Config {
         .wasm_multi_memory(false)
         .max_wasm_stack(WASM_STACK_BYTES)
         .wasm_backtrace_max_frames(NonZeroUsize::new(TRAP_FRAMES))
-        .wasm_backtrace_details(WasmBacktraceDetails::Enable) // file and line of the author
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable) // `symbols` does it, off the tick
         .native_unwind_info(false); // registering it is quadratic when many modules come and go
     config
 }

@@ -124,8 +124,10 @@ pub enum BadOutput {
 pub struct Frame {
     /// Demangled name, or the function's index.
     pub function: String,
-    /// File and line of the author's source, if the script was built with debug lines.
+    /// File and line of the author's source, once located and if the script was built with lines.
     pub location: Option<(String, u32)>,
+    /// Of the instruction in the component.
+    pub(crate) offset: u64,
 }
 
 impl FailureKind {
@@ -162,6 +164,17 @@ impl FailureKind {
             | Self::Deadline { frames }
             | Self::OutOfMemory { frames, .. } => frames,
             Self::BadOutput(_) | Self::Instantiate { .. } | Self::NoModule => &[],
+        }
+    }
+
+    /// The same, to be located.
+    pub(crate) fn frames_mut(&mut self) -> Option<&mut Vec<Frame>> {
+        match self {
+            Self::Trap { frames, .. }
+            | Self::OutOfFuel { frames }
+            | Self::Deadline { frames }
+            | Self::OutOfMemory { frames, .. } => Some(frames),
+            Self::BadOutput(_) | Self::Instantiate { .. } | Self::NoModule => None,
         }
     }
 
@@ -228,10 +241,10 @@ impl fmt::Display for Stack<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let author = self.0.iter().find(|frame| frame.is_authors());
         match author.or_else(|| self.0.first()) {
-            Some(Frame { function, location: Some((file, line)) }) => {
+            Some(Frame { function, location: Some((file, line)), .. }) => {
                 write!(f, " in {function} at {file}:{line}")
             }
-            Some(Frame { function, location: None }) => write!(f, " in {function}"),
+            Some(Frame { function, location: None, .. }) => write!(f, " in {function}"),
             None => Ok(()),
         }
     }
@@ -247,26 +260,16 @@ impl Frame {
 
 fn frames(error: &wasmtime::Error) -> Vec<Frame> {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
-    let mut frames = Vec::new();
-    for frame in backtrace.frames() {
-        let outer = frame.func_name().map_or_else(|| format!("function {}", frame.func_index()), bounded);
-        if frame.symbols().is_empty() {
-            frames.push(Frame { function: outer, location: None });
-            continue;
-        }
-        // Several symbols are functions inlined into one another, innermost first.
-        frames.extend(frame.symbols().iter().map(|symbol| Frame {
-            function: symbol.name().map_or_else(|| outer.clone(), bounded),
-            location: symbol.file().map(|file| (clip(file, 256).to_owned(), symbol.line().unwrap_or(0))),
-        }));
-    }
-    frames.truncate(crate::limits::TRAP_FRAMES);
-    frames
-}
-
-/// wasmtime has demangled the names; a script may make them as long as it likes.
-fn bounded(name: &str) -> String {
-    clip(name, 256).to_owned()
+    let name = |frame: &wasmtime::FrameInfo| match frame.func_name() {
+        Some(name) => clip(name, 256).to_owned(),
+        None => format!("function {}", frame.func_index()),
+    };
+    let frames = backtrace.frames().iter().map(|frame| Frame {
+        function: name(frame),
+        location: None,
+        offset: frame.module_offset().map_or(u64::MAX, |offset| offset as u64),
+    });
+    frames.collect()
 }
 
 /// Traps raised at the border because what the script returned cannot be read.

@@ -1,5 +1,6 @@
 //! A consistent set of modules: what one zone runs in one tick. Immutable; a swap makes a new one.
 
+use crate::failure::ScriptFailure;
 use crate::manifest::Kind;
 use crate::module::Module;
 use sim::{DefId, ModuleStamp};
@@ -87,6 +88,14 @@ impl Generation {
     /// The module of this name.
     pub fn module(&self, name: &str) -> Option<&Module> {
         self.modules().find(|module| module.name() == name)
+    }
+
+    /// Puts file and line of the author's source to the stack of a failure. Takes milliseconds:
+    /// keep it off the tick.
+    pub fn locate(&self, failure: &mut ScriptFailure) {
+        if let Some(module) = self.modules().find(|module| module.label() == failure.module) {
+            module.locate(&mut failure.kind);
+        }
     }
 
     /// The label of the module with this stamp, for events and logs.

@@ -24,6 +24,7 @@ mod rules;
 mod samples;
 mod scan;
 mod stats;
+mod symbols;
 
 pub use engine::{Engine, EngineError};
 pub use failure::{BadOutput, FailureKind, Frame, ScriptFailure};

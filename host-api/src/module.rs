@@ -9,6 +9,7 @@ use crate::limits::{CallLimits, LimitTooHigh, MESSAGE_BYTES};
 use crate::manifest::{Export, Kind, Manifest};
 use crate::samples;
 use crate::scan::{ScanError, scan};
+use crate::symbols::Symbols;
 use sim::{DefId, ModuleStamp};
 use std::fmt;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ struct Inner {
     label: String,
     linked: Linked,
     limits: CallLimits,
+    symbols: Option<Symbols>,
 }
 
 /// Why a candidate did not become a module. Nothing that was live is affected.
@@ -112,7 +114,17 @@ impl Module {
         let label = format!("{}@{}+{}", manifest.name, manifest.version, &digest.to_hex()[..8]);
         let stamp = ModuleStamp(u64::from_be_bytes(std::array::from_fn(|i| digest.as_bytes()[i])));
         let script = manifest.script();
-        let inner = Inner { engine: engine.clone(), manifest, script, digest, stamp, label, linked, limits };
+        let inner = Inner {
+            engine: engine.clone(),
+            manifest,
+            script,
+            digest,
+            stamp,
+            label,
+            linked,
+            limits,
+            symbols: Symbols::of(bytes),
+        };
         let module = Self { inner: Arc::new(inner) };
         module.smoke()?;
         Ok(module)
@@ -158,6 +170,14 @@ impl Module {
         &self.inner.label
     }
 
+    /// Puts file and line to the stack of a failure of this module. Takes milliseconds: keep it off
+    /// the tick.
+    pub fn locate(&self, failure: &mut FailureKind) {
+        if let (Some(symbols), Some(frames)) = (&self.inner.symbols, failure.frames_mut()) {
+            symbols.locate(frames);
+        }
+    }
+
     pub(crate) fn engine(&self) -> &Engine {
         &self.inner.engine
     }
@@ -173,9 +193,10 @@ impl Module {
 
     /// Asks every export about no view and about one.
     fn smoke(&self) -> Result<(), LoadError> {
-        let mut instance = self
-            .instantiate()
-            .map_err(|failure| LoadError::Start { name: self.name().to_owned(), failure })?;
+        let mut instance = self.instantiate().map_err(|mut failure| {
+            self.locate(&mut failure);
+            LoadError::Start { name: self.name().to_owned(), failure }
+        })?;
         for export in self.kind().exports() {
             match export {
                 Export::Resolve => self.probe::<Resolve>(&mut instance, &samples::attack()),
@@ -192,11 +213,14 @@ impl Module {
     fn probe<H: Hook>(&self, instance: &mut Instance, view: &H::View) -> Result<(), LoadError> {
         let wire = [H::lower(view)];
         for views in [&wire[..0], &wire[..]] {
-            let failed = |failure| LoadError::Smoke {
-                name: self.name().to_owned(),
-                export: H::EXPORT,
-                views: views.len(),
-                failure,
+            let failed = |mut failure| {
+                self.locate(&mut failure);
+                LoadError::Smoke {
+                    name: self.name().to_owned(),
+                    export: H::EXPORT,
+                    views: views.len(),
+                    failure,
+                }
             };
             let (outcome, _cost) =
                 instance.call::<H>(lower_context(&samples::CONTEXT), views, self.fuel(views.len()));

@@ -76,7 +76,7 @@ impl ScriptRules {
         &self.generation
     }
 
-    /// Failures since the last drain, oldest first.
+    /// Failures since the last drain, oldest first. [`Generation::locate`] puts lines to them.
     pub fn drain_failures(&mut self) -> Vec<ScriptFailure> {
         self.failures.drain()
     }

@@ -4,12 +4,9 @@ use crate::fixture::{Guest, engine};
 use expect_test::{Expect, expect};
 use host_api::{Engine, Generation, GenerationError, Kind, Limits, LoadError, Manifest, Module};
 
+#[allow(clippy::needless_pass_by_value)] // `expect!` reads best as a value
 fn refused(bytes: &[u8], says: Expect) {
-    refused_by(&engine(), bytes, says);
-}
-
-fn refused_by(engine: &Engine, bytes: &[u8], says: Expect) {
-    let error = Module::load(engine, bytes).expect_err("the candidate was accepted");
+    let error = Module::load(&engine(), bytes).expect_err("the candidate was accepted");
     says.assert_eq(&error.to_string());
 }
 
