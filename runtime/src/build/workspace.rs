@@ -89,7 +89,8 @@ pub fn scripts_of(workspace_dir: &Path) -> Result<Vec<Script>, BuildError> {
 }
 
 fn read_script(package: Package, path: PathBuf) -> Result<Script, BuildError> {
-    let text = std::fs::read_to_string(&path).map_err(io_error(|| format!("cannot read {}", path.display())))?;
+    let text =
+        std::fs::read_to_string(&path).map_err(io_error(|| format!("cannot read {}", path.display())))?;
     let manifest = toml::from_str::<LoreToml>(&text).map_err(|error| error.to_string()).and_then(check);
     match manifest {
         Ok(LoreToml { name, kind, api, requires }) => Ok(Script {
