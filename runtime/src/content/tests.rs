@@ -213,7 +213,10 @@ start_gold = 1
 
 #[test]
 fn nothing_at_all_is_a_mistake_too() {
-    check(&[], &expect![[r#"
+    check(
+        &[],
+        &expect![[r#"
         the content has 1 mistake(s):
-          all files:0: no file has a [progression]"#]]);
+          all files:0: no file has a [progression]"#]],
+    );
 }
