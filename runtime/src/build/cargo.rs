@@ -160,3 +160,26 @@ fn read_tail(stderr: ChildStderr) -> JoinHandle<String> {
         String::from_utf8_lossy(&kept).into_owned()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_named_from_the_current_folder() {
+        let here = std::env::current_dir().unwrap();
+        let said = "error: no\n  --> combat/src/lib.rs:3:5\n   |\n  --> /registry/a.rs:1:1\n";
+        let expected = "error: no\n  --> scripts/combat/src/lib.rs:3:5\n   |\n  --> /registry/a.rs:1:1\n";
+        assert_eq!(clickable(said, &here.join("scripts")), expected);
+        assert_eq!(clickable(said, Path::new("/elsewhere/scripts")), said);
+    }
+
+    #[test]
+    fn messages_of_no_interest_are_skipped() {
+        let parse = |line: &str| serde_json::from_str(line).unwrap_or(Message::Other);
+        assert!(matches!(parse(r#"{"reason":"build-finished","success":true}"#), Message::Other));
+        assert!(matches!(parse("not json"), Message::Other));
+        let artifact = r#"{"reason":"compiler-artifact","manifest_path":"/a/Cargo.toml","target":{"name":"a"},"filenames":["/a.wasm"],"fresh":true}"#;
+        assert!(matches!(parse(artifact), Message::Artifact { .. }));
+    }
+}

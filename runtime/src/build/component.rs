@@ -8,8 +8,10 @@ use wit_component::ComponentEncoder;
 /// Wraps the module and writes `NAME.wasm`, unless the same bytes are there already.
 pub(super) fn finish(script: &Script, module: &Path, out_dir: &Path) -> Result<BuiltScript, BuildError> {
     let core = std::fs::read(module).map_err(io_error(|| format!("cannot read {}", module.display())))?;
-    let component = encode(&core)
-        .map_err(|reason| BuildError::Component { script: script.name.clone(), reason: format!("{reason:#}") })?;
+    let component = encode(&core).map_err(|reason| BuildError::Component {
+        script: script.name.clone(),
+        reason: format!("{reason:#}"),
+    })?;
     let bytes = embed(component, script);
     let path = out_dir.join(format!("{}.wasm", script.name));
     let digest = blake3::hash(&bytes);

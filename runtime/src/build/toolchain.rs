@@ -125,7 +125,11 @@ fn installed() -> Result<Toolchain, String> {
             name.starts_with("libcore-") && name.ends_with(".rlib")
         })
     });
-    if has_core { Ok(Toolchain::Installed { version }) } else { Err(format!("{version} has no {TARGET} library")) }
+    if has_core {
+        Ok(Toolchain::Installed { version })
+    } else {
+        Err(format!("{version} has no {TARGET} library"))
+    }
 }
 
 fn add_target(progress: &mut dyn FnMut(Step<'_>)) -> Result<(), String> {

@@ -89,7 +89,8 @@ pub fn scripts_of(workspace_dir: &Path) -> Result<Vec<Script>, BuildError> {
 }
 
 fn read_script(package: Package, path: PathBuf) -> Result<Script, BuildError> {
-    let text = std::fs::read_to_string(&path).map_err(io_error(|| format!("cannot read {}", path.display())))?;
+    let text =
+        std::fs::read_to_string(&path).map_err(io_error(|| format!("cannot read {}", path.display())))?;
     let manifest = toml::from_str::<LoreToml>(&text).map_err(|error| error.to_string()).and_then(check);
     match manifest {
         Ok(LoreToml { name, kind, api, requires }) => Ok(Script {
@@ -132,4 +133,68 @@ pub(super) fn select(scripts: Vec<Script>, only: Option<&str>) -> Result<Vec<Scr
         hint: hint.map(|close| format!(" (did you mean `{close}`?)")).unwrap_or_default(),
         known: known.join(", "),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A workspace with one script of this `lore.toml`.
+    fn workspace(lore_toml: &str) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = root.path().join("scripts").join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"wolf\", \"sdk\"]\n");
+        write(
+            "wolf/Cargo.toml",
+            "[package]\nname = \"wolf-crate\"\nversion = \"1.2.3\"\nedition = \"2024\"\n",
+        );
+        write("wolf/src/lib.rs", "");
+        write("wolf/lore.toml", lore_toml);
+        write("sdk/Cargo.toml", "[package]\nname = \"sdk\"\nversion = \"0.1.0\"\nedition = \"2024\"\n");
+        write("sdk/src/lib.rs", "");
+        root
+    }
+
+    fn complaint(lore_toml: &str) -> String {
+        let root = workspace(lore_toml);
+        scripts_of(&root.path().join("scripts")).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn scripts_are_the_crates_with_a_manifest() {
+        let root = workspace("name = \"wolf\"\nkind = \"npc\"\napi = \"0.1\"\n");
+        let scripts = scripts_of(&find_workspace(&root.path().join("scripts/wolf/src")).unwrap()).unwrap();
+        let [wolf] = scripts.as_slice() else { panic!("{scripts:?}") };
+        assert_eq!((wolf.name.as_str(), wolf.package.as_str()), ("wolf", "wolf-crate"));
+        assert_eq!(wolf.version, semver::Version::new(1, 2, 3));
+        let error = select(scripts, Some("wofl")).unwrap_err().to_string();
+        assert_eq!(error, "there is no script `wofl` (did you mean `wolf`?); there are: wolf");
+    }
+
+    #[test]
+    fn a_wrong_manifest_is_named_with_what_is_wrong() {
+        let wrong_kind = complaint("name = \"wolf\"\nkind = \"poet\"\napi = \"0.1\"\n");
+        assert!(
+            wrong_kind.contains("wolf/lore.toml: kind `poet` is none of ability, combat"),
+            "{wrong_kind}"
+        );
+        let typo = complaint("name = \"wolf\"\nknd = \"npc\"\napi = \"0.1\"\n");
+        assert!(typo.contains("line 2") && typo.contains("unknown field `knd`"), "{typo}");
+        let name = complaint("name = \"../wolf\"\nkind = \"npc\"\napi = \"0.1\"\n");
+        assert!(name.contains("name `../wolf` must be"), "{name}");
+    }
+
+    #[test]
+    fn no_workspace_says_where_it_was_looked_for() {
+        let empty = tempfile::tempdir().unwrap();
+        let error = find_workspace(empty.path()).unwrap_err().to_string();
+        assert!(
+            error.contains(&empty.path().display().to_string()) && error.contains("--scripts"),
+            "{error}"
+        );
+    }
 }

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 /// Build the scripts into components.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  lore build combat && lore push scripts/target/lore/combat.wasm --admin http://127.0.0.1:7878")]
+#[command(
+    after_help = "Example:\n  lore build combat && lore push scripts/target/lore/combat.wasm --admin http://127.0.0.1:7878"
+)]
 pub struct Args {
     /// Only this script; all if missing.
     script: Option<String>,

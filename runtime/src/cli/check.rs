@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 /// Check scripts and content without a server.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  lore check\n  content/npcs.toml:12: there is no item `wolf_plet` (did you mean `wolf_pelt`?)\n\nExit code 1 if anything is wrong.")]
+#[command(
+    after_help = "Example:\n  lore check\n  content/npcs.toml:12: there is no item `wolf_plet` (did you mean `wolf_pelt`?)\n\nExit code 1 if anything is wrong."
+)]
 pub struct Args {
     /// Folder of the content; beside the scripts if missing.
     #[arg(long, value_name = "DIR")]
@@ -37,7 +39,10 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     mistakes.extend(errors.iter().map(|error| format!("{}/{error}", content.display())));
     mistakes.extend(missing_scripts(&summary, &scripts)?);
     if args.json {
-        println!("{}", json!({ "ok": mistakes.is_empty(), "mistakes": mistakes, "content": errors, "summary": summary }));
+        println!(
+            "{}",
+            json!({ "ok": mistakes.is_empty(), "mistakes": mistakes, "content": errors, "summary": summary })
+        );
     } else if mistakes.is_empty() {
         println!("{summary}; no mistakes");
     } else {

@@ -19,7 +19,12 @@ pub fn run(Args { json: as_json }: Args) -> anyhow::Result<()> {
         println!("{}", json!({ "ok": toolchain.is_some(), "toolchain": toolchain, "findings": findings }));
     } else {
         for finding in &findings {
-            println!("{} {}: {}", if finding.ok { "ok     " } else { "missing" }, finding.what, finding.detail);
+            println!(
+                "{} {}: {}",
+                if finding.ok { "ok     " } else { "missing" },
+                finding.what,
+                finding.detail
+            );
         }
     }
     match toolchain {

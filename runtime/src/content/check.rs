@@ -44,11 +44,16 @@ impl fmt::Display for ContentErrors {
 impl std::error::Error for ContentErrors {}
 
 /// A place in a file.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct At {
     pub(super) file: usize,
     /// Bytes from its start.
     pub(super) offset: usize,
+}
+
+impl At {
+    /// For what is wrong with all files together.
+    pub(super) const ALL: Self = Self { file: usize::MAX, offset: 0 };
 }
 
 /// Everything a check needs to know and to remember.
@@ -73,7 +78,9 @@ impl Check<'_> {
     }
 
     fn locate(&self, at: At) -> (String, usize) {
-        let (path, text) = self.files.get(at.file).copied().unwrap_or_default();
+        let Some((path, text)) = self.files.get(at.file).copied() else {
+            return ("all files".to_owned(), 0);
+        };
         let before = text.as_bytes().get(..at.offset).unwrap_or_default();
         (path.to_owned(), 1 + before.iter().filter(|byte| **byte == b'\n').count())
     }

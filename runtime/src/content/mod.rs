@@ -34,7 +34,8 @@ pub struct Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let counts: Vec<String> = self.definitions.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        let counts: Vec<String> =
+            self.definitions.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         write!(f, "{} files: {}", self.files, counts.join(", "))
     }
 }

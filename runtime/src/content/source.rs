@@ -45,6 +45,7 @@ pub(super) fn parse<'a>(files: &'a BTreeMap<String, String>, check: &mut Check<'
     let mut definitions = Definitions::new();
     for (file, text) in files.values().enumerate() {
         let (table, errors) = DeTable::parse_recoverable(text);
+        let broken = !errors.is_empty();
         for error in errors {
             let offset = error.span().map_or(0, |span| span.start);
             check.error(At { file, offset }, error.message());
@@ -52,6 +53,10 @@ pub(super) fn parse<'a>(files: &'a BTreeMap<String, String>, check: &mut Check<'
         for (key, value) in table.into_inner() {
             let at = At { file, offset: key.span().start };
             file_away(key.get_ref(), at, value, check, &mut definitions);
+        }
+        if broken {
+            // Its names count, so that others may refer to them; its bodies would only mislead.
+            definitions.values_mut().for_each(|all| all.retain(|definition| definition.at.file != file));
         }
     }
     definitions

@@ -1,12 +1,12 @@
-//! The loader on the starter content and on a set in which everything is wrong.
+//! The loader on the starter content and on sets with mistakes.
 
 use super::*;
 use expect_test::expect;
 use sim::content::Position;
 use sim::def_id;
 
-fn starter() -> (Content, Summary) {
-    load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../content")).unwrap()
+fn starter_files() -> BTreeMap<String, String> {
+    read_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../content")).unwrap()
 }
 
 fn check(files: &[(&str, &str)], expected: &expect_test::Expect) {
@@ -17,6 +17,206 @@ fn check(files: &[(&str, &str)], expected: &expect_test::Expect) {
 
 #[test]
 fn the_starter_content_has_no_mistakes() {
-    let (_, summary) = starter();
-    expect!["14 files: 6 ability, 1 class"].assert_eq(&summary.to_string());
+    let (content, summary) = load_files(&starter_files()).unwrap();
+    expect![[r#"
+        13 files: 14 ability, 2 class, 1 dialog, 17 item, 5 loot, 8 npc, 4 quest, 3 status, 4 zone
+        {("dialog", "innkeeper"), ("npc", "boss"), ("npc", "townsfolk"), ("npc", "wolf"), ("quest", "quests")}"#]].assert_eq(&format!("{summary}\n{:?}", summary.scripts));
+    assert!(content.zones.contains_key(&content.progression.start_zone));
+}
+
+#[test]
+fn a_new_character_finds_innkeeper_gate_and_wolves() {
+    let (content, _) = load_files(&starter_files()).unwrap();
+    let start = &content.zones[&def_id("zone/downtown")];
+    assert_eq!(content.progression.start_zone, def_id("zone/downtown"));
+    let mira = start.spawns.iter().find(|spawn| spawn.npc == def_id("npc/mira")).unwrap();
+    assert!(mira.at.distance_mm(start.entrance) < 30_000);
+    let gate = start.crossings.iter().find(|way| way.to == def_id("zone/greywood")).unwrap();
+    let nearest = |area: &sim::content::Area, at: Position| Position {
+        x_mm: at.x_mm.clamp(area.min.x_mm, area.max.x_mm),
+        y_mm: at.y_mm.clamp(area.min.y_mm, area.max.y_mm),
+    };
+    assert!(nearest(&gate.area, start.entrance).distance_mm(start.entrance) < 150_000);
+
+    let wood = &content.zones[&gate.to];
+    let wolves: Vec<_> = wood.spawns.iter().filter(|spawn| spawn.npc == def_id("npc/wolf")).collect();
+    assert!(wolves.iter().any(|spawn| spawn.at.distance_mm(gate.arrive) < 60_000));
+    assert!(wolves.iter().map(|spawn| spawn.count).sum::<u32>() >= 30);
+    // Nobody is attacked on arrival, and lone wolves are out of each other's earshot.
+    let wolf = &content.npcs[&def_id("npc/wolf")];
+    for spawn in &wolves {
+        let reach = spawn.radius_mm + wolf.wander_mm + wolf.aggro_mm;
+        assert!(spawn.at.distance_mm(gate.arrive) > reach);
+        assert!(spawn.at.distance_mm(wood.entrance) > reach);
+    }
+    let lone: Vec<_> = wolves.iter().filter(|spawn| spawn.count == 1).collect();
+    for (index, spawn) in lone.iter().enumerate() {
+        assert!(lone[index + 1..].iter().all(|other| other.at.distance_mm(spawn.at) > 25_000));
+    }
+}
+
+#[test]
+fn the_digest_follows_the_words_but_not_the_line_ends() {
+    let files = starter_files();
+    let digest = |files: &BTreeMap<String, String>| load_files(files).unwrap().0.digest;
+    let windows = files.iter().map(|(path, text)| (path.clone(), text.replace('\n', "\r\n"))).collect();
+    assert_eq!(digest(&files), digest(&windows));
+    let mut changed = files.clone();
+    changed.get_mut("npcs.toml").unwrap().push_str("# a word\n");
+    assert_ne!(digest(&files), digest(&changed));
+}
+
+#[test]
+fn every_mistake_is_reported_at_once_with_its_line() {
+    let things = r#"
+[item.wolf_pelt]
+title = "Pelt"
+kind = "material"
+
+[item.Bad-Name]
+title = "Bad"
+kind = "material"
+
+[item.sword]
+title = "Sword"
+kind = "equipment"
+colour = "red"
+
+[item.cap]
+title = "Cap"
+kind = "equipment"
+
+[ability.bite]
+title = "Bite"
+animation = "bite"
+animation_time = "400 parsecs"
+target = "enemy"
+
+[ability.nap]
+title = "Nap"
+animation = "nap"
+animation_time = "1s"
+target = "enemy"
+
+[loot.wolf]
+always = [{ item = "wolf_plet" }]
+entries = [{ item = "wolf_pelt", count = [3, 1] }]
+
+[itme.spoon]
+title = "Spoon"
+"#;
+    let people = r#"
+[npc.wolf]
+title = "Wolf"
+level = 99
+stats = { health = 0, critical_chance = 200 }
+script = "wolf"
+hostile = true
+loot = "wulf"
+
+[item.wolf_pelt]
+title = "Pelt"
+kind = "material"
+
+[quest.round]
+title = "Round"
+text = "Round and round"
+script = "quests"
+requires = ["about"]
+giver = "wolf"
+completer = "wolf"
+objective = [{ deed = "kill", subject = "wolve", text = "Kill" }]
+
+[quest.about]
+title = "About"
+text = "And about"
+script = "quests"
+requires = ["round"]
+giver = "wolf"
+completer = "wolf"
+objective = [{ deed = "reach", subject = "den", needed = 0, text = "Reach" }]
+"#;
+    let zones = r#"
+[zone.wood]
+title = "Wood"
+size = [100, 100]
+entrance = [100.001, 50]
+noon_temperature = 10
+
+[[zone.wood.crossing]]
+area = [[90, 0], [110, 10]]
+to = "town"
+arrive = [500, 0]
+
+[[zone.wood.crossing]]
+area = [[0, 0], [10, 10]]
+to = "towm"
+arrive = [5, 5]
+
+[[zone.wood.spawn]]
+npc = "wolf"
+at = [98, 50]
+radius = 3
+count = 0
+respawn = "10s"
+
+[zone.town]
+title = "Town"
+size = [50, 50]
+entrance = [25, 25]
+noon_temperature = 10
+
+[progression]
+experience_to_next = [100, 0]
+death_loss_permille = 2000
+respawn = "5s"
+start_zone = "town"
+start_gold = 1
+"#;
+    let broken = "[npc.boar]\ntitle = \"Boar\nlevel = 1\n";
+    check(
+        &[("a/things.toml", things), ("broken.toml", broken), ("people.toml", people), ("zones.toml", zones)],
+        &expect![[r#"
+            the content has 30 mistake(s):
+              a/things.toml:6: the name `Bad-Name` must be 1 to 64 of a-z, 0-9 and `_`
+              a/things.toml:13: unknown field `colour`, expected one of `title`, `icon`, `kind`, `slot`, `rarity`, `required_level`, `classes`, `bonus`, `max_stack`, `value`, `heal`, `restore_mana`
+              a/things.toml:15: `cap`: equipment has a `slot`, nothing else has
+              a/things.toml:22: `400 parsecs` is no duration such as "1m 30s": unknown time unit "parsecs", supported units: ns, us/µs, ms, sec, min, hours, days, weeks, months, years (and few variations)
+              a/things.toml:25: `nap` does nothing: give it power_permille, heal or status
+              a/things.toml:25: `nap` is used on enemies and needs a `range`
+              a/things.toml:32: there is no item `wolf_plet` (did you mean `wolf_pelt`?)
+              a/things.toml:33: count is [3, 1]: the least comes first
+              a/things.toml:35: `itme` is none of zone, class, ability, status, item, npc, loot, quest, dialog, progression (did you mean `item`?)
+              broken.toml:2: invalid basic string, expected `"`
+              people.toml:2: `wolf` is hostile but has no `basic` attack
+              people.toml:2: `wolf` must have a `leash` longer than its `aggro`
+              people.toml:2: level is 99, must be 1 to 60
+              people.toml:5: critical_chance is 200, must be -100 to 100
+              people.toml:5: health is 0, must be 1 to 1000000
+              people.toml:8: there is no loot `wulf` (did you mean `wolf`?)
+              people.toml:10: item `wolf_pelt` is defined twice, first in a/things.toml:2
+              people.toml:14: the quest requires itself, directly or through others: nobody could accept it
+              people.toml:21: there is no npc `wolve` (did you mean `wolf`?)
+              people.toml:23: the quest requires itself, directly or through others: nobody could accept it
+              people.toml:30: needed is 0, must be 1 to 10000
+              people.toml:30: there is no area `den`
+              zones.toml:5: the entrance is outside of the zone
+              zones.toml:8: `arrive` is outside of town
+              zones.toml:8: the area reaches out of the zone
+              zones.toml:15: there is no zone `towm` (did you mean `town`?)
+              zones.toml:18: count is 0, must be 1 to 500
+              zones.toml:18: the spawn reaches out of the zone
+              zones.toml:31: death_loss_permille is 2000, must be 0 to 1000
+              zones.toml:31: every level needs experience"#]],
+    );
+}
+
+#[test]
+fn nothing_at_all_is_a_mistake_too() {
+    check(
+        &[],
+        &expect![[r#"
+        the content has 1 mistake(s):
+          all files:0: no file has a [progression]"#]],
+    );
 }

@@ -50,8 +50,9 @@ pub(super) struct Span(pub(super) u32);
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let duration = humantime_serde::re::humantime::parse_duration(&text)
-            .map_err(|error| de::Error::custom(format!("`{text}` is no duration such as \"1m 30s\": {error}")))?;
+        let duration = humantime_serde::re::humantime::parse_duration(&text).map_err(|error| {
+            de::Error::custom(format!("`{text}` is no duration such as \"1m 30s\": {error}"))
+        })?;
         match u32::try_from(duration.as_millis()) {
             Ok(ms) if ms <= 86_400_000 => Ok(Self(ms)),
             _ => Err(de::Error::custom(format!("`{text}` is longer than a day"))),

@@ -123,3 +123,6 @@ fn stay(seen: &Perception, state: State, target: u64) -> Decision {
 fn walk(seen: &Perception, state: State, destination: Position, speed_permille: u32) -> Decision {
     Decision { destination, speed_permille, ..stay(seen, state, 0) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -75,3 +75,6 @@ fn share(amount: i64, permille: i64) -> i64 {
 fn harmless(id: u32, kind: HitKind) -> Outcome {
     Outcome { id, kind, base: 0, raw: 0, amount: 0, threat: THREAT_OF_A_MISS }
 }
+
+#[cfg(test)]
+mod tests;

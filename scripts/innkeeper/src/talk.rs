@@ -182,3 +182,6 @@ fn carried(talk: &Conversation, item: u32) -> u32 {
 fn has_flag(talk: &Conversation, flag: u32) -> bool {
     talk.flags >> flag & 1 == 1
 }
+
+#[cfg(test)]
+mod tests;

@@ -87,3 +87,6 @@ fn state_of(objectives: &[Objective], done: &[u32]) -> QuestState {
         .all(|(objective, done)| objective.deed == Deed::Deliver || *done >= objective.needed);
     if all { QuestState::Complete } else { QuestState::Active }
 }
+
+#[cfg(test)]
+mod tests;

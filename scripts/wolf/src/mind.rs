@@ -141,3 +141,6 @@ fn walk(seen: &Perception, state: State, goal: Point, speed_permille: u32) -> De
 fn at(place: &Position) -> Point {
     (place.x_mm, place.y_mm)
 }
+
+#[cfg(test)]
+mod tests;

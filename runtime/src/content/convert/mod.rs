@@ -75,7 +75,7 @@ pub(super) fn convert(mut definitions: Definitions<'_>, check: &mut Check<'_>) -
 fn progression(definitions: &mut Definitions<'_>, check: &mut Check<'_>) -> Progression {
     let Some(entry) = entries::<raw::Progression>(PROGRESSION, definitions, check).pop() else {
         if check.errors.is_empty() {
-            check.error(At::default(), "no file has a [progression]");
+            check.error(At::ALL, "no file has a [progression]");
         }
         return Progression::default();
     };
@@ -176,9 +176,6 @@ fn least_and_most([least, most]: [u32; 2], what: &str, at: At, check: &mut Check
 }
 
 /// By id, as the simulation looks definitions up.
-fn by_id<T, V>(
-    entries: Vec<Entry<T>>,
-    mut convert: impl FnMut(Entry<T>) -> V,
-) -> BTreeMap<DefId, V> {
+fn by_id<T, V>(entries: Vec<Entry<T>>, mut convert: impl FnMut(Entry<T>) -> V) -> BTreeMap<DefId, V> {
     entries.into_iter().map(|entry| (entry.id, convert(entry))).collect()
 }

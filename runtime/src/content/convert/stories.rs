@@ -100,7 +100,11 @@ pub(super) fn dialogs(
             script: super::script("dialog", &raw.script, summary),
             quests: raw.quests.iter().map(|name| check.reference("quest", name, file)).collect(),
             items: raw.items.iter().map(|name| check.reference("item", name, file)).collect(),
-            nodes: raw.node.into_iter().map(|(key, node)| dialog_node(&path, key, node, file, check)).collect(),
+            nodes: raw
+                .node
+                .into_iter()
+                .map(|(key, node)| dialog_node(&path, key, node, file, check))
+                .collect(),
             name,
         }
     })

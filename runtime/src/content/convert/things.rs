@@ -3,9 +3,7 @@
 use super::super::check::{At, Check};
 use super::super::raw;
 use super::{Entry, PERMILLE_MAX};
-use sim::content::{
-    Ability, AbilityTarget, EquipSlot, Item, ItemKind, LootEntry, LootTable, Rarity, Status,
-};
+use sim::content::{Ability, AbilityTarget, EquipSlot, Item, ItemKind, LootEntry, LootTable, Rarity, Status};
 use sim::{DefId, limits};
 use std::collections::BTreeMap;
 

@@ -136,6 +136,7 @@ fn weather(raw: &BTreeMap<raw::Weather, u32>) -> Vec<(Weather, u32)> {
         raw::Weather::Fog => Weather::Fog,
         raw::Weather::Snow => Weather::Snow,
     };
-    let all: Vec<_> = raw.iter().filter(|(_, weight)| **weight > 0).map(|(raw, weight)| (kind(*raw), *weight)).collect();
+    let all: Vec<_> =
+        raw.iter().filter(|(_, weight)| **weight > 0).map(|(raw, weight)| (kind(*raw), *weight)).collect();
     if all.is_empty() { vec![(Weather::Clear, 1)] } else { all }
 }
