@@ -7,7 +7,7 @@ use crate::ids::DefId;
 use std::collections::BTreeMap;
 
 /// All definitions of one pack.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Content {
     /// First eight bytes of the digest of the content's files; stamps what content decided.
     pub digest: u64,
@@ -57,7 +57,7 @@ impl Position {
 }
 
 /// A rectangle on the ground; both corners belong to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Area {
     /// South-west corner.
     pub min: Position,
@@ -74,7 +74,7 @@ impl Area {
 }
 
 /// A district of the world: bounds, population, ways out, who lives there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Zone {
     /// Without its kind: `downtown`.
     pub name: String,
@@ -105,7 +105,7 @@ pub struct Zone {
 }
 
 /// A way out of a zone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Crossing {
     /// Where it is.
     pub area: Area,
@@ -116,7 +116,7 @@ pub struct Crossing {
 }
 
 /// A named area.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
     /// Without its kind.
     pub name: String,
@@ -125,7 +125,7 @@ pub struct Place {
 }
 
 /// NPCs that stand in a zone and come back after death.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Spawn {
     /// `npc/NAME`.
     pub npc: DefId,
@@ -179,7 +179,7 @@ pub enum Element {
 }
 
 /// Fighting numbers of a class, an NPC or an item bonus.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Stats {
     /// Most health.
     pub health: i32,
@@ -233,7 +233,7 @@ impl Stats {
 }
 
 /// What a character can be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Class {
     /// Without its kind.
     pub name: String,
@@ -258,7 +258,7 @@ pub struct Class {
 }
 
 /// Some of an item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ItemCount {
     /// `item/NAME`.
     pub item: DefId,
@@ -267,7 +267,7 @@ pub struct ItemCount {
 }
 
 /// Whom an ability can be used on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AbilityTarget {
     /// Somebody of the other side.
     Enemy,
@@ -278,7 +278,7 @@ pub enum AbilityTarget {
 }
 
 /// Something one can do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Ability {
     /// Without its kind.
     pub name: String,
@@ -311,7 +311,7 @@ pub struct Ability {
 }
 
 /// Something that lasts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Status {
     /// Without its kind.
     pub name: String,
@@ -336,7 +336,7 @@ pub struct Status {
 }
 
 /// What an item is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ItemKind {
     /// For selling, crafting, collecting.
     Material,
@@ -366,7 +366,7 @@ pub enum EquipSlot {
 }
 
 /// How rare an item is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rarity {
     /// Grey.
     Poor,
@@ -381,7 +381,7 @@ pub enum Rarity {
 }
 
 /// A thing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Item {
     /// Without its kind.
     pub name: String,
@@ -410,7 +410,7 @@ pub struct Item {
 }
 
 /// A kind of NPC.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Npc {
     /// Without its kind.
     pub name: String,
@@ -453,7 +453,7 @@ pub struct Npc {
 }
 
 /// What a death leaves.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LootTable {
     /// Without its kind.
     pub name: String,
@@ -466,7 +466,7 @@ pub struct LootTable {
 }
 
 /// One row of a loot table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LootEntry {
     /// `item/NAME`, or none for "nothing".
     pub item: DefId,
@@ -477,7 +477,7 @@ pub struct LootEntry {
 }
 
 /// What a quest asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Deed {
     /// Kill NPCs `npc/NAME`.
     Kill,
@@ -494,7 +494,7 @@ pub enum Deed {
 }
 
 /// One objective.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Objective {
     /// What to do.
     pub deed: Deed,
@@ -507,7 +507,7 @@ pub struct Objective {
 }
 
 /// A quest.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Quest {
     /// Without its kind.
     pub name: String,
@@ -534,7 +534,7 @@ pub struct Quest {
 }
 
 /// What a quest pays.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Reward {
     /// Experience.
     pub experience: u32,
@@ -545,7 +545,7 @@ pub struct Reward {
 }
 
 /// The words of a conversation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Dialog {
     /// Without its kind.
     pub name: String,
@@ -560,7 +560,7 @@ pub struct Dialog {
 }
 
 /// One thing an NPC says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DialogNode {
     /// Without its dialog.
     pub name: String,
@@ -571,7 +571,7 @@ pub struct DialogNode {
 }
 
 /// One thing a character can answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DialogChoice {
     /// Without its node.
     pub name: String,
@@ -580,7 +580,7 @@ pub struct DialogChoice {
 }
 
 /// Levels, death and the start of a character.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Progression {
     /// Experience from level `n` to `n + 1` at index `n - 1`; the length is the top level - 1.
     pub experience_to_next: Vec<u64>,

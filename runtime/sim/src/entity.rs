@@ -6,7 +6,7 @@ use crate::rules::NpcState;
 use std::collections::BTreeMap;
 
 /// One thing in a zone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Entity {
     /// Never reused.
     pub id: EntityId,
@@ -37,7 +37,7 @@ pub struct Entity {
 }
 
 /// What an entity is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum EntityKind {
     /// A player's character; its state is in [`crate::World::character`].
     Character(CharacterId),
@@ -53,7 +53,7 @@ pub enum EntityKind {
 }
 
 /// What the host keeps for an NPC between the decisions of its script.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NpcMind {
     /// `npc/NAME`.
     pub template: DefId,
@@ -78,7 +78,7 @@ pub struct NpcMind {
 }
 
 /// One status on one bearer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct StatusInstance {
     /// `status/NAME`.
     pub status: DefId,
@@ -93,7 +93,7 @@ pub struct StatusInstance {
 }
 
 /// A set of changed properties.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Changes(pub u8);
 
 impl Changes {

@@ -6,7 +6,7 @@ use crate::rules::QuestState;
 use std::collections::BTreeMap;
 
 /// One input of a zone, in order of arrival.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Input {
     /// A character comes in (from the store or from another zone).
     Enter(Box<CharacterState>),
@@ -27,7 +27,7 @@ pub enum Input {
 }
 
 /// What a player asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Command {
     /// Be at a place now. Acknowledged by the sequence number, not by a reply.
     Move {
@@ -115,7 +115,7 @@ pub enum Command {
 
 /// Everything about a character that is kept: what the store loads and saves, and what moves
 /// with it from zone to zone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CharacterState {
     /// Key in the store.
     pub id: CharacterId,
@@ -148,7 +148,7 @@ pub struct CharacterState {
 }
 
 /// Some of one item in one slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stack {
     /// `item/NAME`.
     pub item: DefId,
@@ -157,7 +157,7 @@ pub struct Stack {
 }
 
 /// One quest of one character.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct QuestProgress {
     /// Where it stands.
     pub state: QuestState,

@@ -38,6 +38,8 @@ pub enum Accepted {
     Done,
     /// A conversation is open; the notice tells what is said.
     Dialog,
+    /// An NPC without a dialog says its greeting, as an event.
+    Greeting,
     /// An item was picked up.
     PickedUp,
 }
@@ -388,4 +390,6 @@ pub enum DepartureKind {
     Left,
     /// It walked into a crossing; `state.zone` names the other side.
     Crossed,
+    /// It could not enter: the zone is full. Nothing about it was changed.
+    Refused,
 }

@@ -12,12 +12,14 @@ use crate::content::{Deed, Element, Position};
 use crate::ids::{CharacterId, DefId, EntityId, ModuleStamp};
 
 /// Who gave an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
     /// The module with this stamp.
     Script(ModuleStamp),
     /// The declared fallback, because the script failed on this view or does not exist.
     Fallback,
+    /// Definitions with this digest: what follows from data alone, such as loot and levels.
+    Content(u64),
 }
 
 /// One answer with its provenance.
@@ -346,7 +348,7 @@ pub struct ObjectiveView {
 }
 
 /// See `quest.trigger`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Trigger {
     Offer,

@@ -1,0 +1,141 @@
+//! What one combat resolution costs: native Rust, a WebAssembly component, LuaJIT, Rhai.
+//!
+//! `cargo bench -p host-api` prints one table. All engines compute the formula of `scripts/combat`
+//! over the same views with the same dice, and must agree on a checksum. The component is the
+//! real one, found in `scripts/target/lore` or the directory named by `LORE_SCRIPTS`.
+
+mod component;
+mod lua;
+mod native;
+mod rhai_script;
+
+use sim::content::Element;
+use sim::rules::{Attack, HitKind, Outcome};
+use sim::{EntityId, def_id};
+use std::error::Error;
+use std::time::{Duration, Instant};
+
+/// Views per pass; every batch size divides it.
+const VIEWS: usize = 1_000;
+/// Passes measured per row; the minimum and the median are shown.
+const SAMPLES: usize = 30;
+/// A sample repeats its pass until it has taken this long, so that the clock's grain is no matter.
+const SAMPLE: Duration = Duration::from_millis(4);
+
+/// One line of the table.
+struct Row {
+    name: String,
+    min_ns: f64,
+    median_ns: f64,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let attacks = views();
+    let expected = native::pass(&attacks);
+    let mut rows = vec![measure("native Rust", expected, || Ok(native::pass(&attacks)))?];
+    match component::Scripts::find()? {
+        Some(mut scripts) => {
+            for batch in [1, 10, 100, 1_000] {
+                let name = format!("component, batches of {batch}");
+                rows.push(measure(&name, expected, || Ok(scripts.pass(&attacks, batch)))?);
+            }
+        }
+        None => println!(
+            "component: not measured, no combat script in {}; run `cargo run --release -- build` first\n\
+             or name a directory of built scripts in LORE_SCRIPTS",
+            component::directory().display()
+        ),
+    }
+    let lua = lua::Lua::new(&attacks)?;
+    rows.push(measure("LuaJIT, a table per call", expected, || lua.pass_single(&attacks))?);
+    rows.push(measure("LuaJIT, batches of 100 tables", expected, || lua.pass_batch(&attacks, 100))?);
+    rows.push(measure("LuaJIT, loop inside, views kept", expected, || lua.pass_inside())?);
+    let rhai = rhai_script::Rhai::new(&attacks)?;
+    rows.push(measure("Rhai, a map per call", expected, || rhai.pass_single(&attacks))?);
+    rows.push(measure("Rhai, loop inside, views kept", expected, || rhai.pass_inside())?);
+    print(&rows, expected);
+    Ok(())
+}
+
+/// Repeats `pass` over all views and checks its result every time.
+fn measure(
+    name: &str,
+    expected: i64,
+    mut pass: impl FnMut() -> Result<i64, Box<dyn Error>>,
+) -> Result<Row, Box<dyn Error>> {
+    assert_eq!(pass()?, expected, "{name} computes something else");
+    let mut samples = Vec::with_capacity(SAMPLES);
+    for _ in 0..SAMPLES {
+        let start = Instant::now();
+        let mut passes = 0_u32;
+        while passes == 0 || start.elapsed() < SAMPLE {
+            assert_eq!(std::hint::black_box(pass()?), expected, "{name} computes something else");
+            passes += 1;
+        }
+        samples.push(start.elapsed().as_nanos() as f64 / f64::from(passes) / VIEWS as f64);
+    }
+    samples.sort_by(f64::total_cmp);
+    Ok(Row { name: name.to_owned(), min_ns: samples[0], median_ns: samples[SAMPLES / 2] })
+}
+
+fn print(rows: &[Row], checksum: i64) {
+    let native = rows[0].min_ns;
+    println!("one combat resolution, {VIEWS} views, {SAMPLES} samples, checksum {checksum} in every engine");
+    println!("dice: splitmix64, in Rust, in the component and in Lua (64-bit cdata); by the host for Rhai");
+    println!();
+    println!("{:<34} {:>9} {:>10} {:>10}", "engine", "min ns", "median ns", "to native");
+    for row in rows {
+        let ratio = row.min_ns / native;
+        println!("{:<34} {:>9.1} {:>10.1} {:>9.1}x", row.name, row.min_ns, row.median_ns, ratio);
+    }
+}
+
+/// Fighters of all sorts: every branch of the formula is taken.
+fn views() -> Vec<Attack> {
+    let mut dice = native::Dice(def_id("bench/combat").0.into());
+    (0..VIEWS)
+        .map(|id| Attack {
+            id: id as u32,
+            attacker: EntityId(1 + id as u64 % 50),
+            defender: EntityId(100 + id as u64 % 70),
+            element: Element::Fire,
+            attacker_level: 1 + dice.below(60),
+            defender_level: 1 + dice.below(60),
+            accuracy: 20 + dice.below(100) as i32,
+            evasion: 20 + dice.below(100) as i32,
+            distance_mm: dice.below(40_000),
+            attack_power: 10 + dice.below(200) as i32,
+            weapon_damage: dice.below(80) as i32,
+            power_permille: 500 + dice.below(2_000),
+            critical_chance: dice.below(40),
+            defence: dice.below(60) as i32,
+            resistance_permille: dice.below(900) as i32 - 300,
+            block_chance: dice.below(40),
+            dodge_chance: dice.below(30),
+            defender_health: 1_000,
+            seed: dice.next(),
+        })
+        .collect()
+}
+
+/// Position of a kind of hit in the WIT enum.
+fn kind_number(kind: HitKind) -> i64 {
+    match kind {
+        HitKind::Miss => 0,
+        HitKind::Dodge => 1,
+        HitKind::Block => 2,
+        HitKind::Hit => 3,
+        HitKind::Critical => 4,
+    }
+}
+
+/// Weighs every field of an outcome, so that two engines cannot agree by accident.
+fn weigh(outcome: &Outcome) -> i64 {
+    let Outcome { id, kind, base, raw, amount, threat } = *outcome;
+    i64::from(id)
+        + 2 * kind_number(kind)
+        + 3 * i64::from(base)
+        + 5 * i64::from(raw)
+        + 7 * i64::from(amount)
+        + 11 * i64::from(threat)
+}

@@ -1,0 +1,285 @@
+//! Guests written in WebAssembly text and wrapped into components against `wit/`, so that these
+//! tests need no guest toolchain and can misbehave as no toolchain would.
+
+use host_api::{Engine, Generation, Kind, Limits, Manifest, ManifestLimits, Module, ScriptRules};
+use sim::content::Element;
+use sim::rules::{Answer, Attack, Context, Origin, Outcome, Rules};
+use sim::{EntityId, def_id};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::{Resolve, SizeAlign, TypeDefKind};
+
+/// A guest that answers every view with its id and zeros, and what the test adds to that.
+#[derive(Clone)]
+pub struct Guest {
+    pub kind: Kind,
+    pub manifest: Manifest,
+    /// Runs at the start of every call.
+    pub enter: String,
+    /// Runs for every view; knows `$id`, `$in`, `$out`, `$i`, `$len` and the fields of both records
+    /// as `{in.seed}` and `{out.amount}`.
+    pub item: String,
+    /// Runs at the end; may change `$len` and `$answers`.
+    pub leave: String,
+    /// More module fields.
+    pub fields: String,
+}
+
+impl Guest {
+    pub fn new(kind: Kind) -> Self {
+        let item = match kind {
+            // Amount and threat depend on the seed alone, so that every view has its own answer.
+            Kind::Combat => {
+                "(i32.store offset={out.amount} (local.get $out)
+                   (i32.and (i32.wrap_i64 (i64.load offset={in.seed} (local.get $in))) (i32.const 0xffff)))
+                 (i32.store8 offset={out.kind} (local.get $out) (i32.const 3))"
+            }
+            // `done` of every objective is 0.
+            Kind::Quest => {
+                "(i32.store offset={out.done} (local.get $out) (i32.const 64))
+                 (i32.store (i32.add (local.get $out) (i32.const {out.done+4}))
+                   (i32.load (i32.add (local.get $in) (i32.const {in.progress+12}))))"
+            }
+            _ => "",
+        };
+        let manifest = Manifest {
+            name: kind.name().to_owned(),
+            version: semver::Version::new(0, 1, 0),
+            kind,
+            api: "0.1".to_owned(),
+            requires: Vec::new(),
+            limits: ManifestLimits::default(),
+        };
+        let nothing = String::new;
+        Self { kind, manifest, enter: nothing(), item: item.to_owned(), leave: nothing(), fields: nothing() }
+    }
+
+    /// A combat guest that does `item` for every view, on top of answering it.
+    pub fn combat(item: &str) -> Self {
+        let mut guest = Self::new(Kind::Combat);
+        guest.item.push_str(item);
+        guest
+    }
+
+    /// A combat guest that does `item` for the view with this id only.
+    pub fn combat_for(id: u32, item: &str) -> Self {
+        Self::combat(&format!("(if (i32.eq (local.get $id) (i32.const {id})) (then {item}))"))
+    }
+
+    /// The component without its manifest.
+    pub fn component(&self) -> Vec<u8> {
+        let mut resolve = Resolve::default();
+        let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
+        let (package, _) = resolve.push_dir(&wit).unwrap();
+        let world = format!("{}-script", self.kind);
+        let world = resolve.select_world(&[package], Some(&world)).unwrap();
+        let text = self.text(&resolve);
+        let mut module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
+        ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
+    }
+
+    /// The component as `lore build` would make it.
+    pub fn bytes(&self) -> Vec<u8> {
+        Manifest::embed(&self.component(), &self.manifest)
+    }
+
+    fn text(&self, resolve: &Resolve) -> String {
+        let mut text = format!(
+            r#"(module
+            (import "lore:script/log@0.1.0" "write" (func $log (param i32 i32 i32)))
+            (memory (export "memory") 2)
+            (global $top (mut i32) (i32.const 4096))
+            (func $alloc (export "cabi_realloc") (param i32 i32) (param $align i32) (param $size i32)
+                (result i32)
+                (local $at i32) (local $pages i32)
+                (local.set $at (i32.and
+                    (i32.add (global.get $top) (i32.sub (local.get $align) (i32.const 1)))
+                    (i32.sub (i32.const 0) (local.get $align))))
+                (global.set $top (i32.add (local.get $at) (local.get $size)))
+                (local.set $pages (i32.sub
+                    (i32.add (i32.shr_u (global.get $top) (i32.const 16)) (i32.const 1)) (memory.size)))
+                (if (i32.gt_s (local.get $pages) (i32.const 0))
+                    (then (if (i32.eq (memory.grow (local.get $pages)) (i32.const -1)) (then unreachable))))
+                (local.get $at))
+            {}"#,
+            self.fields
+        );
+        for export in self.kind.exports() {
+            let function = export.name().split('.').nth(1).unwrap();
+            let (view, answer) = records(resolve, self.kind, function);
+            let item = fill(&self.item, &view, &answer);
+            let name = format!("{}@0.1.0#{function}", self.kind.interface());
+            let load_id = if view.wide_id {
+                "i32.wrap_i64 (i64.load (local.get $in))"
+            } else {
+                "i32.load (local.get $in)"
+            };
+            let store_id = if answer.wide_id {
+                "i64.store (local.get $out) (i64.extend_i32_u (local.get $id))"
+            } else {
+                "i32.store (local.get $out) (local.get $id)"
+            };
+            write!(
+                text,
+                r#"
+                (func ${function} (export "{name}") (param i64 i32 i32 i32) (param $views i32) (param $len i32) (result i32)
+                    (local $i i32) (local $in i32) (local $out i32) (local $id i32) (local $answers i32)
+                    {enter}
+                    (local.set $answers (call $alloc (i32.const 0) (i32.const 0) (i32.const 8)
+                        (i32.mul (local.get $len) (i32.const {answer_size}))))
+                    (memory.fill (local.get $answers) (i32.const 0)
+                        (i32.mul (local.get $len) (i32.const {answer_size})))
+                    (block $done (loop $next
+                        (br_if $done (i32.eq (local.get $i) (local.get $len)))
+                        (local.set $in (i32.add (local.get $views)
+                            (i32.mul (local.get $i) (i32.const {view_size}))))
+                        (local.set $out (i32.add (local.get $answers)
+                            (i32.mul (local.get $i) (i32.const {answer_size}))))
+                        (local.set $id ({load_id}))
+                        ({store_id})
+                        {item}
+                        (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                        (br $next)))
+                    {leave}
+                    (i32.store (i32.const 16) (local.get $answers))
+                    (i32.store (i32.const 20) (local.get $len))
+                    (i32.const 16))
+                (func (export "cabi_post_{name}") (param i32) (global.set $top (i32.const 4096)))"#,
+                enter = self.enter,
+                leave = self.leave,
+                view_size = view.size,
+                answer_size = answer.size,
+            )
+            .unwrap();
+        }
+        text.push(')');
+        text
+    }
+}
+
+/// Where the fields of a record lie in linear memory.
+struct Layout {
+    size: usize,
+    offsets: BTreeMap<String, usize>,
+    wide_id: bool,
+}
+
+/// Layouts of the view and the answer of one exported function.
+fn records(resolve: &Resolve, kind: Kind, function: &str) -> (Layout, Layout) {
+    let mut sizes = SizeAlign::default();
+    sizes.fill(resolve).unwrap();
+    let interface =
+        resolve.interfaces.iter().find(|(_, interface)| interface.name.as_deref() == Some(kind.name()));
+    let function = &interface.unwrap().1.functions[function];
+    let layout = |list: wit_parser::Type| {
+        let wit_parser::Type::Id(list) = list else { panic!("not a list") };
+        let TypeDefKind::List(wit_parser::Type::Id(element)) = resolve.types[list].kind else {
+            panic!("not a list")
+        };
+        let TypeDefKind::Record(record) = &resolve.types[element].kind else { panic!("not a record") };
+        let types = record.fields.iter().map(|field| &field.ty);
+        let offsets = sizes.field_offsets(types.clone());
+        Layout {
+            size: sizes.record(types).size.size_wasm32(),
+            offsets: record
+                .fields
+                .iter()
+                .zip(offsets)
+                .map(|(field, (offset, _))| (field.name.clone(), offset.size_wasm32()))
+                .collect(),
+            wide_id: sizes.size(&record.fields[0].ty).size_wasm32() == 8,
+        }
+    };
+    (layout(function.params[1].ty), layout(function.result.unwrap()))
+}
+
+/// Replaces `{in.field}`, `{out.field}` and `{in.field+4}` by offsets.
+fn fill(text: &str, view: &Layout, answer: &Layout) -> String {
+    let mut text = text.to_owned();
+    for (prefix, layout) in [("in", view), ("out", answer)] {
+        for (name, offset) in &layout.offsets {
+            for plus in [0, 4, 8, 12] {
+                let pattern = if plus == 0 {
+                    format!("{{{prefix}.{name}}}")
+                } else {
+                    format!("{{{prefix}.{name}+{plus}}}")
+                };
+                text = text.replace(&pattern, &(offset + plus).to_string());
+            }
+        }
+    }
+    text
+}
+
+/// An engine with the default limits and no cache.
+pub fn engine() -> Engine {
+    Engine::new(Limits::default(), None).unwrap()
+}
+
+/// Rules in which only the combat script is the guest; ability answers with zeros.
+pub fn rules_with(combat: &Guest) -> ScriptRules {
+    rules_under(&engine(), combat)
+}
+
+/// As [`rules_with`], on an engine of the test's own.
+pub fn rules_under(engine: &Engine, combat: &Guest) -> ScriptRules {
+    let ability = Module::load(engine, &Guest::new(Kind::Ability).bytes()).unwrap();
+    let combat = Module::load(engine, &combat.bytes()).unwrap();
+    ScriptRules::new(&Generation::new(1, [ability, combat]).unwrap()).unwrap()
+}
+
+/// Attacks with the ids `100..100 + count`, each with its own seed.
+pub fn attacks(count: u32) -> Vec<Attack> {
+    (100..100 + count)
+        .map(|id| Attack {
+            id,
+            attacker: EntityId(1),
+            defender: EntityId(2),
+            element: Element::Fire,
+            attacker_level: 1,
+            defender_level: 1,
+            accuracy: 50,
+            evasion: 50,
+            distance_mm: 1_000,
+            attack_power: 10,
+            weapon_damage: 5,
+            power_permille: 1_000,
+            critical_chance: 5,
+            defence: 0,
+            resistance_permille: 0,
+            block_chance: 0,
+            dodge_chance: 0,
+            defender_health: 100,
+            seed: u64::from(id) * 7,
+        })
+        .collect()
+}
+
+/// The context of a call.
+pub const CONTEXT: Context = Context { tick: 7, tick_ms: 50, zone: def_id("zone/test"), minute_of_day: 600 };
+
+/// Answers to these attacks.
+pub fn resolve(rules: &mut ScriptRules, attacks: &[Attack]) -> Vec<Answer<Outcome>> {
+    let mut answers = Vec::new();
+    rules.resolve(&CONTEXT, attacks, &mut answers);
+    assert_eq!(answers.len(), attacks.len());
+    answers
+}
+
+/// Ids that got the fallback; checks that all others got their real answers.
+pub fn unserved(attacks: &[Attack], answers: &[Answer<Outcome>]) -> Vec<u32> {
+    let mut unserved = Vec::new();
+    for (attack, answer) in attacks.iter().zip(answers) {
+        assert_eq!(answer.value.id, attack.id);
+        if answer.origin == Origin::Fallback {
+            assert_eq!(answer.value, Outcome::fallback(attack.id));
+            unserved.push(attack.id);
+        } else {
+            assert_eq!(answer.value.amount as u64, attack.seed & 0xffff);
+        }
+    }
+    unserved
+}

@@ -1,0 +1,8 @@
+//! Guests of all kinds, most of them hostile, against the host's public interface.
+
+#![allow(clippy::unwrap_used)] // a failed step is a failed test
+
+mod cache;
+mod contain;
+mod fixture;
+mod load;

@@ -1,0 +1,4 @@
+//! What stories share.
+
+pub mod content;
+pub mod http_server;
