@@ -238,13 +238,17 @@ def talk(game):
 
 def go_hunting(game):
     visited = set()
+    deadline = time.monotonic() + HUNT_S
     while game.nearest(lambda e: e.get("hostile")) is None:
+        assert time.monotonic() < deadline, f"nobody to fight in {game.zone['name']} within {HUNT_S} s"
         name = game.zone["name"]
         visited.add(name)
         ways = sorted(game.zone["crossings"], key=lambda c: (c["to"] != "greywood", c["to"] in visited))
         if name == "greywood" or not ways:
-            centre = (game.zone["width"] // 2, game.zone["height"] // 2)
-            game.walk_to(lambda: centre if game.nearest(lambda e: e.get("hostile")) is None else None, 1)
+            # Looks around; the wolves may all be dead at the moment.
+            place = (random.randrange(game.zone["width"]), random.randrange(game.zone["height"]))
+            game.step_towards(*place)
+            game.walk_to(lambda: place if game.nearest(lambda e: e.get("hostile")) is None else None, 1)
             continue
         way = ways[0]
         middle = ((way["x0"] + way["x1"]) // 2, (way["y0"] + way["y1"]) // 2)
