@@ -366,7 +366,7 @@ pub enum EquipSlot {
 }
 
 /// How rare an item is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rarity {
     /// Grey.
     Poor,
@@ -477,7 +477,7 @@ pub struct LootEntry {
 }
 
 /// What a quest asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Deed {
     /// Kill NPCs `npc/NAME`.
     Kill,

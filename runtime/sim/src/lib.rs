@@ -7,14 +7,33 @@
 //!
 //! What does not live here: sockets, encoding, storage (`runtime`) and WebAssembly (`host-api`).
 
+mod admit;
+mod character;
+mod combat;
 pub mod content;
+mod dialog;
+mod digest;
+mod entities;
 pub mod entity;
+mod environment;
+mod grid;
 pub mod ids;
 pub mod input;
+mod inventory;
 pub mod limits;
+mod movement;
+pub mod native;
+mod npc;
 pub mod output;
+mod quest;
+pub mod rng;
 pub mod rules;
 mod world;
 
 pub use ids::{CharacterId, DefId, EntityId, ModuleStamp, RequestId, def_id};
 pub use world::{Character, World};
+
+#[cfg(test)]
+mod scenario;
+#[cfg(test)]
+mod tests;

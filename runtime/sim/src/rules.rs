@@ -348,7 +348,7 @@ pub struct ObjectiveView {
 }
 
 /// See `quest.trigger`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Trigger {
     Offer,

@@ -1,110 +1,337 @@
-//! The zone itself: all state, and the step.
+//! The zone itself: all its state, the phases of a step, and what may be read between steps.
 
-use crate::content::Content;
-use crate::entity::Entity;
-use crate::ids::{CharacterId, DefId, EntityId};
+use crate::content::{Content, Zone};
+use crate::digest::Digest;
+use crate::entities::Entities;
+use crate::entity::{Changes, Entity, EntityKind};
+use crate::environment::Sky;
+use crate::grid::{Grid, Point};
+use crate::ids::{CharacterId, DefId, EntityId, RequestId};
 use crate::input::{CharacterState, Input};
-use crate::output::{Environment, Output};
-use crate::rules::Rules;
+use crate::limits;
+use crate::npc::SpawnSlot;
+use crate::output::{Environment, Event, EventKind, Fact, FactKind, Notice, Output};
+use crate::quest::PendingInquiry;
+use crate::rng::{Purpose, fork};
+use crate::rules::{Context, Origin, Rules};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// One zone and everything in it.
-pub struct World {}
+pub struct World {
+    pub(crate) zone: DefId,
+    pub(crate) content: Arc<Content>,
+    pub(crate) seed: u64,
+    pub(crate) tick: u64,
+    pub(crate) tick_ms: u32,
+    pub(crate) next_entity: u64,
+    pub(crate) entities: Entities,
+    pub(crate) characters: BTreeMap<CharacterId, Character>,
+    pub(crate) spawns: Vec<SpawnSlot>,
+    pub(crate) sky: Sky,
+    /// What happened and concerns quests; asked of the quest scripts in the next step.
+    pub(crate) inquiries: Vec<PendingInquiry>,
+    /// Derived: rebuilt at the end of every step.
+    pub(crate) grid: Grid,
+    pub(crate) despawned: Vec<EntityId>,
+    pub(crate) scratch: Scratch,
+}
+
+/// Buffers of one step, kept to avoid allocating. Empty between steps.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    pub(crate) casts: Vec<crate::combat::CastRequest>,
+    pub(crate) talks: Vec<crate::dialog::PendingTalk>,
+    pub(crate) deaths: Vec<crate::combat::Death>,
+    pub(crate) near: Vec<EntityId>,
+}
 
 /// A character while it is in the zone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Character {
     /// Its entity.
     pub entity: EntityId,
-    /// What is kept of it. `level`, `experience`, `gold`, inventory and quests are current; place,
-    /// health and mana are those of the entity.
+    /// What is kept of it. Level, experience, gold, inventory and quests are current; place, health
+    /// and mana are those of the entity.
     pub state: CharacterState,
-    /// Sequence number of the last accepted movement.
+    /// Sequence number of the last movement looked at.
     pub last_seq: u32,
+    /// Movement saved up, millimetres.
+    pub(crate) credit_mm: u32,
+    /// When it comes back to life.
+    pub(crate) respawn_at: Option<u64>,
+    /// The open conversation.
+    pub(crate) dialog: Option<crate::dialog::OpenDialog>,
+    /// Named places it stands in.
+    pub(crate) places: BTreeSet<DefId>,
 }
 
 impl World {
-    /// An empty zone with its NPCs about to spawn. `tick` continues the count of an earlier run,
-    /// so that the time of day goes on.
+    /// An empty zone whose NPCs spawn with the first step. `tick` continues the count of an earlier
+    /// run, so that the time of day goes on.
     ///
     /// # Panics
-    /// If `zone` is not in `content`.
+    /// If `zone` is not in `content` or `tick_ms` is 0.
     pub fn new(zone: DefId, content: Arc<Content>, seed: u64, tick: u64, tick_ms: u32) -> Self {
-        let _ = (zone, content, seed, tick, tick_ms);
-        Self {}
+        assert!(tick_ms > 0, "a tick takes time");
+        let definition = &content.zones[&zone];
+        let grid = Grid::new(definition.width_mm, definition.height_mm);
+        let seed = fork(seed, 0, u64::from(zone.0), Purpose::Spawn);
+        let mut world = Self {
+            zone,
+            seed,
+            tick,
+            tick_ms,
+            next_entity: 1,
+            entities: Entities::default(),
+            characters: BTreeMap::new(),
+            spawns: Vec::new(),
+            sky: Sky::at(seed, definition, tick, tick_ms),
+            inquiries: Vec::new(),
+            grid,
+            despawned: Vec::new(),
+            scratch: Scratch::default(),
+            content,
+        };
+        world.plan_spawns();
+        world
     }
 
-    /// One tick: admit inputs, let scripts decide, apply, derive. `out` is cleared first.
+    /// One tick: admit inputs, let scripts decide, apply what they answer, derive the rest.
+    /// `out` is cleared first; `inputs` is emptied, but for what is beyond
+    /// [`limits::INPUTS_PER_TICK`], which waits for the next step.
     pub fn step(&mut self, inputs: &mut Vec<Input>, rules: &mut dyn Rules, out: &mut Output) {
-        let _ = (inputs, rules, out);
+        self.begin(out);
+        let admitted = inputs.len().min(limits::INPUTS_PER_TICK);
+        for input in inputs.drain(..admitted) {
+            self.admit(input, out);
+        }
+        self.run_timers(out);
+        self.think(rules);
+        self.walk_npcs();
+        self.run_casts(rules, out);
+        self.run_pulses(rules, out);
+        self.run_dialogs(rules, out);
+        self.run_inquiries(rules, out);
+        self.bury(out);
+        self.cross(out);
+        self.index();
     }
 
-    /// Replaces the definitions between two steps (part of a generation swap). Entities whose
-    /// definition is gone leave with the next step.
+    fn begin(&mut self, out: &mut Output) {
+        self.tick += 1;
+        out.replies.clear();
+        out.events.clear();
+        out.facts.clear();
+        out.notices.clear();
+        out.departures.clear();
+        self.despawned.clear();
+        for entity in self.entities.iter_mut() {
+            entity.changes = Changes::NONE;
+        }
+    }
+
+    fn run_timers(&mut self, out: &mut Output) {
+        if self.sky.advance(self.seed, &self.content.zones[&self.zone], self.tick, self.tick_ms) {
+            let environment = self.environment();
+            let origin = self.content_origin();
+            out.events.push(Event { at: None, origin, kind: EventKind::Environment(environment) });
+        }
+        self.spawn_due();
+        self.respawn_due(out);
+        self.expire();
+        self.regenerate();
+        self.save_movement_credit();
+    }
+
+    /// Ground items and statuses whose time is over.
+    fn expire(&mut self) {
+        let tick = self.tick;
+        let mut gone = std::mem::take(&mut self.scratch.near);
+        for entity in self.entities.iter_mut() {
+            if let EntityKind::Item { until, .. } = entity.kind
+                && until <= tick
+            {
+                gone.push(entity.id);
+            }
+            let before = entity.statuses.len();
+            entity.statuses.retain(|status| status.until > tick);
+            if entity.statuses.len() != before {
+                entity.changes.add(Changes::STATUSES);
+            }
+        }
+        for id in gone.drain(..) {
+            self.despawn(id);
+        }
+        self.scratch.near = gone;
+    }
+
+    fn index(&mut self) {
+        self.grid.rebuild(self.entities.iter().map(|entity| Point { id: entity.id, at: entity.at }));
+    }
+
+    // --- what the phases share ---
+
+    pub(crate) fn definition(&self) -> &Zone {
+        &self.content.zones[&self.zone]
+    }
+
+    /// Milliseconds in ticks, rounded up so that a short time is never none.
+    pub(crate) fn ticks(&self, ms: u32) -> u32 {
+        ms.div_ceil(self.tick_ms)
+    }
+
+    pub(crate) fn context(&self) -> Context {
+        Context {
+            tick: self.tick,
+            tick_ms: self.tick_ms,
+            zone: self.zone,
+            minute_of_day: self.sky.minute_of_day,
+        }
+    }
+
+    pub(crate) fn content_origin(&self) -> Origin {
+        Origin::Content(self.content.digest)
+    }
+
+    pub(crate) fn next_id(&mut self) -> EntityId {
+        let id = EntityId(self.next_entity);
+        self.next_entity += 1;
+        id
+    }
+
+    pub(crate) fn despawn(&mut self, id: EntityId) -> Option<Entity> {
+        let entity = self.entities.remove(id)?;
+        self.despawned.push(id);
+        for other in self.entities.iter_mut() {
+            if let EntityKind::Npc(mind) = &mut other.kind {
+                mind.threat.remove(&id);
+                if mind.target == id {
+                    mind.target = EntityId::NONE;
+                    other.changes.add(Changes::STATE);
+                }
+            }
+        }
+        Some(entity)
+    }
+
+    /// The character behind an entity, if it is one.
+    pub(crate) fn character_of(&self, entity: EntityId) -> Option<CharacterId> {
+        match self.entities.entry(entity)?.kind {
+            EntityKind::Character(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn fact(
+        out: &mut Output,
+        character: CharacterId,
+        origin: Origin,
+        request: Option<RequestId>,
+        kind: FactKind,
+    ) {
+        out.facts.push(Fact { character, origin, request, kind });
+    }
+
+    pub(crate) fn notify(out: &mut Output, character: CharacterId, notice: Notice) {
+        out.notices.push((character, notice));
+    }
+
+    // --- what may be read between steps ---
+
+    /// Replaces the definitions between two steps (part of a generation swap). NPCs whose template
+    /// or spawn row is gone or different leave and spawn anew; everything else goes on.
+    ///
+    /// # Panics
+    /// If the zone itself is not in `content`: the reload pipeline refuses that.
     pub fn swap_content(&mut self, content: Arc<Content>) {
-        let _ = content;
+        let definition = &content.zones[&self.zone];
+        self.grid = Grid::new(definition.width_mm, definition.height_mm);
+        let before = std::mem::replace(&mut self.content, content);
+        self.replan_spawns(&before);
+        self.refresh_all_stats();
+        self.index();
     }
 
     /// Ticks since the zone's first start.
     pub fn tick(&self) -> u64 {
-        0
+        self.tick
     }
 
     /// `zone/NAME`.
     pub fn zone(&self) -> DefId {
-        DefId::NONE
+        self.zone
     }
 
     /// Definitions in force.
     pub fn content(&self) -> &Arc<Content> {
-        unimplemented!()
+        &self.content
     }
 
     /// A number that two worlds share exactly when their whole state is the same.
     pub fn digest(&self) -> u64 {
-        0
+        let mut digest = Digest::new();
+        self.zone.hash(&mut digest);
+        self.content.digest.hash(&mut digest);
+        self.seed.hash(&mut digest);
+        self.tick.hash(&mut digest);
+        self.tick_ms.hash(&mut digest);
+        self.next_entity.hash(&mut digest);
+        self.entities.hash(&mut digest);
+        self.characters.hash(&mut digest);
+        self.spawns.hash(&mut digest);
+        self.sky.hash(&mut digest);
+        self.inquiries.hash(&mut digest);
+        digest.finish()
     }
 
     /// Characters in the zone.
     pub fn population(&self) -> usize {
-        0
+        self.characters.len()
     }
 
     /// Time and sky.
     pub fn environment(&self) -> Environment {
-        unimplemented!()
+        self.sky.environment(self.definition())
     }
 
     /// All entities, oldest first.
     pub fn entities(&self) -> impl Iterator<Item = &Entity> {
-        std::iter::empty()
+        self.entities.iter()
     }
 
     /// Entities that were in the zone before the last step and are no longer.
     pub fn despawned(&self) -> &[EntityId] {
-        &[]
+        &self.despawned
     }
 
     /// One entity.
     pub fn entity(&self, id: EntityId) -> Option<&Entity> {
-        let _ = id;
-        None
+        self.entities.entry(id)
     }
 
     /// A character in the zone.
     pub fn character(&self, id: CharacterId) -> Option<&Character> {
-        let _ = id;
-        None
+        self.characters.get(&id)
     }
 
-    /// Whether `observer` is shown `subject` (both in the zone).
-    /// Collects what the entity `observer` is shown into `out`, sorted by id, itself included.
-    /// Uses the grid built at the end of the last step.
+    /// All characters in the zone, by id.
+    pub fn characters(&self) -> impl Iterator<Item = (CharacterId, &Character)> {
+        self.characters.iter().map(|(id, character)| (*id, character))
+    }
+
+    /// Collects what `observer` is shown into `out` (cleared first), sorted by id, itself included.
+    /// Uses the places at the end of the last step.
     pub fn visible(&self, observer: EntityId, out: &mut Vec<EntityId>) {
-        let _ = (observer, out);
+        out.clear();
+        let Some(entity) = self.entities.entry(observer) else { return };
+        self.grid.within(entity.at, self.definition().interest_radius_mm, |point| out.push(point.id));
+        out.sort_unstable();
     }
 
-    /// Everything kept of all characters in the zone, with current place, for checkpoints.
+    /// Everything kept of all characters in the zone, with their current place, health and mana.
     pub fn checkpoint(&self) -> Vec<CharacterState> {
-        Vec::new()
+        self.characters.values().map(|character| self.kept(character)).collect()
     }
 }

@@ -1,0 +1,266 @@
+//! Characters: coming in, going out, what they are worth in a fight, levels, death and return.
+
+use crate::content::{Content, Stats};
+use crate::entity::{Changes, Entity, EntityKind};
+use crate::ids::{CharacterId, EntityId};
+use crate::input::CharacterState;
+use crate::inventory::Cause;
+use crate::limits;
+use crate::output::{Departure, DepartureKind, FactKind, Notice, Output, Reason};
+use crate::rules::Origin;
+use crate::world::{Character, World};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Ticks without a blow until wounds begin to close, in milliseconds.
+const OUT_OF_COMBAT_MS: u32 = 5_000;
+
+/// Fighting numbers of a character: class, level and what it wears.
+pub(crate) fn stats_of(content: &Content, state: &CharacterState) -> Stats {
+    let levels = state.level.clamp(1, limits::LEVEL_MAX) as i32 - 1;
+    let mut stats = match content.classes.get(&state.class) {
+        Some(class) => class.base.plus(&class.growth, levels),
+        None => Stats { health: 1, ..Stats::default() },
+    };
+    for item in state.equipment.values() {
+        if let Some(item) = content.items.get(item) {
+            stats = stats.plus(&item.bonus, 1);
+        }
+    }
+    stats.health = stats.health.max(1);
+    stats
+}
+
+impl World {
+    pub(crate) fn enter(&mut self, mut state: CharacterState, out: &mut Output) {
+        let definition = self.definition();
+        let full = self.characters.len() >= definition.population_cap as usize
+            || self.entities.len() >= limits::ENTITIES_PER_ZONE;
+        if full || self.characters.contains_key(&state.id) {
+            let state = Box::new(state);
+            out.departures.push(Departure { state, last_seq: 0, kind: DepartureKind::Refused });
+            return;
+        }
+        let at = state.at.unwrap_or(definition.entrance);
+        let at = crate::content::Position {
+            x_mm: at.x_mm.clamp(0, definition.width_mm),
+            y_mm: at.y_mm.clamp(0, definition.height_mm),
+        };
+        let max_speed = definition.max_speed_mm_s;
+        let id = self.next_id();
+        let stats = stats_of(&self.content, &state);
+        // Who logged out dead comes back alive at the entrance.
+        let dead = state.health == Some(0);
+        let health =
+            if dead { stats.health } else { state.health.unwrap_or(stats.health).clamp(1, stats.health) };
+        let at = if dead { self.definition().entrance } else { at };
+        state.zone = self.zone;
+        self.entities.push(Entity {
+            id,
+            kind: EntityKind::Character(state.id),
+            at,
+            level: state.level,
+            health,
+            mana: state.mana.unwrap_or(stats.mana).clamp(0, stats.mana),
+            energy: stats.energy,
+            stats,
+            statuses: Vec::new(),
+            cooldowns: BTreeMap::new(),
+            last_action: None,
+            last_combat: None,
+            changes: Changes::SPAWNED,
+        });
+        let character = Character {
+            entity: id,
+            last_seq: 0,
+            credit_mm: crate::movement::full_credit_mm(max_speed),
+            respawn_at: None,
+            dialog: None,
+            places: BTreeSet::new(),
+            state,
+        };
+        self.characters.insert(character.state.id, character);
+    }
+
+    /// Takes a character out of the zone. Where it is becomes a fact of this tick.
+    pub(crate) fn depart(
+        &mut self,
+        id: CharacterId,
+        kind: DepartureKind,
+        out: &mut Output,
+        redirect: impl FnOnce(&mut CharacterState),
+    ) {
+        let Some(character) = self.characters.get(&id) else { return };
+        let mut state = self.kept(character);
+        redirect(&mut state);
+        let (entity, last_seq) = (character.entity, character.last_seq);
+        self.despawn(entity);
+        self.characters.remove(&id);
+        self.inquiries.retain(|inquiry| inquiry.character != id);
+        let at = state.at.unwrap_or(self.definition().entrance);
+        let whereabouts = FactKind::Whereabouts {
+            zone: state.zone,
+            at,
+            health: state.health.unwrap_or(1),
+            mana: state.mana.unwrap_or(0),
+        };
+        let origin = self.content_origin();
+        Self::fact(out, id, origin, None, whereabouts);
+        out.departures.push(Departure { state: Box::new(state), last_seq, kind });
+    }
+
+    /// A character as it is kept: its state with the place, health and mana of its entity.
+    pub(crate) fn kept(&self, character: &Character) -> CharacterState {
+        let mut state = character.state.clone();
+        if let Some(entity) = self.entities.entry(character.entity) {
+            state.at = Some(entity.at);
+            state.health = Some(entity.health);
+            state.mana = Some(entity.mana);
+        }
+        state.zone = self.zone;
+        state
+    }
+
+    /// Computes the fighting numbers of a character again, after a change of level or equipment.
+    pub(crate) fn refresh_stats(&mut self, id: CharacterId) {
+        let Some(character) = self.characters.get(&id) else { return };
+        let stats = stats_of(&self.content, &character.state);
+        let level = character.state.level;
+        let Some(entity) = self.entities.entry_mut(character.entity) else { return };
+        entity.level = level;
+        entity.health = entity.health.min(stats.health);
+        entity.mana = entity.mana.min(stats.mana);
+        entity.energy = entity.energy.min(stats.energy);
+        entity.stats = stats;
+        entity.changes.add(Changes::LEVEL);
+        entity.changes.add(Changes::HEALTH);
+        entity.changes.add(Changes::RESOURCES);
+    }
+
+    pub(crate) fn refresh_all_stats(&mut self) {
+        let ids: Vec<CharacterId> = self.characters.keys().copied().collect();
+        for id in ids {
+            self.refresh_stats(id);
+        }
+    }
+
+    /// Gives health and mana; returns the health gained.
+    pub(crate) fn restore(&mut self, id: EntityId, health: i32, mana: i32) -> i32 {
+        let Some(entity) = self.entities.entry_mut(id) else { return 0 };
+        let before = entity.health;
+        entity.health = before.saturating_add(health).clamp(0, entity.stats.health);
+        entity.mana = entity.mana.saturating_add(mana).clamp(0, entity.stats.mana);
+        if health != 0 {
+            entity.changes.add(Changes::HEALTH);
+        }
+        if mana != 0 {
+            entity.changes.add(Changes::RESOURCES);
+        }
+        entity.health - before
+    }
+
+    /// Experience, with the levels it makes.
+    pub(crate) fn gain_experience(&mut self, id: CharacterId, gained: u64, cause: Cause, out: &mut Output) {
+        let to_next = &self.content.progression.experience_to_next;
+        let Some(character) = self.characters.get_mut(&id) else { return };
+        let state = &mut character.state;
+        let before = state.level;
+        let top = to_next.len() as u32 + 1;
+        state.experience = state.experience.saturating_add(gained);
+        while state.level < top && state.experience >= to_next[state.level as usize - 1] {
+            state.experience -= to_next[state.level as usize - 1];
+            state.level += 1;
+        }
+        if state.level >= top {
+            state.experience = 0;
+        }
+        let kind = FactKind::Experience {
+            delta: gained as i64,
+            reason: cause.reason,
+            level: state.level,
+            experience: state.experience,
+        };
+        let (levelled, entity) = (state.level > before, character.entity);
+        Self::fact(out, id, cause.origin, cause.request, kind);
+        if levelled {
+            self.refresh_stats(id);
+            self.restore(entity, i32::MAX, i32::MAX);
+        }
+    }
+
+    /// What a death takes: a share of the level's experience, never the level itself.
+    pub(crate) fn lose_experience(&mut self, id: CharacterId, origin: Origin, out: &mut Output) {
+        let progression = &self.content.progression;
+        let Some(character) = self.characters.get_mut(&id) else { return };
+        let state = &mut character.state;
+        let needed = progression.experience_to_next.get(state.level as usize - 1).copied().unwrap_or(0);
+        let lost = (needed * u64::from(progression.death_loss_permille) / 1_000).min(state.experience);
+        if lost > 0 {
+            state.experience -= lost;
+            let kind = FactKind::Experience {
+                delta: -(lost as i64),
+                reason: Reason::Death,
+                level: state.level,
+                experience: state.experience,
+            };
+            Self::fact(out, id, origin, None, kind);
+        }
+    }
+
+    pub(crate) fn respawn_due(&mut self, out: &mut Output) {
+        let (tick, entrance) = (self.tick, self.definition().entrance);
+        for (id, character) in &mut self.characters {
+            if character.respawn_at.is_none_or(|at| at > tick) {
+                continue;
+            }
+            character.respawn_at = None;
+            let Some(entity) = self.entities.entry_mut(character.entity) else { continue };
+            entity.at = entrance;
+            entity.health = entity.stats.health;
+            entity.mana = entity.stats.mana;
+            entity.energy = entity.stats.energy;
+            entity.last_combat = None;
+            entity.changes.add(Changes::PLACE);
+            entity.changes.add(Changes::HEALTH);
+            entity.changes.add(Changes::RESOURCES);
+            Self::notify(out, *id, Notice::Respawned);
+            Self::notify(out, *id, Notice::Corrected { seq: character.last_seq, at: entrance });
+        }
+    }
+
+    /// Once a second, each entity in its own tick of that second.
+    pub(crate) fn regenerate(&mut self) {
+        let second = u64::from(self.ticks(1_000));
+        let calm = u64::from(self.ticks(OUT_OF_COMBAT_MS));
+        for entity in self.entities.iter_mut() {
+            if !(self.tick + entity.id.0).is_multiple_of(second) || !entity.is_alive() {
+                continue;
+            }
+            let fighting = entity.last_combat.is_some_and(|at| at + calm > self.tick);
+            let (health, mana, energy) = match &entity.kind {
+                EntityKind::Character(id) => {
+                    let class =
+                        self.characters.get(id).and_then(|c| self.content.classes.get(&c.state.class));
+                    let Some(class) = class else { continue };
+                    let health = if fighting { 0 } else { class.health_regen_permille };
+                    (health, class.mana_regen_permille, class.energy_regen_permille)
+                }
+                EntityKind::Npc(mind) if mind.target == EntityId::NONE => (100, 100, 100),
+                EntityKind::Npc(_) | EntityKind::Item { .. } => (0, 20, 50),
+            };
+            let grow = |now: &mut i32, most: i32, permille: u32| {
+                let gain = ((i64::from(most) * i64::from(permille) + 999) / 1_000) as i32;
+                let before = *now;
+                *now = now.saturating_add(gain).min(most);
+                *now != before
+            };
+            if grow(&mut entity.health, entity.stats.health, health) {
+                entity.changes.add(Changes::HEALTH);
+            }
+            let mana = grow(&mut entity.mana, entity.stats.mana, mana);
+            let energy = grow(&mut entity.energy, entity.stats.energy, energy);
+            if mana || energy {
+                entity.changes.add(Changes::RESOURCES);
+            }
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! Text scenarios: a small world, one command a line, what happened as text. For tests only.
+
+use crate::content::*;
+use crate::ids::{CharacterId, DefId, EntityId, RequestId, def_id};
+use crate::input::{CharacterState, Command, Input};
+use crate::native::NativeRules;
+use crate::output::{EventKind, FactKind, Notice, Output};
+use crate::rules::Rules;
+use crate::world::World;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Arc;
+
+pub(crate) const FIELD: DefId = def_id("zone/field");
+const WOLF: DefId = def_id("npc/wolf");
+const ELDER: DefId = def_id("npc/elder");
+const PELT: DefId = def_id("item/pelt");
+const STRIKE: DefId = def_id("ability/strike");
+const REND: DefId = def_id("ability/rend");
+const BASH: DefId = def_id("ability/bash");
+const BITE: DefId = def_id("ability/bite");
+const HUNT: DefId = def_id("quest/hunt");
+
+fn ability(name: &str, power_permille: u32, status: Option<(DefId, u32)>) -> Ability {
+    Ability {
+        name: name.into(),
+        title: name.into(),
+        animation: "slash".into(),
+        animation_ms: 400,
+        target: AbilityTarget::Enemy,
+        range_mm: 3_000,
+        mana_cost: 0,
+        energy_cost: if status.is_some() { 20 } else { 0 },
+        cooldown_ms: if status.is_some() { 3_000 } else { 0 },
+        power_permille,
+        element: Element::Physical,
+        heal: 0,
+        status,
+        required_level: 1,
+    }
+}
+
+fn status(name: &str, period_ms: u32, strength: i32, stun: bool) -> Status {
+    Status {
+        name: name.into(),
+        title: name.into(),
+        period_ms,
+        strength,
+        element: Element::Physical,
+        max_stacks: 3,
+        stun,
+        silence: false,
+        speed_permille: 1_000,
+        helpful: false,
+    }
+}
+
+fn npc(name: &str, hostile: bool) -> Npc {
+    Npc {
+        name: name.into(),
+        title: name.into(),
+        level: 1,
+        stats: Stats { health: 60, attack: 4, accuracy: 60, evasion: 40, ..Stats::default() },
+        script: def_id("script/wolf"),
+        hostile,
+        boss: false,
+        speed_mm_s: 6_000,
+        aggro_mm: if hostile { 12_000 } else { 0 },
+        leash_mm: 40_000,
+        wander_mm: 0,
+        flee_below_permille: 0,
+        basic: BITE,
+        special: DefId::NONE,
+        experience: 40,
+        gold: (2, 5),
+        loot: if hostile { def_id("loot/wolf") } else { DefId::NONE },
+        dialog: DefId::NONE,
+        greeting: "Well met.".into(),
+    }
+}
+
+fn item(name: &str, kind: ItemKind, max_stack: u32) -> Item {
+    Item {
+        name: name.into(),
+        title: name.into(),
+        icon: name.into(),
+        kind,
+        rarity: Rarity::Common,
+        required_level: 1,
+        classes: Vec::new(),
+        bonus: Stats::default(),
+        max_stack,
+        value: 1,
+        heal: 30,
+        restore_mana: 0,
+    }
+}
+
+/// A field with an elder, a wolf 30 m to the east and more wolves far away.
+pub(crate) fn content() -> Content {
+    let zone = Zone {
+        name: "field".into(),
+        title: "Field".into(),
+        width_mm: 300_000,
+        height_mm: 200_000,
+        population_cap: 50,
+        max_speed_mm_s: 10_000,
+        interest_radius_mm: 100_000,
+        entrance: Position::units(20, 20),
+        crossings: vec![Crossing {
+            area: Area { min: Position::units(0, 190), max: Position::units(300, 200) },
+            to: FIELD,
+            arrive: Position::units(20, 20),
+        }],
+        spawns: vec![
+            Spawn { npc: ELDER, at: Position::units(22, 20), radius_mm: 0, count: 1, respawn_ms: 1_000 },
+            Spawn { npc: WOLF, at: Position::units(50, 20), radius_mm: 0, count: 1, respawn_ms: 2_000 },
+            Spawn {
+                npc: WOLF,
+                at: Position::units(200, 120),
+                radius_mm: 40_000,
+                count: 20,
+                respawn_ms: 2_000,
+            },
+        ],
+        places: BTreeMap::from([(
+            def_id("area/hill"),
+            Place {
+                name: "hill".into(),
+                area: Area { min: Position::units(30, 0), max: Position::units(35, 40) },
+            },
+        )]),
+        weather: vec![(Weather::Clear, 3), (Weather::Rain, 1)],
+        noon_temperature_dc: 180,
+    };
+    let class = Class {
+        name: "warrior".into(),
+        title: "Warrior".into(),
+        base: Stats {
+            health: 120,
+            mana: 10,
+            energy: 100,
+            attack: 12,
+            accuracy: 70,
+            evasion: 50,
+            critical_chance: 10,
+            ..Stats::default()
+        },
+        growth: Stats { health: 10, attack: 1, ..Stats::default() },
+        basic: STRIKE,
+        abilities: vec![REND, BASH],
+        starting_items: Vec::new(),
+        health_regen_permille: 20,
+        mana_regen_permille: 20,
+        energy_regen_permille: 50,
+    };
+    let objective = |deed, subject, needed| Objective { deed, subject, needed, text: String::new() };
+    Content {
+        digest: 0xc0ffee,
+        zones: BTreeMap::from([(FIELD, zone)]),
+        classes: BTreeMap::from([(def_id("class/warrior"), class)]),
+        abilities: BTreeMap::from([
+            (STRIKE, ability("strike", 1_000, None)),
+            (BITE, ability("bite", 1_000, None)),
+            (REND, ability("rend", 500, Some((def_id("status/bleed"), 3_000)))),
+            (BASH, ability("bash", 500, Some((def_id("status/stun"), 1_000)))),
+        ]),
+        statuses: BTreeMap::from([
+            (def_id("status/bleed"), status("bleed", 1_000, 3, false)),
+            (def_id("status/stun"), status("stun", 0, 0, true)),
+        ]),
+        items: BTreeMap::from([
+            (PELT, item("pelt", ItemKind::Material, 5)),
+            (def_id("item/potion"), item("potion", ItemKind::Consumable, 10)),
+            (def_id("item/sword"), item("sword", ItemKind::Equipment(EquipSlot::MainHand), 1)),
+        ]),
+        npcs: BTreeMap::from([(WOLF, npc("wolf", true)), (ELDER, npc("elder", false))]),
+        loot_tables: BTreeMap::from([(
+            def_id("loot/wolf"),
+            LootTable {
+                name: "wolf".into(),
+                always: vec![LootEntry { item: PELT, weight: 0, count: (1, 2) }],
+                rolls: 1,
+                entries: vec![
+                    LootEntry { item: DefId::NONE, weight: 1, count: (0, 0) },
+                    LootEntry { item: def_id("item/potion"), weight: 1, count: (1, 1) },
+                ],
+            },
+        )]),
+        quests: BTreeMap::from([(
+            HUNT,
+            Quest {
+                name: "hunt".into(),
+                title: "Hunt".into(),
+                text: String::new(),
+                script: def_id("script/quests"),
+                required_level: 1,
+                requires: Vec::new(),
+                repeatable: false,
+                giver: ELDER,
+                completer: ELDER,
+                objectives: vec![objective(Deed::Kill, WOLF, 1), objective(Deed::Deliver, PELT, 1)],
+                reward: Reward {
+                    experience: 100,
+                    gold: 10,
+                    items: vec![ItemCount { item: def_id("item/sword"), count: 1 }],
+                },
+            },
+        )]),
+        dialogs: BTreeMap::new(),
+        progression: Progression {
+            experience_to_next: vec![100, 250, 500],
+            death_loss_permille: 100,
+            respawn_ms: 1_000,
+            start_zone: FIELD,
+            start_gold: 0,
+        },
+    }
+}
+
+/// A fresh warrior at the entrance.
+pub(crate) fn character(id: i64) -> CharacterState {
+    CharacterState {
+        id: CharacterId(id),
+        name: format!("Hero{id}"),
+        class: def_id("class/warrior"),
+        level: 1,
+        experience: 0,
+        gold: 0,
+        zone: FIELD,
+        at: None,
+        health: None,
+        mana: None,
+        inventory: BTreeMap::new(),
+        equipment: BTreeMap::new(),
+        quests: BTreeMap::new(),
+        dialog_flags: BTreeMap::new(),
+    }
+}
+
+/// One hero in the field, driven by lines of text.
+pub(crate) struct Scenario {
+    pub(crate) world: World,
+    pub(crate) rules: Box<dyn Rules>,
+    pub(crate) hero: CharacterId,
+    pub(crate) log: String,
+    request: u64,
+    seq: u32,
+    pending: Vec<Input>,
+    out: Output,
+}
+
+impl Scenario {
+    pub(crate) fn new() -> Self {
+        let world = World::new(FIELD, Arc::new(content()), 42, 0, 50);
+        let hero = CharacterId(1);
+        let mut scenario = Self {
+            world,
+            rules: Box::new(NativeRules),
+            hero,
+            log: String::new(),
+            request: 0,
+            seq: 0,
+            pending: vec![Input::Enter(Box::new(character(1)))],
+            out: Output::default(),
+        };
+        scenario.step();
+        scenario.log.clear();
+        scenario
+    }
+
+    pub(crate) fn command(&mut self, command: Command) {
+        self.request += 1;
+        let request = RequestId(self.request);
+        self.pending.push(Input::Command { character: self.hero, request, command });
+    }
+
+    pub(crate) fn entity(&self) -> EntityId {
+        self.world.character(self.hero).expect("the hero is in the zone").entity
+    }
+
+    pub(crate) fn at(&self) -> Position {
+        self.world.entity(self.entity()).expect("the hero has an entity").at
+    }
+
+    /// The closest living NPC of a template.
+    pub(crate) fn nearest(&self, template: &str) -> EntityId {
+        let template = def_id(template);
+        let here = self.at();
+        let is = |e: &&crate::entity::Entity| matches!(&e.kind, crate::entity::EntityKind::Npc(m) if m.template == template);
+        let found = self.world.entities().filter(is).min_by_key(|e| e.at.distance_mm(here));
+        found.expect("there is one").id
+    }
+
+    /// Walks in steps of half a second's tenth until the place is reached.
+    pub(crate) fn walk(&mut self, x: i32, y: i32) {
+        let goal = Position::units(x, y);
+        for _ in 0..2_000 {
+            let here = self.at();
+            let distance = here.distance_mm(goal);
+            if distance == 0 {
+                return;
+            }
+            let step = distance.min(500);
+            let part = |a: i32, b: i32| {
+                a + ((i64::from(b) - i64::from(a)) * i64::from(step) / i64::from(distance)) as i32
+            };
+            let to = if step == distance {
+                goal
+            } else {
+                Position { x_mm: part(here.x_mm, goal.x_mm), y_mm: part(here.y_mm, goal.y_mm) }
+            };
+            self.seq += 1;
+            self.command(Command::Move { seq: self.seq, to });
+            self.step();
+            if self.world.character(self.hero).is_none() {
+                return;
+            }
+        }
+        panic!("{goal:?} was not reached");
+    }
+
+    pub(crate) fn step(&mut self) {
+        let mut inputs = std::mem::take(&mut self.pending);
+        self.world.step(&mut inputs, self.rules.as_mut(), &mut self.out);
+        let out = std::mem::take(&mut self.out);
+        self.note(&out);
+        self.out = out;
+    }
+
+    pub(crate) fn steps(&mut self, count: u32) {
+        for _ in 0..count {
+            self.step();
+        }
+    }
+
+    fn note(&mut self, out: &Output) {
+        let log = &mut self.log;
+        let mut line = |text: String| writeln!(log, "{text}").expect("strings grow");
+        for reply in &out.replies {
+            match reply.result {
+                Ok(accepted) => line(format!("ok {accepted:?}")),
+                Err(rejection) => line(format!("no {}", rejection.code())),
+            }
+        }
+        for (_, notice) in &out.notices {
+            match notice {
+                Notice::Corrected { .. } => line("corrected".into()),
+                other => line(format!("notice {other:?}")),
+            }
+        }
+        for fact in out.facts.iter().filter(|fact| fact.character == self.hero) {
+            match &fact.kind {
+                FactKind::Experience { delta, level, experience, .. } => {
+                    line(format!("experience {delta:+} -> level {level} + {experience}"));
+                }
+                FactKind::Gold { delta, gold, .. } => line(format!("gold {delta:+} -> {gold}")),
+                FactKind::Item { item, delta, .. } => {
+                    line(format!("item {} {delta:+}", self.world.content().items[item].name));
+                }
+                FactKind::Slot { slot, stack } => {
+                    line(format!("slot {slot}: {}", stack.map_or(0, |stack| stack.count)));
+                }
+                FactKind::Quest { progress, .. } => {
+                    line(format!("quest {:?} {:?}", progress.state, progress.done))
+                }
+                FactKind::Equipment { slot, item } => line(format!("wears {slot:?}: {}", item.is_some())),
+                FactKind::Died { .. } => line("died".into()),
+                FactKind::Whereabouts { .. } | FactKind::DialogFlags { .. } => {}
+            }
+        }
+        for event in &out.events {
+            match &event.kind {
+                EventKind::Death { .. } => line("death".into()),
+                EventKind::Chat { name, text, .. } => line(format!("{name}: {text}")),
+                EventKind::Heal { amount, .. } => line(format!("heal {amount}")),
+                _ => {}
+            }
+        }
+        for departure in &out.departures {
+            line(format!("departs: {:?}", departure.kind));
+        }
+    }
+
+    pub(crate) fn take_log(&mut self) -> String {
+        std::mem::take(&mut self.log)
+    }
+}

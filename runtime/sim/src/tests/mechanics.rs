@@ -1,0 +1,258 @@
+//! One small scenario per mechanic.
+
+use crate::content::Position;
+use crate::ids::{EntityId, def_id};
+use crate::input::{Command, Input};
+use crate::scenario::Scenario;
+use expect_test::{Expect, expect};
+
+fn check(scenario: &mut Scenario, expected: &Expect) {
+    expected.assert_eq(&scenario.take_log());
+}
+
+/// Fights the nearest wolf until it is dead.
+fn kill_wolf(scenario: &mut Scenario) {
+    let wolf = scenario.nearest("npc/wolf");
+    for _ in 0..3_000 {
+        let Some(at) = scenario.world.entity(wolf).map(|wolf| wolf.at) else { return };
+        if scenario.at().distance_mm(at) <= 3_000 {
+            scenario.command(Command::Attack { target: wolf });
+        }
+        scenario.step();
+    }
+    panic!("the wolf lives");
+}
+
+#[test]
+fn a_wolf_attacks_and_its_death_pays() {
+    let mut scenario = Scenario::new();
+    scenario.walk(44, 20);
+    kill_wolf(&mut scenario);
+    let log = scenario.take_log();
+    for expected in ["death", "experience +40 -> level 1 + 40", "item pelt +", "gold +"] {
+        assert!(log.contains(expected), "{expected} in\n{log}");
+    }
+}
+
+#[test]
+fn actions_need_half_a_second_between_them() {
+    let mut scenario = Scenario::new();
+    scenario.walk(47, 20);
+    scenario.steps(40);
+    scenario.take_log();
+    let wolf = scenario.nearest("npc/wolf");
+    for _ in 0..11 {
+        scenario.command(Command::Attack { target: wolf });
+        scenario.step();
+    }
+    let log = scenario.take_log();
+    assert_eq!(log.matches("ok Done").count(), 2, "{log}");
+    assert_eq!(log.matches("no too_soon").count(), 9, "{log}");
+}
+
+#[test]
+fn impossible_movement_is_corrected_and_older_numbers_are_ignored() {
+    let mut scenario = Scenario::new();
+    scenario.command(Command::Move { seq: 5, to: Position::units(20, 23) });
+    scenario.step();
+    assert_eq!(scenario.at(), Position::units(20, 23));
+    scenario.command(Command::Move { seq: 6, to: Position::units(90, 23) });
+    scenario.command(Command::Move { seq: 4, to: Position::units(20, 24) });
+    scenario.step();
+    assert_eq!(scenario.at(), Position::units(20, 23));
+    scenario.command(Command::Move { seq: 7, to: Position { x_mm: -1, y_mm: i32::MAX } });
+    scenario.step();
+    check(
+        &mut scenario,
+        &expect![[r#"
+            corrected
+            corrected
+        "#]],
+    );
+}
+
+#[test]
+fn speed_over_a_second_is_at_most_the_limit_and_its_tolerance() {
+    let mut scenario = Scenario::new();
+    let start = scenario.at();
+    for seq in 1..=200 {
+        let at = scenario.at();
+        let to = Position { x_mm: at.x_mm, y_mm: at.y_mm + 600 };
+        scenario.command(Command::Move { seq, to });
+        scenario.step();
+    }
+    let walked = scenario.at().distance_mm(start);
+    // 10 s at 10 m/s and 10 %, and what was saved up before.
+    assert!((105_000..=114_500).contains(&walked), "{walked} mm");
+}
+
+#[test]
+fn a_quest_goes_from_offer_to_reward() {
+    let mut scenario = Scenario::new();
+    let quest = def_id("quest/hunt");
+    scenario.command(Command::TurnInQuest { quest });
+    scenario.step();
+    scenario.command(Command::AcceptQuest { quest });
+    scenario.step();
+    scenario.command(Command::AcceptQuest { quest });
+    scenario.step();
+    check(
+        &mut scenario,
+        &expect![[r#"
+            no quest_state
+            ok Done
+            quest Active [0, 0]
+            no quest_state
+        "#]],
+    );
+    scenario.walk(44, 20);
+    kill_wolf(&mut scenario);
+    scenario.steps(2);
+    scenario.command(Command::TurnInQuest { quest });
+    scenario.step();
+    let log = scenario.take_log();
+    assert!(log.contains("quest Complete [1, 1]"), "{log}");
+    assert!(log.ends_with("no out_of_range\n"), "{log}");
+    scenario.walk(20, 20);
+    scenario.take_log();
+    scenario.command(Command::TurnInQuest { quest });
+    scenario.step();
+    let log = scenario.take_log();
+    for expected in ["ok Done", "quest TurnedIn", "item pelt -1", "-> level 2 + 40", "item sword +1"] {
+        assert!(log.contains(expected), "{expected} in\n{log}");
+    }
+}
+
+#[test]
+fn stuns_hold_and_bleeding_hurts() {
+    let mut scenario = Scenario::new();
+    scenario.walk(47, 20);
+    let wolf = scenario.nearest("npc/wolf");
+    let mut seen = (false, false);
+    for _ in 0..400 {
+        let Some(entity) = scenario.world.entity(wolf) else { break };
+        seen.0 |= entity.statuses.iter().any(|s| s.status == def_id("status/stun"));
+        seen.1 |= entity.statuses.iter().any(|s| s.status == def_id("status/bleed"));
+        let ability = if scenario.world.tick().is_multiple_of(2) { "ability/bash" } else { "ability/rend" };
+        scenario.command(Command::UseSkill { ability: def_id(ability), target: Some(wolf) });
+        scenario.step();
+    }
+    assert_eq!(seen, (true, true), "{}", scenario.take_log());
+}
+
+#[test]
+fn death_costs_experience_and_ends_at_the_entrance() {
+    let mut scenario = Scenario::new();
+    scenario.walk(200, 120);
+    scenario.steps(1_200);
+    let log = scenario.take_log();
+    assert!(log.contains("died"), "{log}");
+    assert!(log.contains("notice Respawned"), "{log}");
+    assert_eq!(scenario.at(), Position::units(20, 20));
+}
+
+#[test]
+fn things_are_dropped_picked_up_used_and_worn() {
+    let mut scenario = Scenario::new();
+    scenario.walk(44, 20);
+    kill_wolf(&mut scenario);
+    scenario.take_log();
+    let slots = |s: &Scenario| s.world.character(s.hero).expect("in the zone").state.inventory.clone();
+    let before = slots(&scenario);
+    let count = before[&0].count;
+    scenario.command(Command::Drop { slot: 0, count: count + 1 });
+    scenario.step();
+    scenario.command(Command::Drop { slot: 0, count });
+    scenario.step();
+    assert!(!slots(&scenario).contains_key(&0));
+    let ground = scenario.world.entities().last().expect("the dropped item").id;
+    scenario.command(Command::Interact { target: ground });
+    scenario.command(Command::Interact { target: ground });
+    scenario.step();
+    assert_eq!(slots(&scenario), before);
+    scenario.command(Command::Equip { slot: 0 });
+    scenario.command(Command::UseItem { slot: 31 });
+    scenario.step();
+    let log = scenario.take_log();
+    let answers: Vec<&str> = log.lines().filter(|l| l.starts_with("ok") || l.starts_with("no")).collect();
+    expect![[r#"
+        [
+            "no bad_count",
+            "ok Done",
+            "ok PickedUp",
+            "no no_target",
+            "no wrong_item",
+            "no empty_slot",
+        ]
+    "#]]
+    .assert_debug_eq(&answers);
+}
+
+#[test]
+fn a_crossing_takes_the_character_along() {
+    let mut scenario = Scenario::new();
+    scenario.walk(20, 195);
+    let log = scenario.take_log();
+    assert!(log.ends_with("departs: Crossed\n"), "{log}");
+}
+
+#[test]
+fn commands_to_the_wrong_target_are_turned_down() {
+    let mut scenario = Scenario::new();
+    let elder = scenario.nearest("npc/elder");
+    let me = scenario.entity();
+    for target in [elder, me, EntityId(0), EntityId(u64::MAX)] {
+        scenario.command(Command::Attack { target });
+    }
+    scenario.command(Command::Interact { target: me });
+    scenario.command(Command::Interact { target: elder });
+    scenario.command(Command::ChooseDialog { choice: def_id("x") });
+    scenario.command(Command::Chat { text: " ".into() });
+    scenario.command(Command::Chat { text: "hello".into() });
+    scenario.step();
+    check(
+        &mut scenario,
+        &expect![[r#"
+            no wrong_target
+            no wrong_target
+            no no_target
+            no no_target
+            no wrong_target
+            ok Greeting
+            no no_dialog
+            no bad_text
+            ok Done
+            elder: Well met.
+            Hero1: hello
+        "#]],
+    );
+}
+
+#[test]
+fn a_full_zone_refuses_and_changes_nothing() {
+    let mut scenario = Scenario::new();
+    let mut inputs: Vec<Input> =
+        (2..=60).map(|id| Input::Enter(Box::new(crate::scenario::character(id)))).collect();
+    let mut out = crate::output::Output::default();
+    scenario.world.step(&mut inputs, scenario.rules.as_mut(), &mut out);
+    assert_eq!(scenario.world.population(), 50);
+    assert_eq!(out.departures.len(), 10);
+}
+
+#[test]
+fn new_definitions_take_effect_and_what_is_unchanged_stays() {
+    let mut scenario = Scenario::new();
+    let elder = scenario.nearest("npc/elder");
+    let mut content = crate::scenario::content();
+    content.digest += 1;
+    let zone = content.zones.get_mut(&crate::scenario::FIELD).expect("the field");
+    zone.spawns[2].count = 5;
+    content.npcs.get_mut(&def_id("npc/elder")).expect("the elder").greeting = "Go away.".into();
+    scenario.world.swap_content(std::sync::Arc::new(content));
+    scenario.step();
+    assert_eq!(scenario.nearest("npc/elder"), elder, "unchanged rows keep their entities");
+    assert_eq!(scenario.world.entities().count(), 1 + 1 + 1 + 5);
+    scenario.command(Command::Interact { target: elder });
+    scenario.step();
+    assert!(scenario.take_log().contains("elder: Go away."));
+}

@@ -1,0 +1,4 @@
+//! Mechanics as players meet them, and determinism.
+
+mod determinism;
+mod mechanics;
