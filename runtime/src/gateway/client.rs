@@ -46,6 +46,8 @@ pub enum Outgoing {
         /// Which request.
         request: RequestId,
     },
+    /// Close the connection after all before was sent.
+    Close(CloseReason),
 }
 
 /// Why the server closes a connection. The numbers are part of the protocol.

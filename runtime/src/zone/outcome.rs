@@ -178,7 +178,7 @@ impl Room {
                 if let Some(request) = member.leaving.filter(|request| *request != NO_REQUEST) {
                     commit.after.push((member.client, Outgoing::Left { request }));
                 } else if self.draining {
-                    member.client.close(CloseReason::Restart);
+                    commit.after.push((member.client, Outgoing::Close(CloseReason::Restart)));
                 }
                 commit.freed.push(id);
             }

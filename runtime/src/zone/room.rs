@@ -7,7 +7,7 @@ use super::{
     Applied, Arrival, Ask, Failure, InboxError, Message, Population, Seat, Swap, ZoneHandle, ZoneIndex, ZoneRules,
     ZoneStats, Zones,
 };
-use crate::gateway::client::{Client, CloseReason, NO_REQUEST, Outgoing};
+use crate::gateway::client::{Client, CloseReason, Outgoing};
 use crate::gateway::limits::SLOW_CLIENT;
 use crate::gateway::rpc::RpcError;
 use crate::gateway::wire;
@@ -335,20 +335,17 @@ impl Room {
     }
 
     fn leave(&mut self, client: Arc<Client>, character: CharacterId, request: RequestId) {
-        let index = self.index;
-        match self.members.get_mut(&character) {
-            Some(member) if Arc::ptr_eq(&member.client, &client) => {
-                let first = member.leaving.replace(request).is_none();
-                if first {
-                    self.inputs.push(Input::Leave { character });
-                }
+        if let Some(member) = self.members.get_mut(&character).filter(|member| Arc::ptr_eq(&member.client, &client)) {
+            if member.leaving.replace(request).is_none() {
+                self.inputs.push(Input::Leave { character });
             }
-            // Behind its arrival, wherever that is.
-            _ if client.zone() != index || self.is_in_post(&client) => {
-                let to = self.posted_to(&client).unwrap_or(client.zone());
-                self.post.push_back((to, Message::Leave { client, character, request }));
-            }
-            _ => client.answer(request, Err(RpcError::Rejected(Rejection::NotInZone.code()))),
+            return;
+        }
+        // It has walked on: behind its arrival, wherever that is.
+        let elsewhere = (client.zone() != self.index).then(|| client.zone());
+        match self.posted_to(&client).or(elsewhere) {
+            Some(index) => self.post.push_back((index, Message::Leave { client, character, request })),
+            None => client.answer(request, Err(RpcError::Rejected(Rejection::NotInZone.code()))),
         }
     }
 
@@ -357,10 +354,6 @@ impl Room {
             Message::Enter(arrival) if Arc::ptr_eq(&arrival.client, client) => Some(*index),
             _ => None,
         })
-    }
-
-    fn is_in_post(&self, client: &Arc<Client>) -> bool {
-        self.posted_to(client).is_some()
     }
 
     fn ask(&mut self, client: Arc<Client>, character: CharacterId, request: RequestId, ask: Ask) {
@@ -407,7 +400,7 @@ impl Room {
     fn pass_on(&self, client: Arc<Client>, character: CharacterId, request: RequestId, ask: Ask) {
         let index = client.zone();
         if index == self.index {
-            let busy = self.is_in_post(&client);
+            let busy = self.posted_to(&client).is_some();
             let error = if busy { RpcError::Busy(RETRY) } else { RpcError::Rejected(Rejection::NotInZone.code()) };
             return client.answer(request, Err(error));
         }
