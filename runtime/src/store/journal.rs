@@ -1,0 +1,103 @@
+//! The journal's form of a fact: one append-only row. Whereabouts have none: they are said every
+//! few seconds, explain nothing, and may be lost.
+
+use super::{StoreError, equip_slot_name, names, quest_state_name};
+use serde_json::{Value as Json, json};
+use sim::content::Content;
+use sim::output::FactKind;
+use std::sync::Arc;
+
+/// A row of the journal but for its place in it.
+pub(super) struct JournalRow<'a> {
+    pub(super) character: i64,
+    pub(super) kind: &'static str,
+    /// What it is about: an item, a quest, a slot.
+    pub(super) subject: String,
+    /// What audits add up.
+    pub(super) delta: i64,
+    pub(super) reason: String,
+    /// Values after the change.
+    pub(super) payload: Json,
+    pub(super) by: &'a str,
+}
+
+impl<'a> JournalRow<'a> {
+    /// What a new character was given.
+    pub(super) fn creation_gold(character: i64, gold: u64) -> Self {
+        let delta = gold.cast_signed();
+        Self::new(character, "gold", String::new(), delta, "creation".to_owned(), json!({"gold": gold}), "host")
+    }
+
+    /// What a new character was given.
+    pub(super) fn creation_item(character: i64, item: &str, count: u32) -> Self {
+        let delta = i64::from(count);
+        Self::new(character, "item", item.to_owned(), delta, "creation".to_owned(), json!({}), "host")
+    }
+
+    /// The row of a fact; none for whereabouts.
+    pub(super) fn of_fact(
+        character: i64,
+        fact: &FactKind,
+        content: &Content,
+        by: &'a Arc<str>,
+    ) -> Result<Option<Self>, StoreError> {
+        let plain = |kind, subject: String, payload| {
+            Self::new(character, kind, subject, 0, String::new(), payload, by)
+        };
+        Ok(Some(match fact {
+            FactKind::Experience { delta, reason, level, experience } => {
+                let reason = names::reason(content, *reason)?;
+                let after = json!({"level": level, "experience": experience});
+                Self::new(character, "experience", String::new(), *delta, reason, after, by)
+            }
+            FactKind::Gold { delta, reason, gold } => {
+                let reason = names::reason(content, *reason)?;
+                Self::new(character, "gold", String::new(), *delta, reason, json!({"gold": gold}), by)
+            }
+            FactKind::Item { item, delta, reason } => {
+                let subject = names::item(content, *item)?.to_owned();
+                let reason = names::reason(content, *reason)?;
+                Self::new(character, "item", subject, *delta, reason, json!({}), by)
+            }
+            FactKind::Slot { slot, stack } => {
+                let after = match stack {
+                    Some(stack) => json!({"item": names::item(content, stack.item)?, "count": stack.count}),
+                    None => json!({}),
+                };
+                plain("slot", slot.to_string(), after)
+            }
+            FactKind::Equipment { slot, item } => {
+                let item = item.map(|item| names::item(content, item)).transpose()?;
+                plain("equipment", equip_slot_name(*slot).to_owned(), json!({"item": item}))
+            }
+            FactKind::Quest { quest, progress } => {
+                let after = json!({
+                    "state": quest_state_name(progress.state),
+                    "done": progress.done,
+                    "memory": progress.memory,
+                });
+                plain("quest", names::quest(content, *quest)?.to_owned(), after)
+            }
+            FactKind::DialogFlags { dialog, flags } => {
+                plain("dialog_flags", names::dialog(content, *dialog)?.to_owned(), json!({"flags": flags}))
+            }
+            FactKind::Died { killer } => {
+                let killer = killer.some().map(|killer| names::npc(content, killer)).transpose()?;
+                plain("died", killer.unwrap_or_default().to_owned(), json!({}))
+            }
+            FactKind::Whereabouts { .. } => return Ok(None),
+        }))
+    }
+
+    fn new(
+        character: i64,
+        kind: &'static str,
+        subject: String,
+        delta: i64,
+        reason: String,
+        payload: Json,
+        by: &'a str,
+    ) -> Self {
+        Self { character, kind, subject, delta, reason, payload, by }
+    }
+}
