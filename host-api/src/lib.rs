@@ -1,1 +1,36 @@
-//! host
+//! Loreforge's script host: WebAssembly components called under limits.
+//!
+//! The only crate that says wasmtime. An [`Engine`] compiles; [`Module::load`] takes the bytes of a
+//! component through scan, compile, link and smoke calls; a [`Generation`] is a consistent set of
+//! modules; [`ScriptRules`] answers the simulation's questions with it, one component call per
+//! batch, and contains whatever a script does wrong.
+//!
+//! What does not live here: when a generation is swapped and who may push one (`runtime`), what a
+//! decision does to the world (`sim`), how a component is built (`runtime`, through
+//! [`Manifest::embed`]).
+
+mod bindings;
+mod cache;
+mod call;
+mod convert;
+mod engine;
+mod failure;
+mod generation;
+mod instance;
+mod limits;
+mod manifest;
+mod module;
+mod rules;
+mod samples;
+mod scan;
+mod stats;
+
+pub use engine::{Engine, EngineError};
+pub use failure::{BadOutput, FailureKind, Frame, ScriptFailure};
+pub use generation::{Generation, GenerationError};
+pub use limits::{LimitTooHigh, Limits};
+pub use manifest::{Export, Kind, Manifest, ManifestError, ManifestLimits};
+pub use module::{LoadError, Module};
+pub use rules::{RulesError, ScriptRules};
+pub use scan::ScanError;
+pub use stats::{Counters, ExportStats};

@@ -1,0 +1,65 @@
+//! Rust types and typed exports of the worlds in `wit/`, generated. Nothing else lives here.
+//!
+//! One module per world; the types of `lore:script/types` and the `log` import are generated once,
+//! with the combat world, and shared by the others. Private: the rest of the crate speaks
+//! [`sim::rules`] and reaches these types through `convert`.
+
+#![allow(missing_docs, clippy::all)]
+
+pub(crate) mod combat {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "combat-script",
+        imports: { default: trappable },
+    });
+}
+
+pub(crate) mod ability {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "ability-script",
+        imports: { default: trappable },
+        with: {
+            "lore:script/types": super::combat::lore::script::types,
+            "lore:script/log": super::combat::lore::script::log,
+        },
+    });
+}
+
+pub(crate) mod npc {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "npc-script",
+        imports: { default: trappable },
+        with: {
+            "lore:script/types": super::combat::lore::script::types,
+            "lore:script/log": super::combat::lore::script::log,
+        },
+    });
+}
+
+pub(crate) mod quest {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "quest-script",
+        imports: { default: trappable },
+        with: {
+            "lore:script/types": super::combat::lore::script::types,
+            "lore:script/log": super::combat::lore::script::log,
+        },
+    });
+}
+
+pub(crate) mod dialog {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "dialog-script",
+        imports: { default: trappable },
+        with: {
+            "lore:script/types": super::combat::lore::script::types,
+            "lore:script/log": super::combat::lore::script::log,
+        },
+    });
+}
+
+pub(crate) use combat::lore::script::{log, types};

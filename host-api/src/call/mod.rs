@@ -1,0 +1,209 @@
+//! One question of the simulation, answered whatever the script does: call the batch, check every
+//! answer, keep the module's instance alive. Finding the culprits of a failed batch is `isolate`.
+
+mod isolate;
+
+use crate::convert::{Hook, lower_context};
+use crate::failure::{BadOutput, FailureKind, ScriptFailure};
+use crate::instance::{Cost, Instance};
+use crate::limits::FAILURES_KEPT;
+use crate::manifest::Export;
+use crate::module::Module;
+use crate::stats::Counters;
+use sim::rules::{Answer, Context, Origin};
+use std::collections::VecDeque;
+
+/// A module with the instance that answers for it.
+pub(crate) struct Slot {
+    pub(crate) module: Module,
+    /// `None` after a failure, until the next call.
+    live: Option<Instance>,
+    /// Takes over after a failure.
+    spare: Option<Instance>,
+    /// Calls that failed or had a view answered by the fallback.
+    pub(crate) strikes: u64,
+    /// One entry per export of the module's kind.
+    pub(crate) counters: Vec<(Export, Counters)>,
+}
+
+impl Slot {
+    /// A slot with its instance and a spare.
+    ///
+    /// # Errors
+    /// The module cannot be instantiated.
+    pub(crate) fn new(module: Module) -> Result<Self, FailureKind> {
+        let live = Some(module.instantiate()?);
+        let spare = Some(module.instantiate()?);
+        let counters = module.kind().exports().iter().map(|&export| (export, Counters::default())).collect();
+        Ok(Self { module, live, spare, strikes: 0, counters })
+    }
+
+    /// Makes a new spare if the last one was used.
+    pub(crate) fn restock(&mut self) {
+        if self.spare.is_none() {
+            // Without a spare the next failure makes its instance itself, and reports why not.
+            self.spare = self.module.instantiate().ok();
+        }
+    }
+
+    fn counters(&mut self, export: Export) -> &mut Counters {
+        let known = self.counters.iter().position(|(counted, _)| *counted == export);
+        let index = known.unwrap_or_else(|| {
+            self.counters.push((export, Counters::default()));
+            self.counters.len() - 1
+        });
+        &mut self.counters[index].1
+    }
+
+    /// Calls the component once. An instance that failed is never used again.
+    fn call<H: Hook>(
+        &mut self,
+        ctx: &Context,
+        views: &[H::Wire],
+        fuel: u64,
+    ) -> (Result<Vec<H::Reply>, FailureKind>, Cost) {
+        let instance = match self.live.take().or_else(|| self.spare.take()) {
+            Some(instance) => Ok(instance),
+            None => self.module.instantiate(),
+        };
+        let mut instance = match instance {
+            Ok(instance) => instance,
+            Err(kind) => {
+                let message = kind.to_string();
+                return (Err(FailureKind::Instantiate { message }), Cost::default());
+            }
+        };
+        let (outcome, cost) = instance.call::<H>(lower_context(ctx), views, fuel);
+        if cost.log_lines > 0 || cost.log_dropped > 0 {
+            instance.publish_log(self.module.label(), H::EXPORT.name(), ctx.tick);
+        }
+        let outcome = outcome.and_then(|replies| {
+            if replies.len() == views.len() {
+                return Ok(replies);
+            }
+            let (views, answers) = (views.len(), replies.len());
+            Err(FailureKind::BadOutput(BadOutput::Length { views, answers }))
+        });
+        // A wrong length leaves the store alive, but not a script one would ask again as it is.
+        if outcome.is_ok() {
+            self.live = Some(instance);
+        }
+        let counters = self.counters(H::EXPORT);
+        counters.calls += 1;
+        counters.fuel += cost.fuel;
+        counters.time_ns += cost.time_ns;
+        counters.log_lines += cost.log_lines;
+        counters.log_dropped += cost.log_dropped;
+        counters.failed_calls += u64::from(outcome.is_err());
+        (outcome, cost)
+    }
+}
+
+/// Failures not yet drained, the oldest dropped beyond a limit.
+#[derive(Default)]
+pub(crate) struct Failures {
+    queue: VecDeque<ScriptFailure>,
+    dropped: u64,
+}
+
+impl Failures {
+    pub(crate) fn push(&mut self, failure: ScriptFailure) {
+        if let Some(last) = self.queue.back_mut().filter(|last| last.absorbs(&failure)) {
+            return last.absorb(&failure);
+        }
+        if self.queue.len() == FAILURES_KEPT {
+            self.queue.pop_front();
+            self.dropped += 1;
+        }
+        self.queue.push_back(failure);
+    }
+
+    pub(crate) fn drain(&mut self) -> Vec<ScriptFailure> {
+        self.queue.drain(..).collect()
+    }
+
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+}
+
+/// Fuel and calls left to find culprits with, for one question of the simulation.
+struct Search {
+    fuel: u64,
+    calls: u32,
+}
+
+/// Asks `slot` about all views and appends one answer each to `out`.
+pub(crate) fn ask<H: Hook>(
+    slot: &mut Slot,
+    ctx: &Context,
+    views: &[H::View],
+    wire: &mut Vec<H::Wire>,
+    out: &mut Vec<Answer<H::Answer>>,
+    failures: &mut Failures,
+) {
+    let limits = slot.module.engine().limits();
+    let mut search = Search { fuel: limits.fuel_isolation, calls: limits.isolation_calls };
+    let batch_items = limits.batch_items.max(1);
+    let mut fallbacks = 0;
+    let mut struck = false;
+    for views in views.chunks(batch_items) {
+        wire.clear();
+        wire.extend(views.iter().map(H::lower));
+        let fuel = slot.module.fuel(views.len());
+        match slot.call::<H>(ctx, wire, fuel).0 {
+            Ok(replies) => {
+                for (view, reply) in views.iter().zip(replies) {
+                    let answer = accept::<H>(slot, ctx, view, reply, failures);
+                    fallbacks += u64::from(answer.origin == Origin::Fallback);
+                    out.push(answer);
+                }
+            }
+            Err(cause) => {
+                struck = true;
+                let start = out.len();
+                out.extend(views.iter().map(fallback::<H>));
+                isolate::isolate::<H>(
+                    slot,
+                    ctx,
+                    views,
+                    wire,
+                    cause,
+                    &mut search,
+                    &mut out[start..],
+                    failures,
+                );
+                let served = out[start..].iter().filter(|answer| answer.origin == Origin::Fallback).count();
+                fallbacks += served as u64;
+            }
+        }
+    }
+    slot.strikes += u64::from(struck || fallbacks > 0);
+    let counters = slot.counters(H::EXPORT);
+    counters.items += views.len() as u64;
+    counters.fallbacks += fallbacks;
+}
+
+/// The script's answer if it is one, else the fallback and a failure.
+fn accept<H: Hook>(
+    slot: &Slot,
+    ctx: &Context,
+    view: &H::View,
+    reply: H::Reply,
+    failures: &mut Failures,
+) -> Answer<H::Answer> {
+    match H::lift(view, reply) {
+        Ok(value) => Answer { value, origin: Origin::Script(slot.module.stamp()) },
+        Err(wrong) => {
+            let kind = FailureKind::BadOutput(wrong);
+            let ids = std::iter::once(H::id(view));
+            failures.push(ScriptFailure::new(slot.module.label(), H::EXPORT, ctx.tick, kind, ids, true));
+            fallback::<H>(view)
+        }
+    }
+}
+
+/// The declared fallback.
+pub(crate) fn fallback<H: Hook>(view: &H::View) -> Answer<H::Answer> {
+    Answer { value: H::fallback(view), origin: Origin::Fallback }
+}

@@ -1,0 +1,126 @@
+//! Abilities and what they leave behind: `ability.plan-casts`, `ability.pulse-statuses`.
+
+use super::{Hook, call_export, in_range, same_cases, same_id};
+use crate::bindings::ability::exports::lore::script::ability as wit;
+use crate::failure::BadOutput;
+use crate::manifest::Export;
+use sim::DefId;
+use sim::limits::AMOUNT_MAX;
+use sim::rules::{Cast, Plan, Pulse, PulseOutcome, Verdict};
+
+pub(crate) struct PlanCasts;
+
+impl Hook for PlanCasts {
+    const EXPORT: Export = Export::PlanCasts;
+    type View = Cast;
+    type Answer = Plan;
+    type Wire = wit::Cast;
+    type Reply = wit::Plan;
+
+    call_export!(Ability, lore_script_ability, call_plan_casts);
+
+    fn id(view: &Cast) -> u64 {
+        view.id.into()
+    }
+
+    fn lower(view: &Cast) -> wit::Cast {
+        wit::Cast {
+            id: view.id,
+            caster: view.caster.0,
+            target: view.target.0,
+            ability: view.ability.0,
+            caster_level: view.caster_level,
+            caster_is_npc: view.caster_is_npc,
+            distance_mm: view.distance_mm,
+            health: view.health,
+            health_max: view.health_max,
+            mana: view.mana,
+            energy: view.energy,
+            cooldown_left_ticks: view.cooldown_left_ticks,
+            since_last_action_ticks: view.since_last_action_ticks,
+            stunned: view.stunned,
+            silenced: view.silenced,
+            range_mm: view.range_mm,
+            mana_cost: view.mana_cost,
+            energy_cost: view.energy_cost,
+            cooldown_ticks: view.cooldown_ticks,
+            power_permille: view.power_permille,
+            element: view.element.into(),
+            status: view.status.0,
+            status_ticks: view.status_ticks,
+            heal: view.heal,
+            seed: view.seed,
+        }
+    }
+
+    fn lift(view: &Cast, reply: wit::Plan) -> Result<Plan, BadOutput> {
+        same_id(view.id, reply.id)?;
+        Ok(Plan {
+            id: reply.id,
+            verdict: reply.verdict.into(),
+            mana_cost: reply.mana_cost,
+            energy_cost: reply.energy_cost,
+            cooldown_ticks: reply.cooldown_ticks,
+            power_permille: reply.power_permille,
+            element: reply.element.into(),
+            status: DefId(reply.status),
+            status_ticks: reply.status_ticks,
+            status_stacks: reply.status_stacks,
+            heal: reply.heal,
+        })
+    }
+
+    fn fallback(view: &Cast) -> Plan {
+        Plan::fallback(view.id)
+    }
+}
+
+pub(crate) struct PulseStatuses;
+
+impl Hook for PulseStatuses {
+    const EXPORT: Export = Export::PulseStatuses;
+    type View = Pulse;
+    type Answer = PulseOutcome;
+    type Wire = wit::Pulse;
+    type Reply = wit::PulseOutcome;
+
+    call_export!(Ability, lore_script_ability, call_pulse_statuses);
+
+    fn id(view: &Pulse) -> u64 {
+        view.id.into()
+    }
+
+    fn lower(view: &Pulse) -> wit::Pulse {
+        wit::Pulse {
+            id: view.id,
+            source: view.source.0,
+            bearer: view.bearer.0,
+            status: view.status.0,
+            stacks: view.stacks,
+            age_ticks: view.age_ticks,
+            left_ticks: view.left_ticks,
+            health: view.health,
+            health_max: view.health_max,
+            strength: view.strength,
+            element: view.element.into(),
+            resistance_permille: view.resistance_permille,
+            seed: view.seed,
+        }
+    }
+
+    fn lift(view: &Pulse, reply: wit::PulseOutcome) -> Result<PulseOutcome, BadOutput> {
+        same_id(view.id, reply.id)?;
+        in_range("damage", reply.damage, -AMOUNT_MAX..=AMOUNT_MAX, "-1,000,000..=1,000,000")?;
+        Ok(PulseOutcome { id: reply.id, damage: reply.damage, expire: reply.expire })
+    }
+
+    fn fallback(view: &Pulse) -> PulseOutcome {
+        PulseOutcome::fallback(view.id)
+    }
+}
+
+same_cases! {
+    Verdict = wit::Verdict {
+        Allow, OutOfRange, OnCooldown, TooSoon, NotEnoughMana, NotEnoughEnergy, Stunned, Silenced, Invalid,
+    }
+}

@@ -1,0 +1,67 @@
+//! Swings: `combat.resolve`.
+
+use super::{Hook, call_export, in_range, same_cases, same_id};
+use crate::bindings::combat::exports::lore::script::combat as wit;
+use crate::failure::BadOutput;
+use crate::manifest::Export;
+use sim::limits::AMOUNT_MAX;
+use sim::rules::{Attack, HitKind, Outcome};
+
+pub(crate) struct Resolve;
+
+impl Hook for Resolve {
+    const EXPORT: Export = Export::Resolve;
+    type View = Attack;
+    type Answer = Outcome;
+    type Wire = wit::Attack;
+    type Reply = wit::Outcome;
+
+    call_export!(Combat, lore_script_combat, call_resolve);
+
+    fn id(view: &Attack) -> u64 {
+        view.id.into()
+    }
+
+    fn lower(view: &Attack) -> wit::Attack {
+        wit::Attack {
+            id: view.id,
+            attacker: view.attacker.0,
+            defender: view.defender.0,
+            element: view.element.into(),
+            attacker_level: view.attacker_level,
+            defender_level: view.defender_level,
+            accuracy: view.accuracy,
+            evasion: view.evasion,
+            distance_mm: view.distance_mm,
+            attack_power: view.attack_power,
+            weapon_damage: view.weapon_damage,
+            power_permille: view.power_permille,
+            critical_chance: view.critical_chance,
+            defence: view.defence,
+            resistance_permille: view.resistance_permille,
+            block_chance: view.block_chance,
+            dodge_chance: view.dodge_chance,
+            defender_health: view.defender_health,
+            seed: view.seed,
+        }
+    }
+
+    fn lift(view: &Attack, reply: wit::Outcome) -> Result<Outcome, BadOutput> {
+        same_id(view.id, reply.id)?;
+        in_range("amount", reply.amount, 0..=AMOUNT_MAX, "0..=1,000,000")?;
+        Ok(Outcome {
+            id: reply.id,
+            kind: reply.kind.into(),
+            base: reply.base,
+            raw: reply.raw,
+            amount: reply.amount,
+            threat: reply.threat,
+        })
+    }
+
+    fn fallback(view: &Attack) -> Outcome {
+        Outcome::fallback(view.id)
+    }
+}
+
+same_cases! { HitKind = wit::HitKind { Miss, Dodge, Block, Hit, Critical } }

@@ -1,0 +1,133 @@
+//! Between the simulation's records and the WIT records of the same fields, one [`Hook`] per
+//! exported function, one file per interface. Answers are checked here for what their type cannot
+//! say.
+
+mod ability;
+mod combat;
+mod dialog;
+mod npc;
+mod quest;
+
+pub(crate) use ability::{PlanCasts, PulseStatuses};
+pub(crate) use combat::Resolve;
+pub(crate) use dialog::Converse;
+pub(crate) use npc::Think;
+pub(crate) use quest::Advance;
+
+use crate::bindings::types;
+use crate::failure::BadOutput;
+use crate::instance::{Exports, ScriptState};
+use crate::manifest::Export;
+use sim::content::{Element, Position};
+use sim::rules::{Context, QuestState};
+use wasmtime::Store;
+
+/// One exported function: how its views cross, how it is called, what its answers must satisfy.
+pub(crate) trait Hook {
+    const EXPORT: Export;
+    /// What the simulation asks.
+    type View;
+    /// What it is answered.
+    type Answer;
+    /// The view as the component sees it.
+    type Wire: Clone;
+    /// The answer as the component gives it.
+    type Reply;
+
+    fn id(view: &Self::View) -> u64;
+    fn lower(view: &Self::View) -> Self::Wire;
+    fn call(
+        exports: &Exports,
+        store: &mut Store<ScriptState>,
+        ctx: types::Context,
+        views: &[Self::Wire],
+    ) -> wasmtime::Result<Vec<Self::Reply>>;
+    /// The answer to `view`.
+    ///
+    /// # Errors
+    /// It answers another view, or breaks a rule of its record.
+    fn lift(view: &Self::View, reply: Self::Reply) -> Result<Self::Answer, BadOutput>;
+    fn fallback(view: &Self::View) -> Self::Answer;
+}
+
+/// Calls `$function` of the interface `$interface` of an instance that is `$kind` by construction.
+macro_rules! call_export {
+    ($kind:ident, $interface:ident, $function:ident) => {
+        fn call(
+            exports: &$crate::instance::Exports,
+            store: &mut wasmtime::Store<$crate::instance::ScriptState>,
+            ctx: $crate::bindings::types::Context,
+            views: &[Self::Wire],
+        ) -> wasmtime::Result<Vec<Self::Reply>> {
+            match exports {
+                $crate::instance::Exports::$kind(script) => script.$interface().$function(store, ctx, views),
+                _ => unreachable!("{} is called on an instance of another kind", Self::EXPORT),
+            }
+        }
+    };
+}
+
+/// Two enums with the same cases, one of the simulation and one of the interface.
+macro_rules! same_cases {
+    ($sim:ident = $wit:ident :: $name:ident { $($case:ident),* $(,)? }) => {
+        impl From<$sim> for $wit::$name {
+            fn from(value: $sim) -> Self {
+                match value { $($sim::$case => Self::$case),* }
+            }
+        }
+        impl From<$wit::$name> for $sim {
+            fn from(value: $wit::$name) -> Self {
+                match value { $($wit::$name::$case => Self::$case),* }
+            }
+        }
+    };
+}
+
+use {call_export, same_cases};
+
+same_cases! {
+    Element = types::Element { Physical, Fire, Frost, Lightning, Poison, Holy, Shadow, Arcane }
+}
+same_cases! {
+    QuestState = types::QuestState { Unavailable, Available, Active, Complete, TurnedIn, Failed, Abandoned }
+}
+
+impl From<Position> for types::Position {
+    fn from(at: Position) -> Self {
+        Self { x_mm: at.x_mm, y_mm: at.y_mm }
+    }
+}
+
+impl From<types::Position> for Position {
+    fn from(at: types::Position) -> Self {
+        Self { x_mm: at.x_mm, y_mm: at.y_mm }
+    }
+}
+
+/// The context as components see it.
+pub(crate) fn lower_context(ctx: &Context) -> types::Context {
+    types::Context {
+        tick: ctx.tick,
+        tick_ms: ctx.tick_ms,
+        zone: ctx.zone.0,
+        minute_of_day: ctx.minute_of_day,
+    }
+}
+
+fn same_id(asked: impl Into<u64>, answered: impl Into<u64>) -> Result<(), BadOutput> {
+    let (asked, answered) = (asked.into(), answered.into());
+    if asked == answered { Ok(()) } else { Err(BadOutput::Id { asked, answered }) }
+}
+
+fn in_range(
+    what: &'static str,
+    value: i32,
+    range: std::ops::RangeInclusive<i32>,
+    expected: &'static str,
+) -> Result<(), BadOutput> {
+    if range.contains(&value) {
+        Ok(())
+    } else {
+        Err(BadOutput::Number { what, value: value.into(), expected })
+    }
+}

@@ -1,0 +1,78 @@
+//! Minds: `npc.think`.
+
+use super::{Hook, call_export, same_cases, same_id};
+use crate::bindings::npc::exports::lore::script::npc as wit;
+use crate::failure::BadOutput;
+use crate::manifest::Export;
+use sim::rules::{Decision, NpcState, Perception};
+use sim::{DefId, EntityId};
+
+pub(crate) struct Think;
+
+impl Hook for Think {
+    const EXPORT: Export = Export::Think;
+    type View = Perception;
+    type Answer = Decision;
+    type Wire = wit::Perception;
+    type Reply = wit::Decision;
+
+    call_export!(Npc, lore_script_npc, call_think);
+
+    fn id(view: &Perception) -> u64 {
+        view.id.0
+    }
+
+    fn lower(view: &Perception) -> wit::Perception {
+        wit::Perception {
+            id: view.id.0,
+            template: view.template.0,
+            level: view.level,
+            state: view.state.into(),
+            state_ticks: view.state_ticks,
+            memory: view.memory,
+            health_permille: view.health_permille,
+            at: view.at.into(),
+            home: view.home.into(),
+            distance_home_mm: view.distance_home_mm,
+            target: view.target.0,
+            target_at: view.target_at.into(),
+            target_distance_mm: view.target_distance_mm,
+            target_health_permille: view.target_health_permille,
+            nearest: view.nearest.0,
+            nearest_distance_mm: view.nearest_distance_mm,
+            friends_fighting: view.friends_fighting,
+            friends_idle: view.friends_idle,
+            stunned: view.stunned,
+            ready_in_ticks: view.ready_in_ticks,
+            aggro_mm: view.aggro_mm,
+            leash_mm: view.leash_mm,
+            wander_mm: view.wander_mm,
+            reach_mm: view.reach_mm,
+            flee_below_permille: view.flee_below_permille,
+            basic: view.basic.0,
+            special: view.special.0,
+            special_ready_in_ticks: view.special_ready_in_ticks,
+            seed: view.seed,
+        }
+    }
+
+    fn lift(view: &Perception, reply: wit::Decision) -> Result<Decision, BadOutput> {
+        same_id(view.id.0, reply.id)?;
+        Ok(Decision {
+            id: EntityId(reply.id),
+            state: reply.state.into(),
+            target: EntityId(reply.target),
+            destination: reply.destination.into(),
+            speed_permille: reply.speed_permille,
+            ability: DefId(reply.ability),
+            call_for_help: reply.call_for_help,
+            memory: reply.memory,
+        })
+    }
+
+    fn fallback(view: &Perception) -> Decision {
+        Decision::fallback(view)
+    }
+}
+
+same_cases! { NpcState = wit::State { Idle, Wander, Chase, Attack, Flee, ReturnHome } }

@@ -1,0 +1,79 @@
+//! Progress: `quest.advance`.
+
+use super::{Hook, call_export, same_cases, same_id};
+use crate::bindings::quest::exports::lore::script::quest as wit;
+use crate::failure::BadOutput;
+use crate::manifest::Export;
+use sim::content::Deed;
+use sim::rules::{Inquiry, QuestStep, Trigger};
+
+pub(crate) struct Advance;
+
+impl Hook for Advance {
+    const EXPORT: Export = Export::Advance;
+    type View = Inquiry;
+    type Answer = QuestStep;
+    type Wire = wit::Inquiry;
+    type Reply = wit::Step;
+
+    call_export!(Quest, lore_script_quest, call_advance);
+
+    fn id(view: &Inquiry) -> u64 {
+        view.id.into()
+    }
+
+    fn lower(view: &Inquiry) -> wit::Inquiry {
+        let objectives = view.objectives.iter().map(|objective| wit::Objective {
+            deed: objective.deed.into(),
+            subject: objective.subject.0,
+            needed: objective.needed,
+            done: objective.done,
+        });
+        wit::Inquiry {
+            id: view.id,
+            character: view.entity.0,
+            level: view.level,
+            required_level: view.required_level,
+            prerequisites_met: view.prerequisites_met,
+            repeatable: view.repeatable,
+            progress: wit::Progress {
+                quest: view.quest.0,
+                state: view.state.into(),
+                objectives: objectives.collect(),
+                memory: view.memory,
+            },
+            trigger: match view.trigger {
+                Trigger::Offer => wit::Trigger::Offer,
+                Trigger::Accept => wit::Trigger::Accept,
+                Trigger::Happened { deed, subject, amount } => {
+                    wit::Trigger::Happened(wit::Event { deed: deed.into(), subject: subject.0, amount })
+                }
+                Trigger::TurnIn => wit::Trigger::TurnIn,
+                Trigger::Abandon => wit::Trigger::Abandon,
+            },
+            seed: view.seed,
+        }
+    }
+
+    fn lift(view: &Inquiry, reply: wit::Step) -> Result<QuestStep, BadOutput> {
+        same_id(view.id, reply.id)?;
+        let expected = view.objectives.len();
+        if reply.done.len() != expected {
+            let (what, len) = ("counts of done objectives", reply.done.len());
+            return Err(BadOutput::List { what, len, expected: expected.to_string() });
+        }
+        Ok(QuestStep {
+            id: reply.id,
+            state: reply.state.into(),
+            done: reply.done,
+            reward_permille: reply.reward_permille,
+            memory: reply.memory,
+        })
+    }
+
+    fn fallback(view: &Inquiry) -> QuestStep {
+        QuestStep::fallback(view)
+    }
+}
+
+same_cases! { Deed = wit::Deed { Kill, Collect, Deliver, Talk, Reach, UseItem } }

@@ -1,0 +1,142 @@
+//! The engine: compiler settings, the epoch thread, the compile pool and the linker. One per
+//! process; cheap to clone.
+
+use crate::bindings;
+use crate::cache::Cache;
+use crate::instance::ScriptState;
+use crate::limits::{EPOCH, Limits, TRAP_FRAMES, WASM_STACK_BYTES};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::{Config, EngineWeak, WasmBacktraceDetails};
+
+/// Compiles and runs scripts.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    wasmtime: wasmtime::Engine,
+    linker: Linker<ScriptState>,
+    limits: Limits,
+    cache: Option<Cache>,
+    compile_pool: rayon::ThreadPool,
+    /// Dropped with the engine, which ends the epoch thread.
+    _epoch_stop: Sender<()>,
+}
+
+/// Why there is no engine.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// This processor or system is not one scripts can be compiled for.
+    #[error("WebAssembly cannot be compiled on this machine: {0}")]
+    Unsupported(#[source] wasmtime::Error),
+    /// The directory for compiled code is unusable.
+    #[error("the cache of compiled scripts in {directory}: {source}")]
+    Cache {
+        /// The directory.
+        directory: PathBuf,
+        /// What is wrong with it.
+        source: std::io::Error,
+    },
+    /// The system gives no more threads.
+    #[error("a thread could not be started: {0}")]
+    Thread(String),
+}
+
+impl Engine {
+    /// An engine that keeps compiled code in `cache_directory`, or only in memory without one.
+    ///
+    /// # Errors
+    /// See [`EngineError`].
+    pub fn new(limits: Limits, cache_directory: Option<&Path>) -> Result<Self, EngineError> {
+        let wasmtime = wasmtime::Engine::new(&config()).map_err(EngineError::Unsupported)?;
+        let mut linker = Linker::new(&wasmtime);
+        bindings::log::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut ScriptState| state)
+            .map_err(EngineError::Unsupported)?;
+        let cache = cache_directory
+            .map(|directory| Cache::open(directory, &wasmtime).map_err(|source| (directory, source)))
+            .transpose()
+            .map_err(|(directory, source)| EngineError::Cache { directory: directory.to_owned(), source })?;
+        let compile_pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(1)
+            .thread_name(|_| "script-compile".to_owned())
+            .build()
+            .map_err(|error| EngineError::Thread(error.to_string()))?;
+        let (epoch_stop, stopped) = channel();
+        let weak = wasmtime.weak();
+        thread::Builder::new()
+            .name("script-epoch".to_owned())
+            .spawn(move || epoch_loop(&weak, &stopped))
+            .map_err(|error| EngineError::Thread(error.to_string()))?;
+        let inner = Inner { wasmtime, linker, limits, cache, compile_pool, _epoch_stop: epoch_stop };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The limits every script of this engine runs under.
+    pub fn limits(&self) -> &Limits {
+        &self.inner.limits
+    }
+
+    /// Components whose compiled code was found in the cache since the start.
+    pub fn cache_hits(&self) -> u64 {
+        self.inner.cache.as_ref().map_or(0, Cache::hits)
+    }
+
+    pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
+        &self.inner.wasmtime
+    }
+
+    pub(crate) fn linker(&self) -> &Linker<ScriptState> {
+        &self.inner.linker
+    }
+
+    /// Compiles a component on the pool, or takes it from the cache. Blocks; keep it off the tick.
+    pub(crate) fn compile(&self, bytes: &[u8], digest: &blake3::Hash) -> wasmtime::Result<Component> {
+        let inner = &*self.inner;
+        if let Some(component) = inner.cache.as_ref().and_then(|cache| cache.load(&inner.wasmtime, digest)) {
+            return Ok(component);
+        }
+        let component = inner.compile_pool.install(|| Component::from_binary(&inner.wasmtime, bytes))?;
+        if let Some(cache) = &inner.cache {
+            cache.store(digest, &component);
+        }
+        Ok(component)
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("limits", &self.inner.limits).finish_non_exhaustive()
+    }
+}
+
+/// Settings that decide what a script can do and what it costs; reasons beside each.
+fn config() -> Config {
+    let mut config = Config::new();
+    config
+        .concurrency_support(false) // no async: a call costs a third
+        .consume_fuel(true) // the budget: deterministic
+        .epoch_interruption(true) // the wall-clock backstop
+        .cranelift_nan_canonicalization(true) // the same bits on every machine
+        .wasm_relaxed_simd(false) // likewise
+        .wasm_memory64(false) // smaller surface
+        .wasm_multi_memory(false)
+        .max_wasm_stack(WASM_STACK_BYTES)
+        .wasm_backtrace_max_frames(NonZeroUsize::new(TRAP_FRAMES))
+        .wasm_backtrace_details(WasmBacktraceDetails::Enable) // file and line of the author
+        .native_unwind_info(false); // registering it is quadratic when many modules come and go
+    config
+}
+
+/// Advances the epoch until the engine is gone. A thread of its own: nothing else may delay it.
+fn epoch_loop(engine: &EngineWeak, stopped: &Receiver<()>) {
+    while stopped.recv_timeout(EPOCH) == Err(RecvTimeoutError::Timeout) {
+        let Some(engine) = engine.upgrade() else { return };
+        engine.increment_epoch();
+    }
+}

@@ -1,0 +1,95 @@
+//! A consistent set of modules: what one zone runs in one tick. Immutable; a swap makes a new one.
+
+use crate::manifest::Kind;
+use crate::module::Module;
+use sim::{DefId, ModuleStamp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The modules that are live together. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Generation {
+    number: u64,
+    modules: Arc<BTreeMap<(Kind, DefId), Module>>,
+}
+
+/// Why modules do not make a generation.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GenerationError {
+    /// Two scripts of the same name, or of names with the same hash.
+    #[error("`{first}` and `{second}` cannot be live together: their names are the same or collide")]
+    SameName {
+        /// Label of one.
+        first: String,
+        /// Label of the other.
+        second: String,
+    },
+    /// Two scripts of a kind of which there is exactly one.
+    #[error("`{first}` and `{second}` are both of kind `{kind}`, of which there is exactly one")]
+    SameKind {
+        /// The kind.
+        kind: Kind,
+        /// Label of one.
+        first: String,
+        /// Label of the other.
+        second: String,
+    },
+    /// No script of a kind of which there is exactly one.
+    #[error("there is no script of kind `{0}`")]
+    Missing(Kind),
+}
+
+impl Generation {
+    /// A generation of these modules.
+    ///
+    /// # Errors
+    /// Two modules claim one place, or combat or ability is missing.
+    pub fn new(number: u64, modules: impl IntoIterator<Item = Module>) -> Result<Self, GenerationError> {
+        let mut by_script: BTreeMap<DefId, Module> = BTreeMap::new();
+        for module in modules {
+            if let Some(other) = by_script.insert(module.script(), module.clone()) {
+                let (first, second) = (other.label().to_owned(), module.label().to_owned());
+                return Err(GenerationError::SameName { first, second });
+            }
+        }
+        for kind in Kind::ALL.into_iter().filter(|kind| kind.is_single()) {
+            let mut of_kind = by_script.values().filter(|module| module.kind() == kind);
+            let first = of_kind.next().ok_or(GenerationError::Missing(kind))?;
+            if let Some(second) = of_kind.next() {
+                let (first, second) = (first.label().to_owned(), second.label().to_owned());
+                return Err(GenerationError::SameKind { kind, first, second });
+            }
+        }
+        let modules = by_script.into_values().map(|module| ((module.kind(), module.script()), module));
+        Ok(Self { number, modules: Arc::new(modules.collect()) })
+    }
+
+    /// This generation with `module` in the place of the one of its name, or added.
+    ///
+    /// # Errors
+    /// As for [`Generation::new`].
+    pub fn with_module(&self, number: u64, module: Module) -> Result<Self, GenerationError> {
+        let others = self.modules.values().filter(|other| other.script() != module.script()).cloned();
+        Self::new(number, others.chain([module.clone()]))
+    }
+
+    /// Counted up with every swap.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// All modules, by kind and script id.
+    pub fn modules(&self) -> impl Iterator<Item = &Module> {
+        self.modules.values()
+    }
+
+    /// The module of this name.
+    pub fn module(&self, name: &str) -> Option<&Module> {
+        self.modules().find(|module| module.name() == name)
+    }
+
+    /// The label of the module with this stamp, for events and logs.
+    pub fn label(&self, stamp: ModuleStamp) -> Option<&str> {
+        self.modules().find(|module| module.stamp() == stamp).map(Module::label)
+    }
+}

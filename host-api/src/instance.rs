@@ -1,0 +1,244 @@
+//! One live component: its store, its limits while it runs, its log. Knows how to be called once;
+//! what to do about a failure is decided in `call`.
+
+use crate::bindings::{self, ability, combat, dialog, npc, quest, types};
+use crate::convert::Hook;
+use crate::engine::Engine;
+use crate::failure::{BadOutput, FailureKind, clip};
+use crate::limits::{CallLimits, Limits, MESSAGE_BYTES};
+use crate::manifest::Kind;
+use std::time::Instant;
+use wasmtime::component::Component;
+use wasmtime::{ResourceLimiter, Store};
+
+/// A linked component of known kind: what is left to do is cheap and cannot mismatch.
+#[derive(Clone)]
+pub(crate) enum Linked {
+    Combat(combat::CombatScriptPre<ScriptState>),
+    Ability(ability::AbilityScriptPre<ScriptState>),
+    Npc(npc::NpcScriptPre<ScriptState>),
+    Quest(quest::QuestScriptPre<ScriptState>),
+    Dialog(dialog::DialogScriptPre<ScriptState>),
+}
+
+/// The typed exports of one instance.
+pub(crate) enum Exports {
+    Combat(combat::CombatScript),
+    Ability(ability::AbilityScript),
+    Npc(npc::NpcScript),
+    Quest(quest::QuestScript),
+    Dialog(dialog::DialogScript),
+}
+
+impl Linked {
+    /// Links a component against the host's imports and checks its exports.
+    ///
+    /// # Errors
+    /// An import or export is missing or has another type than `wit/` says.
+    pub(crate) fn new(engine: &Engine, kind: Kind, component: &Component) -> wasmtime::Result<Self> {
+        let pre = engine.linker().instantiate_pre(component)?;
+        Ok(match kind {
+            Kind::Combat => Self::Combat(combat::CombatScriptPre::new(pre)?),
+            Kind::Ability => Self::Ability(ability::AbilityScriptPre::new(pre)?),
+            Kind::Npc => Self::Npc(npc::NpcScriptPre::new(pre)?),
+            Kind::Quest => Self::Quest(quest::QuestScriptPre::new(pre)?),
+            Kind::Dialog => Self::Dialog(dialog::DialogScriptPre::new(pre)?),
+        })
+    }
+
+    fn instantiate(&self, store: &mut Store<ScriptState>) -> wasmtime::Result<Exports> {
+        Ok(match self {
+            Self::Combat(pre) => Exports::Combat(pre.instantiate(store)?),
+            Self::Ability(pre) => Exports::Ability(pre.instantiate(store)?),
+            Self::Npc(pre) => Exports::Npc(pre.instantiate(store)?),
+            Self::Quest(pre) => Exports::Quest(pre.instantiate(store)?),
+            Self::Dialog(pre) => Exports::Dialog(pre.instantiate(store)?),
+        })
+    }
+}
+
+/// What a call has cost, successful or not.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cost {
+    pub(crate) fuel: u64,
+    pub(crate) time_ns: u64,
+    pub(crate) log_lines: u64,
+    pub(crate) log_dropped: u64,
+}
+
+/// A component in its own store. Dead after a failed call: wasmtime refuses to enter it again.
+pub(crate) struct Instance {
+    store: Store<ScriptState>,
+    exports: Exports,
+    deadline_epochs: u64,
+}
+
+impl Instance {
+    /// Instantiates under limits.
+    ///
+    /// # Errors
+    /// The start function failed, or the component needs more memory or tables than it may have.
+    pub(crate) fn new(engine: &Engine, linked: &Linked, call: &CallLimits) -> Result<Self, FailureKind> {
+        let limits = engine.limits();
+        let mut store = Store::new(engine.wasmtime(), ScriptState::new(limits, call));
+        store.limiter(|state| &mut state.space);
+        store.set_hostcall_fuel(limits.output_bytes);
+        store.set_epoch_deadline(limits.deadline_epochs);
+        let exports = store
+            .set_fuel(limits.fuel_instantiate)
+            .and_then(|()| linked.instantiate(&mut store))
+            .map_err(|error| {
+            match FailureKind::of(&error, store.data().space.refused, call.memory_bytes) {
+                FailureKind::BadOutput(BadOutput::Encoding(message)) => FailureKind::Instantiate { message },
+                kind => kind,
+            }
+        })?;
+        Ok(Self { store, exports, deadline_epochs: limits.deadline_epochs })
+    }
+
+    /// Calls one export with one batch.
+    pub(crate) fn call<H: Hook>(
+        &mut self,
+        ctx: types::Context,
+        views: &[H::Wire],
+        fuel: u64,
+    ) -> (Result<Vec<H::Reply>, FailureKind>, Cost) {
+        let start = Instant::now();
+        self.store.data_mut().begin();
+        self.store.set_epoch_deadline(self.deadline_epochs);
+        let outcome = self
+            .store
+            .set_fuel(fuel)
+            .and_then(|()| H::call(&self.exports, &mut self.store, ctx, views))
+            .map_err(|error| {
+                let space = &self.store.data().space;
+                FailureKind::of(&error, space.refused, space.memory_limit)
+            });
+        let log = &self.store.data().log;
+        let cost = Cost {
+            fuel: fuel.saturating_sub(self.store.get_fuel().unwrap_or(0)),
+            time_ns: u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX),
+            log_lines: log.lines.len() as u64,
+            log_dropped: log.dropped,
+        };
+        (outcome, cost)
+    }
+
+    /// Hands the lines of the last call to the log of the server.
+    pub(crate) fn publish_log(&mut self, module: &str, export: &str, tick: u64) {
+        use bindings::log::Level;
+        let log = &mut self.store.data_mut().log;
+        for (level, line) in log.lines.drain(..) {
+            match level {
+                Level::Debug => tracing::debug!(target: "script", module, export, tick, "{line}"),
+                Level::Info => tracing::info!(target: "script", module, export, tick, "{line}"),
+                Level::Warn => tracing::warn!(target: "script", module, export, tick, "{line}"),
+                Level::Error => tracing::error!(target: "script", module, export, tick, "{line}"),
+            }
+        }
+        if log.dropped > 0 {
+            let dropped = log.dropped;
+            tracing::warn!(target: "script", module, export, tick, dropped, "log lines over the limit");
+        }
+    }
+}
+
+/// What a store carries for its script.
+pub(crate) struct ScriptState {
+    space: Space,
+    log: Log,
+}
+
+impl ScriptState {
+    fn new(limits: &Limits, call: &CallLimits) -> Self {
+        Self {
+            space: Space {
+                memory_limit: call.memory_bytes,
+                table_limit: limits.table_elements,
+                core_instances: limits.core_instances,
+                memory_bytes: 0,
+                refused: None,
+            },
+            log: Log {
+                lines: Vec::new(),
+                dropped: 0,
+                line_limit: limits.log_lines as usize,
+                byte_limit: limits.log_line_bytes.min(2 * MESSAGE_BYTES),
+            },
+        }
+    }
+
+    fn begin(&mut self) {
+        self.space.refused = None;
+        self.log.lines.clear();
+        self.log.dropped = 0;
+    }
+}
+
+/// The lines of one call.
+struct Log {
+    lines: Vec<(bindings::log::Level, String)>,
+    dropped: u64,
+    line_limit: usize,
+    byte_limit: usize,
+}
+
+impl bindings::log::Host for ScriptState {
+    fn write(&mut self, level: bindings::log::Level, message: String) -> wasmtime::Result<()> {
+        if self.log.lines.len() < self.log.line_limit {
+            self.log.lines.push((level, clip(&message, self.log.byte_limit).to_owned()));
+        } else {
+            self.log.dropped += 1;
+        }
+        Ok(())
+    }
+}
+
+/// How much room the instances of one store take, and what was refused.
+struct Space {
+    memory_limit: usize,
+    table_limit: usize,
+    core_instances: usize,
+    /// Of all memories of the store.
+    memory_bytes: usize,
+    /// Size the script's memory would have had, if it asked for too much in this call.
+    refused: Option<u64>,
+}
+
+impl ResourceLimiter for Space {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let total = self.memory_bytes.saturating_add(desired.saturating_sub(current));
+        if total > self.memory_limit {
+            self.refused = Some(total as u64);
+            return Ok(false);
+        }
+        self.memory_bytes = total;
+        Ok(true)
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(desired <= self.table_limit)
+    }
+
+    fn instances(&self) -> usize {
+        self.core_instances
+    }
+
+    fn tables(&self) -> usize {
+        self.core_instances
+    }
+
+    fn memories(&self) -> usize {
+        self.core_instances
+    }
+}

@@ -1,0 +1,169 @@
+//! Every bound on what a script may cost, with its unit and reason.
+//!
+//! Fuel decides what a call may do, because it counts the same on every machine: one unit is about
+//! one WebAssembly instruction, 10 million are about 1.5 ms. The epoch deadline only stops what
+//! fuel does not see.
+
+use crate::manifest::Manifest;
+use std::time::Duration;
+
+/// Interval of the epoch thread: the resolution of [`Limits::deadline_epochs`].
+pub(crate) const EPOCH: Duration = Duration::from_millis(5);
+
+/// Bytes of native stack a script may use. Rules are shallow; a deep recursion should fail early.
+pub(crate) const WASM_STACK_BYTES: usize = 256 << 10;
+
+/// Frames kept of a trap's stack: enough to find the author's line below the library's panic path.
+pub(crate) const TRAP_FRAMES: usize = 16;
+
+/// Bytes kept of any message that comes from a script or its toolchain.
+pub(crate) const MESSAGE_BYTES: usize = 512;
+
+/// Failures kept until they are drained; older ones are dropped and counted.
+pub(crate) const FAILURES_KEPT: usize = 256;
+
+/// Item ids named by one failure; the rest is only counted.
+pub(crate) const FAILURE_ITEMS: usize = 16;
+
+/// Highest values a manifest may ask for.
+pub(crate) const FUEL_PER_ITEM_MAX: u64 = 1_000_000;
+/// See [`FUEL_PER_ITEM_MAX`].
+pub(crate) const FUEL_BASE_MAX: u64 = 10_000_000;
+/// See [`FUEL_PER_ITEM_MAX`]. Interpreted languages need it; filling it once takes 20 ms.
+pub(crate) const MEMORY_BYTES_MAX: u64 = 128 << 20;
+
+/// What a script may cost. [`Limits::default`] is what the server runs with; tests lower single
+/// values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Fuel of a call before its first item: entering, allocating the batch.
+    pub fuel_base: u64,
+    /// Fuel added per item of the batch. A combat resolution takes about 300.
+    pub fuel_per_item: u64,
+    /// Fuel of one call whatever its batch, about 1.6 ms: what an endless loop can cost at once.
+    pub fuel_per_call: u64,
+    /// Fuel of all calls made to find the culprits of one failed batch, about 2 ms: one endless loop
+    /// among 1,000 views takes 14 million.
+    pub fuel_isolation: u64,
+    /// Fuel charged for every failed call while searching, for the new instance it takes.
+    pub fuel_rebuild: u64,
+    /// Views handed over in one call; a longer batch takes several. So that one call's fuel, and the
+    /// search for a culprit, stay within a tick.
+    pub batch_items: usize,
+    /// Calls made to find the culprits of one failed batch: two culprits in 1,000 take 40.
+    pub isolation_calls: u32,
+    /// Fuel to instantiate a module, which may run its start function.
+    pub fuel_instantiate: u64,
+    /// Wall-clock backstop of one call in epochs of 5 ms. It bites only where fuel does not count
+    /// (bulk memory operations) or the machine stalls, so it is far above what fuel allows.
+    pub deadline_epochs: u64,
+    /// Bytes of linear memory of one instance, all its memories together.
+    pub memory_bytes: usize,
+    /// Elements of one table: function pointers, a few per function.
+    pub table_elements: usize,
+    /// Core instances inside a component: `wit-component` makes three or four.
+    pub core_instances: usize,
+    /// Bytes a script may hand to the host in one call or log line; 1,000 decisions are 64 KiB.
+    pub output_bytes: usize,
+    /// Log lines kept per call.
+    pub log_lines: u32,
+    /// Bytes kept of one log line; the rest is cut off.
+    pub log_line_bytes: usize,
+    /// Bytes of a component. QuickJS guests have 2 MB, Rust guests with debug lines 2 MB.
+    pub component_bytes: usize,
+    /// Functions of a component: compiling 100,000 takes 10 s and cannot be interrupted.
+    pub functions: u32,
+    /// Types of a component, all nested parts together.
+    pub types: u32,
+    /// Components inside components; toolchains stay below 3.
+    pub nesting: u32,
+    /// Bytes of data segments: copied into every instance.
+    pub data_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            fuel_base: 300_000,
+            fuel_per_item: 10_000,
+            fuel_per_call: 12_000_000,
+            fuel_isolation: 16_000_000,
+            fuel_rebuild: 100_000,
+            batch_items: 1_000,
+            isolation_calls: 64,
+            fuel_instantiate: 50_000_000,
+            deadline_epochs: 8,
+            memory_bytes: 32 << 20,
+            table_elements: 20_000,
+            core_instances: 16,
+            output_bytes: 1 << 20,
+            log_lines: 64,
+            log_line_bytes: 1_024,
+            component_bytes: 16 << 20,
+            functions: 20_000,
+            types: 20_000,
+            nesting: 4,
+            data_bytes: 8 << 20,
+        }
+    }
+}
+
+/// The limits of one module: the host's, with what its manifest asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct CallLimits {
+    pub(crate) base: u64,
+    pub(crate) per_item: u64,
+    pub(crate) memory_bytes: usize,
+}
+
+/// A manifest asks for more than the host gives.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("limits.{name} is {asked}, but at most {max} is given; lower it in the script's manifest")]
+pub struct LimitTooHigh {
+    /// Field of the manifest's `limits`.
+    pub name: &'static str,
+    /// What the manifest says.
+    pub asked: u64,
+    /// What the host allows.
+    pub max: u64,
+}
+
+impl Limits {
+    /// The limits for one module.
+    ///
+    /// # Errors
+    /// The manifest asks for more than a manifest may.
+    pub(crate) fn of(&self, manifest: &Manifest) -> Result<CallLimits, LimitTooHigh> {
+        let asked = &manifest.limits;
+        let within = |name, value: Option<u64>, max, default| match value {
+            Some(asked) if asked > max => Err(LimitTooHigh { name, asked, max }),
+            Some(asked) => Ok(asked),
+            None => Ok(default),
+        };
+        let memory = within("memory_bytes", asked.memory_bytes, MEMORY_BYTES_MAX, self.memory_bytes as u64)?;
+        Ok(CallLimits {
+            base: within("fuel_base", asked.fuel_base, FUEL_BASE_MAX, self.fuel_base)?,
+            per_item: within("fuel_per_item", asked.fuel_per_item, FUEL_PER_ITEM_MAX, self.fuel_per_item)?,
+            memory_bytes: memory as usize,
+        })
+    }
+
+    /// Fuel of a call with a batch of `items`.
+    pub(crate) fn fuel(&self, call: &CallLimits, items: usize) -> u64 {
+        (call.base + call.per_item * items as u64).min(self.fuel_per_call)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_never_gets_more_than_one_call_may_have() {
+        let limits = Limits::default();
+        let call = CallLimits { base: 300_000, per_item: 10_000, memory_bytes: 1 };
+        assert_eq!(limits.fuel(&call, 0), 300_000);
+        assert_eq!(limits.fuel(&call, 100), 1_300_000);
+        assert_eq!(limits.fuel(&call, 100_000), limits.fuel_per_call);
+    }
+}

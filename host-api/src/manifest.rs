@@ -1,0 +1,322 @@
+//! What a script says about itself: the manifest in a custom section of its component, and the
+//! kinds of script with what each exports.
+
+use semver::Version;
+use serde::{Deserialize, Serialize};
+use sim::{DefId, def_id};
+use std::fmt;
+use wasmparser::{Parser, Payload};
+
+/// Name of the custom section, at the top level of the component.
+const SECTION: &str = "lore:manifest";
+/// Bytes of a manifest: a name, a version and a list of content names.
+const MANIFEST_BYTES: usize = 64 << 10;
+/// Content names one script may require.
+const REQUIRES: usize = 1_024;
+/// The API version this host speaks: major and minor of the package in `wit/`.
+pub(crate) const API: &str = "0.1";
+
+/// What a script decides; one world of `wit/worlds.wit` each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// `combat-script`: what becomes of a swing.
+    Combat,
+    /// `ability-script`: costs, cooldowns, statuses.
+    Ability,
+    /// `npc-script`: the mind of NPCs.
+    Npc,
+    /// `quest-script`: progress of quests.
+    Quest,
+    /// `dialog-script`: conversations.
+    Dialog,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 5] = [Self::Combat, Self::Ability, Self::Npc, Self::Quest, Self::Dialog];
+
+    /// As manifests write it: `combat`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Combat => "combat",
+            Self::Ability => "ability",
+            Self::Npc => "npc",
+            Self::Quest => "quest",
+            Self::Dialog => "dialog",
+        }
+    }
+
+    /// The interface a script of this kind must export, without its version.
+    pub fn interface(self) -> String {
+        format!("lore:script/{}", self.name())
+    }
+
+    /// The functions of that interface.
+    pub const fn exports(self) -> &'static [Export] {
+        match self {
+            Self::Combat => &[Export::Resolve],
+            Self::Ability => &[Export::PlanCasts, Export::PulseStatuses],
+            Self::Npc => &[Export::Think],
+            Self::Quest => &[Export::Advance],
+            Self::Dialog => &[Export::Converse],
+        }
+    }
+
+    /// Whether a generation has exactly one module of this kind; of the others any number, chosen
+    /// by name.
+    pub const fn is_single(self) -> bool {
+        matches!(self, Self::Combat | Self::Ability)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A function that scripts export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)]
+pub enum Export {
+    Resolve,
+    PlanCasts,
+    PulseStatuses,
+    Think,
+    Advance,
+    Converse,
+}
+
+impl Export {
+    /// Interface and function as in `wit/`: `combat.resolve`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Resolve => "combat.resolve",
+            Self::PlanCasts => "ability.plan-casts",
+            Self::PulseStatuses => "ability.pulse-statuses",
+            Self::Think => "npc.think",
+            Self::Advance => "quest.advance",
+            Self::Converse => "dialog.converse",
+        }
+    }
+}
+
+impl fmt::Display for Export {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Who a script is and what it needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Lower-case letters, digits and dashes, at most 64; content refers to `script/NAME`.
+    pub name: String,
+    /// Version of the script, for people; code is told apart by digest.
+    pub version: Version,
+    /// Which world the script implements.
+    pub kind: Kind,
+    /// Version of the script interface it was built for, major and minor: `0.1`.
+    pub api: String,
+    /// Content that must exist, such as `ability/strike`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requires: Vec<String>,
+    /// Limits the script asks to have changed.
+    #[serde(default, skip_serializing_if = "ManifestLimits::is_empty")]
+    pub limits: ManifestLimits,
+}
+
+/// Limits a script may ask for; what is absent is the host's default.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManifestLimits {
+    /// Fuel of a call before its first item, at most 10,000,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fuel_base: Option<u64>,
+    /// Fuel per item, at most 1,000,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fuel_per_item: Option<u64>,
+    /// Bytes of linear memory, at most 128 MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+}
+
+impl ManifestLimits {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Why a component's manifest is no good.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// The component was not made by `lore build`.
+    #[error("no `lore:manifest` section; build the script with `lore build`")]
+    Missing,
+    /// Two sections: whichever were read, somebody would be deceived.
+    #[error("more than one `lore:manifest` section; build the script anew")]
+    Duplicate,
+    /// Larger than any honest manifest.
+    #[error("the manifest has {bytes} bytes, at most {MANIFEST_BYTES} are read")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
+    /// Not JSON, or a field that is missing, unknown or of the wrong type.
+    #[error("the manifest is not valid: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The name does not have the form content refers to.
+    #[error("the script's name `{0}` must be 1 to 64 of a-z, 0-9 and `-`, starting with a letter")]
+    Name(String),
+    /// Built for another version of the script interface.
+    #[error(
+        "{name} is built for script API {need}, this server speaks {API}; build it with the SDK of {API}"
+    )]
+    Api {
+        /// The script.
+        name: String,
+        /// What it was built for.
+        need: String,
+    },
+    /// More names than a check should have to look up.
+    #[error("{name} requires {count} content names, at most {REQUIRES} are allowed")]
+    Requires {
+        /// The script.
+        name: String,
+        /// How many it lists.
+        count: usize,
+    },
+    /// The bytes could not be read up to the manifest.
+    #[error("not a readable component: {0}")]
+    Malformed(#[from] wasmparser::BinaryReaderError),
+}
+
+impl Manifest {
+    /// The id content uses for this script: `script/NAME`.
+    pub fn script(&self) -> DefId {
+        script_id(&self.name)
+    }
+
+    /// The component with this manifest appended. The component must not have one yet.
+    pub fn embed(component: &[u8], manifest: &Self) -> Vec<u8> {
+        let json = serde_json::to_vec(manifest).expect("a manifest has only strings as keys");
+        let mut body = Vec::with_capacity(json.len() + SECTION.len() + 1);
+        leb128(SECTION.len(), &mut body);
+        body.extend_from_slice(SECTION.as_bytes());
+        body.extend_from_slice(&json);
+        let mut bytes = Vec::with_capacity(component.len() + body.len() + 8);
+        bytes.extend_from_slice(component);
+        bytes.push(0); // id of custom sections
+        leb128(body.len(), &mut bytes);
+        bytes.extend_from_slice(&body);
+        bytes
+    }
+
+    /// The manifest of a component, read without compiling or running anything.
+    ///
+    /// # Errors
+    /// See [`ManifestError`].
+    pub fn read(component: &[u8]) -> Result<Self, ManifestError> {
+        let mut found = None;
+        let mut depth = 0_u32;
+        for payload in Parser::new(0).parse_all(component) {
+            match payload? {
+                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+                Payload::End(_) => depth = depth.saturating_sub(1),
+                Payload::CustomSection(section) if depth == 0 && section.name() == SECTION => {
+                    if found.replace(section.data()).is_some() {
+                        return Err(ManifestError::Duplicate);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Self::parse(found.ok_or(ManifestError::Missing)?)
+    }
+
+    /// Parses and checks the JSON of a manifest.
+    fn parse(json: &[u8]) -> Result<Self, ManifestError> {
+        if json.len() > MANIFEST_BYTES {
+            return Err(ManifestError::TooLarge { bytes: json.len() });
+        }
+        let manifest: Self = serde_json::from_slice(json)?;
+        let name = &manifest.name;
+        let valid = name.len() <= 64
+            && name.starts_with(|c: char| c.is_ascii_lowercase())
+            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if !valid {
+            return Err(ManifestError::Name(name.chars().take(80).collect()));
+        }
+        if manifest.api != API {
+            return Err(ManifestError::Api {
+                name: name.clone(),
+                need: manifest.api.chars().take(40).collect(),
+            });
+        }
+        if manifest.requires.len() > REQUIRES {
+            return Err(ManifestError::Requires { name: name.clone(), count: manifest.requires.len() });
+        }
+        Ok(manifest)
+    }
+}
+
+/// The id of the script with this name.
+pub(crate) fn script_id(name: &str) -> DefId {
+    def_id(&format!("script/{name}"))
+}
+
+fn leb128(mut value: usize, out: &mut Vec<u8>) {
+    loop {
+        let byte = (value & 0x7f) as u8;
+        value >>= 7;
+        if value == 0 {
+            return out.push(byte);
+        }
+        out.push(byte | 0x80);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EMPTY_COMPONENT: [u8; 8] = [0, b'a', b's', b'm', 0x0d, 0, 1, 0];
+
+    fn manifest() -> Manifest {
+        Manifest {
+            name: "wolf".into(),
+            version: Version::new(1, 2, 3),
+            kind: Kind::Npc,
+            api: API.into(),
+            requires: vec!["ability/bite".into(); 40],
+            limits: ManifestLimits { fuel_per_item: Some(7), ..ManifestLimits::default() },
+        }
+    }
+
+    #[test]
+    fn what_is_embedded_is_read_back() {
+        let bytes = Manifest::embed(&EMPTY_COMPONENT, &manifest());
+        assert_eq!(Manifest::read(&bytes).unwrap(), manifest());
+    }
+
+    #[test]
+    fn a_second_manifest_is_refused() {
+        let bytes = Manifest::embed(&Manifest::embed(&EMPTY_COMPONENT, &manifest()), &manifest());
+        assert!(matches!(Manifest::read(&bytes), Err(ManifestError::Duplicate)));
+    }
+
+    #[test]
+    fn faults_are_named() {
+        let check = |json: &str, says: &str| {
+            let error = Manifest::parse(json.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        };
+        check(r#"{"name":"a","version":"1.0.0","kind":"npc","api":"0.1","x":1}"#, "unknown field `x`");
+        check(r#"{"name":"a","version":"1.0.0","kind":"poet","api":"0.1"}"#, "unknown variant `poet`");
+        check(r#"{"name":"a","version":"one","kind":"npc","api":"0.1"}"#, "major version");
+        check(r#"{"name":"../a","version":"1.0.0","kind":"npc","api":"0.1"}"#, "`../a`");
+        check(r#"{"name":"a","version":"1.0.0","kind":"npc","api":"0.9"}"#, "built for script API 0.9");
+    }
+}

@@ -1,0 +1,225 @@
+//! From the bytes of a candidate to a module that has answered its first questions:
+//! scan, manifest, compile, link, smoke calls. Everything here happens off the tick.
+
+use crate::convert::{Advance, Converse, Hook, PlanCasts, PulseStatuses, Resolve, Think, lower_context};
+use crate::engine::Engine;
+use crate::failure::{BadOutput, FailureKind, clip};
+use crate::instance::{Instance, Linked};
+use crate::limits::{CallLimits, LimitTooHigh, MESSAGE_BYTES};
+use crate::manifest::{Export, Kind, Manifest};
+use crate::samples;
+use crate::scan::{ScanError, scan};
+use sim::{DefId, ModuleStamp};
+use std::fmt;
+use std::sync::Arc;
+
+/// A compiled, linked and smoke-tested script. Cheap to clone.
+#[derive(Clone)]
+pub struct Module {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Engine,
+    manifest: Manifest,
+    script: DefId,
+    digest: blake3::Hash,
+    stamp: ModuleStamp,
+    label: String,
+    linked: Linked,
+    limits: CallLimits,
+}
+
+/// Why a candidate did not become a module. Nothing that was live is affected.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The bytes, the imports, the exports or the manifest.
+    #[error(transparent)]
+    Scan(#[from] ScanError),
+    /// The manifest asks for more than it may have.
+    #[error("{name}: {source}")]
+    Limits {
+        /// The script.
+        name: String,
+        /// What it asks for.
+        source: LimitTooHigh,
+    },
+    /// The code is not valid.
+    #[error("{name}: its code is not valid: {message}; build it again")]
+    Compile {
+        /// The script.
+        name: String,
+        /// What the compiler says and where.
+        message: String,
+    },
+    /// An import or export has another shape than the interface of this API version.
+    #[error(
+        "{name} does not fit the world `{kind}-script` of API {api}: {message}; \
+         build it with the SDK of this server's version"
+    )]
+    Shape {
+        /// The script.
+        name: String,
+        /// Its kind.
+        kind: Kind,
+        /// The API version it says it was built for.
+        api: String,
+        /// Which import or export.
+        message: String,
+    },
+    /// It could not be instantiated under its limits.
+    #[error("{name} cannot be started: {failure}")]
+    Start {
+        /// The script.
+        name: String,
+        /// Why.
+        failure: FailureKind,
+    },
+    /// It failed at the first question.
+    #[error("{name}: {export} with a batch of {views} {failure}; correct the script and push it again")]
+    Smoke {
+        /// The script.
+        name: String,
+        /// The function.
+        export: Export,
+        /// Views it was asked about: 0 or 1.
+        views: usize,
+        /// What it did.
+        failure: FailureKind,
+    },
+}
+
+impl Module {
+    /// Takes a candidate through all checks. Blocks for as long as it compiles.
+    ///
+    /// # Errors
+    /// See [`LoadError`]; each says what, where and what to do.
+    pub fn load(engine: &Engine, bytes: &[u8]) -> Result<Self, LoadError> {
+        let manifest = scan(bytes, engine.limits())?;
+        let name = || manifest.name.clone();
+        let limits =
+            engine.limits().of(&manifest).map_err(|source| LoadError::Limits { name: name(), source })?;
+        let digest = blake3::hash(bytes);
+        let component = engine
+            .compile(bytes, &digest)
+            .map_err(|error| LoadError::Compile { name: name(), message: chain(&error) })?;
+        let linked = Linked::new(engine, manifest.kind, &component).map_err(|error| LoadError::Shape {
+            name: name(),
+            kind: manifest.kind,
+            api: manifest.api.clone(),
+            message: chain(&error),
+        })?;
+        let label = format!("{}@{}+{}", manifest.name, manifest.version, &digest.to_hex()[..8]);
+        let stamp = ModuleStamp(u64::from_be_bytes(std::array::from_fn(|i| digest.as_bytes()[i])));
+        let script = manifest.script();
+        let inner = Inner { engine: engine.clone(), manifest, script, digest, stamp, label, linked, limits };
+        let module = Self { inner: Arc::new(inner) };
+        module.smoke()?;
+        Ok(module)
+    }
+
+    /// The script's name.
+    pub fn name(&self) -> &str {
+        &self.inner.manifest.name
+    }
+
+    /// The script's version.
+    pub fn version(&self) -> &semver::Version {
+        &self.inner.manifest.version
+    }
+
+    /// What it decides.
+    pub fn kind(&self) -> Kind {
+        self.inner.manifest.kind
+    }
+
+    /// Its manifest.
+    pub fn manifest(&self) -> &Manifest {
+        &self.inner.manifest
+    }
+
+    /// The id content uses for it: `script/NAME`.
+    pub fn script(&self) -> DefId {
+        self.inner.script
+    }
+
+    /// blake3 of the component, in hex.
+    pub fn digest(&self) -> String {
+        self.inner.digest.to_hex().to_string()
+    }
+
+    /// The first eight bytes of the digest: what every decision carries.
+    pub fn stamp(&self) -> ModuleStamp {
+        self.inner.stamp
+    }
+
+    /// `combat@0.1.0+1a2b3c4d`: name, version, first digits of the digest.
+    pub fn label(&self) -> &str {
+        &self.inner.label
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.inner.engine
+    }
+
+    /// Fuel of a call with this many views.
+    pub(crate) fn fuel(&self, views: usize) -> u64 {
+        self.inner.engine.limits().fuel(&self.inner.limits, views)
+    }
+
+    pub(crate) fn instantiate(&self) -> Result<Instance, FailureKind> {
+        Instance::new(&self.inner.engine, &self.inner.linked, &self.inner.limits)
+    }
+
+    /// Asks every export about no view and about one.
+    fn smoke(&self) -> Result<(), LoadError> {
+        let mut instance = self
+            .instantiate()
+            .map_err(|failure| LoadError::Start { name: self.name().to_owned(), failure })?;
+        for export in self.kind().exports() {
+            match export {
+                Export::Resolve => self.probe::<Resolve>(&mut instance, &samples::attack()),
+                Export::PlanCasts => self.probe::<PlanCasts>(&mut instance, &samples::cast()),
+                Export::PulseStatuses => self.probe::<PulseStatuses>(&mut instance, &samples::pulse()),
+                Export::Think => self.probe::<Think>(&mut instance, &samples::perception()),
+                Export::Advance => self.probe::<Advance>(&mut instance, &samples::inquiry()),
+                Export::Converse => self.probe::<Converse>(&mut instance, &samples::conversation()),
+            }?;
+        }
+        Ok(())
+    }
+
+    fn probe<H: Hook>(&self, instance: &mut Instance, view: &H::View) -> Result<(), LoadError> {
+        let wire = [H::lower(view)];
+        for views in [&wire[..0], &wire[..]] {
+            let failed = |failure| LoadError::Smoke {
+                name: self.name().to_owned(),
+                export: H::EXPORT,
+                views: views.len(),
+                failure,
+            };
+            let (outcome, _cost) =
+                instance.call::<H>(lower_context(&samples::CONTEXT), views, self.fuel(views.len()));
+            let replies = outcome.map_err(failed)?;
+            if replies.len() != views.len() {
+                let wrong = BadOutput::Length { views: views.len(), answers: replies.len() };
+                return Err(failed(FailureKind::BadOutput(wrong)));
+            }
+            for reply in replies {
+                H::lift(view, reply).map_err(|wrong| failed(FailureKind::BadOutput(wrong)))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Module").field(&self.inner.label).finish()
+    }
+}
+
+/// The whole chain of an error in one line, bounded.
+fn chain(error: &wasmtime::Error) -> String {
+    clip(&format!("{error:#}"), MESSAGE_BYTES).to_owned()
+}

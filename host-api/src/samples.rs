@@ -1,0 +1,156 @@
+//! One plausible view per export: what a candidate is asked before anybody depends on it.
+
+use sim::content::{Deed, Element, Position};
+use sim::rules::{
+    Attack, Cast, Context, Conversation, Inquiry, NpcState, ObjectiveView, Perception, Pulse, QuestState,
+    Trigger,
+};
+use sim::{CharacterId, EntityId, def_id};
+
+pub(crate) const CONTEXT: Context =
+    Context { tick: 1_000, tick_ms: 50, zone: def_id("zone/sample"), minute_of_day: 720 };
+
+const SEED: u64 = 0x5eed_0000_0000_0001;
+
+pub(crate) fn attack() -> Attack {
+    Attack {
+        id: 1,
+        attacker: EntityId(11),
+        defender: EntityId(12),
+        element: Element::Physical,
+        attacker_level: 5,
+        defender_level: 5,
+        accuracy: 50,
+        evasion: 50,
+        distance_mm: 1_500,
+        attack_power: 20,
+        weapon_damage: 10,
+        power_permille: 1_000,
+        critical_chance: 10,
+        defence: 5,
+        resistance_permille: 100,
+        block_chance: 5,
+        dodge_chance: 5,
+        defender_health: 200,
+        seed: SEED,
+    }
+}
+
+pub(crate) fn cast() -> Cast {
+    Cast {
+        id: 1,
+        caster: EntityId(11),
+        target: EntityId(12),
+        ability: def_id("ability/sample"),
+        caster_level: 5,
+        caster_is_npc: false,
+        distance_mm: 1_500,
+        health: 150,
+        health_max: 200,
+        mana: 80,
+        energy: 80,
+        cooldown_left_ticks: 0,
+        since_last_action_ticks: 40,
+        stunned: false,
+        silenced: false,
+        range_mm: 3_000,
+        mana_cost: 10,
+        energy_cost: 5,
+        cooldown_ticks: 60,
+        power_permille: 1_200,
+        element: Element::Fire,
+        status: def_id("status/sample"),
+        status_ticks: 100,
+        heal: 0,
+        seed: SEED,
+    }
+}
+
+pub(crate) fn pulse() -> Pulse {
+    Pulse {
+        id: 1,
+        source: EntityId(11),
+        bearer: EntityId(12),
+        status: def_id("status/sample"),
+        stacks: 2,
+        age_ticks: 20,
+        left_ticks: 80,
+        health: 150,
+        health_max: 200,
+        strength: 6,
+        element: Element::Fire,
+        resistance_permille: 100,
+        seed: SEED,
+    }
+}
+
+pub(crate) fn perception() -> Perception {
+    Perception {
+        id: EntityId(21),
+        template: def_id("npc/sample"),
+        level: 5,
+        state: NpcState::Idle,
+        state_ticks: 40,
+        memory: 0,
+        health_permille: 1_000,
+        at: Position::units(50, 50),
+        home: Position::units(50, 50),
+        distance_home_mm: 0,
+        target: EntityId::NONE,
+        target_at: Position::default(),
+        target_distance_mm: 0,
+        target_health_permille: 0,
+        nearest: EntityId(11),
+        nearest_distance_mm: 9_000,
+        friends_fighting: 0,
+        friends_idle: 1,
+        stunned: false,
+        ready_in_ticks: 0,
+        aggro_mm: 10_000,
+        leash_mm: 30_000,
+        wander_mm: 5_000,
+        reach_mm: 2_000,
+        flee_below_permille: 200,
+        basic: def_id("ability/sample"),
+        special: def_id("ability/sample-special"),
+        special_ready_in_ticks: 0,
+        seed: SEED,
+    }
+}
+
+pub(crate) fn inquiry() -> Inquiry {
+    let subject = def_id("npc/sample");
+    Inquiry {
+        id: 1,
+        character: CharacterId(7),
+        entity: EntityId(11),
+        level: 5,
+        required_level: 1,
+        prerequisites_met: true,
+        repeatable: false,
+        quest: def_id("quest/sample"),
+        state: QuestState::Active,
+        objectives: vec![ObjectiveView { deed: Deed::Kill, subject, needed: 3, done: 1 }],
+        memory: 0,
+        trigger: Trigger::Happened { deed: Deed::Kill, subject, amount: 1 },
+        seed: SEED,
+    }
+}
+
+pub(crate) fn conversation() -> Conversation {
+    Conversation {
+        id: 1,
+        character: EntityId(11),
+        npc: EntityId(21),
+        npc_template: def_id("npc/sample"),
+        dialog: def_id("dialog/sample"),
+        level: 5,
+        gold: 100,
+        node: sim::DefId::NONE,
+        choice: sim::DefId::NONE,
+        flags: 0,
+        quests: vec![(def_id("quest/sample"), QuestState::Available)],
+        items: vec![(def_id("item/sample"), 1)],
+        seed: SEED,
+    }
+}
