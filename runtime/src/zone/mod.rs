@@ -10,9 +10,9 @@ mod rules;
 mod schedule;
 mod stats;
 
-pub use journal::{Commit, JournalError, journal_loop};
+pub use journal::{Commit, JOURNAL_QUEUE, JournalError, journal_loop};
 pub use room::{Room, RoomSetup};
-pub use rules::{Failure, ZoneRules};
+pub use rules::ZoneRules;
 pub use schedule::{SimThread, spawn};
 pub use stats::{TickSummary, ZoneStats};
 
@@ -75,6 +75,8 @@ pub enum Message {
     },
     /// A new generation, applied between two ticks.
     Swap(Box<Swap>),
+    /// What the scripts have cost in this zone.
+    Inspect(oneshot::Sender<Vec<host_api::ExportStats>>),
     /// A frame for everybody in the zone.
     Announce(Utf8Bytes),
     /// Everybody leaves and is saved, then the zone ends.

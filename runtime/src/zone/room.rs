@@ -4,13 +4,14 @@ use super::encode::OwnView;
 use super::journal::Commit;
 use super::replicate::Replication;
 use super::{
-    Applied, Arrival, Ask, Failure, InboxError, Message, Population, Seat, Swap, ZoneHandle, ZoneIndex, ZoneRules,
+    Applied, Arrival, Ask, InboxError, Message, Population, Seat, Swap, ZoneHandle, ZoneIndex, ZoneRules,
     ZoneStats, Zones,
 };
 use crate::gateway::client::{Client, CloseReason, Outgoing};
 use crate::gateway::limits::SLOW_CLIENT;
 use crate::gateway::rpc::RpcError;
 use crate::gateway::wire;
+use host_api::ScriptFailure;
 use sim::content::{Content, Position};
 use sim::input::{CharacterState, Command, Input};
 use sim::output::{Fact, FactKind, Output, Rejection};
@@ -20,7 +21,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
@@ -48,7 +49,7 @@ pub struct RoomSetup {
     /// Where facts go.
     pub journal: mpsc::Sender<Commit>,
     /// Where script failures are counted.
-    pub failures: SyncSender<(ZoneIndex, Failure)>,
+    pub failures: mpsc::Sender<(ZoneIndex, ScriptFailure)>,
 }
 
 /// A character in the zone and its client.
@@ -152,8 +153,7 @@ pub struct Room {
     /// What the journal had no room for; the zone stands still until it has.
     held: Option<Commit>,
     journal: mpsc::Sender<Commit>,
-    failures: SyncSender<(ZoneIndex, Failure)>,
-    drained_failures: Vec<Failure>,
+    failures: mpsc::Sender<(ZoneIndex, ScriptFailure)>,
     pub(super) content_label: Arc<str>,
     pub(super) meters: Meters,
     pub(super) tick_ms: u32,
@@ -214,7 +214,6 @@ impl Room {
             held: None,
             journal: setup.journal,
             failures: setup.failures,
-            drained_failures: Vec::new(),
             tick_ms: setup.tick_ms,
             seed: setup.seed,
             draining: false,
@@ -308,6 +307,10 @@ impl Room {
                 Message::Leave { client, character, request } => self.leave(client, character, request),
                 Message::Ask { client, character, request, ask } => self.ask(client, character, request, ask),
                 Message::Swap(swap) => self.swap(*swap),
+                Message::Inspect(answer) => {
+                    // Who asked may have given up waiting.
+                    let _ = answer.send(self.rules.stats());
+                }
                 Message::Announce(frame) => {
                     for member in self.members.values() {
                         member.client.tell(Outgoing::Frame(frame.clone()));
@@ -501,8 +504,7 @@ impl Room {
     }
 
     fn report_failures(&mut self) {
-        self.rules.drain_failures(&mut self.drained_failures);
-        for failure in self.drained_failures.drain(..) {
+        for failure in self.rules.drain_failures() {
             self.meters.failures.increment(1);
             // The pipeline judges by rates; when it is behind, a failure more or less says nothing.
             let _ = self.failures.try_send((self.index, failure));
