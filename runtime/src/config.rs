@@ -1,1 +1,260 @@
-//! Configuration: defaults, one TOML file, environment overrides.
+//! Settings: defaults, then one TOML file, then `LORE_*` variables; the command line comes last
+//! (`crate::cli`). Names are kebab-case in the file (`access-ttl = "24h"`) and upper snake case in
+//! the environment (`LORE_ACCESS_TTL=24h`).
+
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What the server runs with.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Config {
+    /// `production` refuses what is only fit for a developer's machine.
+    pub profile: Profile,
+    /// Players' HTTP and WebSocket; port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// Operators' HTTP.
+    pub admin_listen: SocketAddr,
+    /// Folder of the embedded database, keys and caches.
+    pub data: PathBuf,
+    /// PostgreSQL instead of the embedded SQLite; also `DATABASE_URL`.
+    pub database_url: Option<String>,
+    /// Redis instead of the in-memory cache; also `REDIS_URL`.
+    pub redis_url: Option<String>,
+    /// Length of a tick, milliseconds.
+    pub tick_ms: u32,
+    /// Seed of the zones' randomness.
+    pub seed: u64,
+    /// Threads that run zones; 0 is one per two cores.
+    pub sim_threads: usize,
+    /// How long an access token is good.
+    #[serde(with = "humantime_serde")]
+    pub access_ttl: Duration,
+    /// How long a session lasts without a refresh.
+    #[serde(with = "humantime_serde")]
+    pub refresh_ttl: Duration,
+    /// Pages of other origins that may call the HTTP interface; `*` is any.
+    pub cors_origins: Vec<String>,
+    /// Whether `POST /v1/auth/guest` makes accounts.
+    pub guests: bool,
+    /// HTTP requests an authenticated account may make a minute.
+    pub requests_per_minute: u32,
+    /// Bearer token of the operator interface; without one it serves loopback only.
+    pub admin_token: Option<String>,
+}
+
+/// What the server is run for.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// Everything works out of the box.
+    #[default]
+    Development,
+    /// Real players.
+    Production,
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file or a variable cannot be read as settings.
+    #[error("{0}")]
+    Unreadable(#[from] config::ConfigError),
+    /// A value makes no sense; names it and says what does.
+    #[error("{name}: {reason}")]
+    Refused {
+        /// In kebab-case.
+        name: &'static str,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            profile: Profile::Development,
+            listen: SocketAddr::from(([127, 0, 0, 1], 7777)),
+            admin_listen: SocketAddr::from(([127, 0, 0, 1], 7878)),
+            data: PathBuf::from("./data"),
+            database_url: None,
+            redis_url: None,
+            tick_ms: 50,
+            seed: 1,
+            sim_threads: 0,
+            access_ttl: Duration::from_secs(24 * 60 * 60),
+            refresh_ttl: Duration::from_secs(30 * 24 * 60 * 60),
+            cors_origins: Vec::new(),
+            guests: true,
+            requests_per_minute: 100,
+            admin_token: None,
+        }
+    }
+}
+
+impl Config {
+    /// Reads the settings; `file` is the one named by `--config`. What the command line overrides
+    /// is set afterwards, then [`Config::check`] has the last word.
+    ///
+    /// # Errors
+    /// [`ConfigError::Unreadable`], with the file and the member it is about.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        Self::from_sources(file, std::env::vars().collect())
+    }
+
+    fn from_sources(
+        file: Option<&Path>,
+        variables: std::collections::HashMap<String, String>,
+    ) -> Result<Self, ConfigError> {
+        let mut sources = config::Config::builder();
+        if let Some(file) = file {
+            sources = sources.add_source(config::File::from(file).format(config::FileFormat::Toml));
+        }
+        // The names that other tools set come first, so that ours override them. Only known names
+        // are taken: LORE_JWT_KEYS and the like are read where they are needed.
+        for (variable, setting) in [("DATABASE_URL", "database-url"), ("REDIS_URL", "redis-url")] {
+            if let Some(value) = variables.get(variable) {
+                sources = sources.set_override(setting, value.as_str())?;
+            }
+        }
+        for setting in SETTINGS {
+            let variable = format!("LORE_{}", setting.replace('-', "_").to_uppercase());
+            let Some(value) = variables.get(&variable) else { continue };
+            sources = if *setting == "cors-origins" {
+                let origins: Vec<_> = value.split(',').map(str::trim).filter(|o| !o.is_empty()).collect();
+                sources.set_override(setting, origins)?
+            } else {
+                sources.set_override(setting, value.as_str())?
+            };
+        }
+        Ok(sources.build()?.try_deserialize()?)
+    }
+
+    /// Refuses values that cannot work, and in production what is unsafe.
+    ///
+    /// # Errors
+    /// [`ConfigError::Refused`].
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let refuse = |name, reason: &str| Err(ConfigError::Refused { name, reason: reason.to_owned() });
+        if !(10..=1_000).contains(&self.tick_ms) {
+            return refuse("tick-ms", "must be 10 to 1000");
+        }
+        if self.requests_per_minute == 0 {
+            return refuse("requests-per-minute", "must be at least 1");
+        }
+        if self.access_ttl.is_zero() || self.refresh_ttl < self.access_ttl {
+            return refuse("refresh-ttl", "must be at least access-ttl, and that more than nothing");
+        }
+        if self.profile == Profile::Production {
+            if self.cors_origins.iter().any(|origin| origin == "*") {
+                return refuse("cors-origins", "any origin is not for production; list them");
+            }
+            if self.admin_token.as_ref().is_none_or(|token| token.len() < 32) {
+                return refuse("admin-token", "production needs one of at least 32 characters");
+            }
+        }
+        Ok(())
+    }
+
+    /// The settings as TOML for people to read at start: secrets are not in it.
+    pub fn redacted(&self) -> String {
+        let mut shown = self.clone();
+        shown.admin_token = shown.admin_token.map(|_| "<redacted>".to_owned());
+        for url in [&mut shown.database_url, &mut shown.redis_url] {
+            *url = url.take().map(|url| redact_password(&url));
+        }
+        toml::to_string(&shown).unwrap_or_else(|error| format!("settings cannot be shown: {error}"))
+    }
+}
+
+const SETTINGS: &[&str] = &[
+    "profile",
+    "listen",
+    "admin-listen",
+    "data",
+    "database-url",
+    "redis-url",
+    "tick-ms",
+    "seed",
+    "sim-threads",
+    "access-ttl",
+    "refresh-ttl",
+    "cors-origins",
+    "guests",
+    "requests-per-minute",
+    "admin-token",
+];
+
+/// `scheme://user:secret@host` without the secret.
+fn redact_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return "<redacted>".to_owned() };
+    match rest.rsplit_once('@') {
+        Some((credentials, host)) => {
+            let user = credentials.split(':').next().unwrap_or_default();
+            format!("{scheme}://{user}:<redacted>@{host}")
+        }
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    fn load(toml: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("lore.toml");
+        std::fs::write(&file, toml).unwrap();
+        let variables: HashMap<_, _> =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Config::from_sources(Some(&file), variables)
+    }
+
+    #[test]
+    fn nothing_said_is_the_defaults() {
+        assert_eq!(load("", &[]).unwrap(), Config::default());
+        Config::default().check().unwrap();
+    }
+
+    #[test]
+    fn the_environment_overrides_the_file() {
+        let file = "access-ttl = \"15m\"\nseed = 7\nlisten = \"0.0.0.0:80\"\n";
+        let variables = [
+            ("LORE_SEED", "8"),
+            ("DATABASE_URL", "postgres://a"),
+            ("LORE_CORS_ORIGINS", "https://a.example, https://b.example"),
+            ("LORE_GUESTS", "false"),
+            ("LORE_JWT_KEYS", "not a setting"),
+        ];
+        let config = load(file, &variables).unwrap();
+        assert_eq!(config.access_ttl, Duration::from_secs(900));
+        assert_eq!((config.seed, config.guests, config.listen.port()), (8, false, 80));
+        assert_eq!(config.database_url.as_deref(), Some("postgres://a"));
+        assert_eq!(config.cors_origins, ["https://a.example", "https://b.example"]);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        assert!(load("acces-ttl = \"1h\"", &[]).unwrap_err().to_string().contains("acces-ttl"));
+        assert!(load("", &[("LORE_TICK_MS", "fast")]).is_err());
+        let slow = Config { tick_ms: 0, ..Config::default() };
+        assert!(slow.check().unwrap_err().to_string().starts_with("tick-ms"));
+        let open = Config { profile: Profile::Production, ..Config::default() };
+        assert!(open.check().unwrap_err().to_string().starts_with("admin-token"));
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let config = Config {
+            admin_token: Some("hush".to_owned()),
+            database_url: Some("postgres://lore:p@ss@db/lore".to_owned()),
+            ..Config::default()
+        };
+        let shown = config.redacted();
+        assert!(!shown.contains("hush") && !shown.contains("p@ss"), "{shown}");
+        assert!(shown.contains("postgres://lore:<redacted>@db/lore"), "{shown}");
+    }
+}

@@ -2,13 +2,13 @@
 //! says whether and what, the combat script how much; here both are asked in batches and obeyed.
 
 use crate::content::Element;
-use crate::entity::{Changes, Entity, EntityKind, NpcMind, StatusInstance};
+use crate::death::Death;
+use crate::entity::{Changes, Entity, EntityKind};
 use crate::ids::{CharacterId, DefId, EntityId, RequestId};
-use crate::inventory::Cause;
 use crate::limits;
-use crate::output::{Accepted, Event, EventKind, FactKind, Notice, Output, Reason, Rejection, Reply};
-use crate::rng::{Purpose, Rng, fork};
-use crate::rules::{Answer, Attack, Cast, HitKind, Origin, Outcome, Plan, Pulse, Rules, Verdict};
+use crate::output::{Accepted, Event, EventKind, Output, Rejection, Reply};
+use crate::rng::{Purpose, fork};
+use crate::rules::{Answer, Attack, Cast, HitKind, Origin, Outcome, Plan, Rules, Verdict};
 use crate::world::World;
 use std::collections::BTreeSet;
 
@@ -18,13 +18,6 @@ pub(crate) struct CastRequest {
     pub(crate) target: EntityId,
     pub(crate) ability: DefId,
     pub(crate) reply_to: Option<(CharacterId, RequestId)>,
-}
-
-/// Somebody whose health reached 0 in this step.
-pub(crate) struct Death {
-    entity: EntityId,
-    killer: EntityId,
-    origin: Origin,
 }
 
 /// A swing that the ability script planned.
@@ -236,7 +229,7 @@ impl World {
     }
 
     /// Takes health; returns what was lost. At 0 the entity is on the list of the dead.
-    fn wound(&mut self, id: EntityId, by: EntityId, amount: i32, origin: Origin) -> i32 {
+    pub(crate) fn wound(&mut self, id: EntityId, by: EntityId, amount: i32, origin: Origin) -> i32 {
         let tick = self.tick;
         if let Some(attacker) = self.entities.entry_mut(by) {
             attacker.last_combat = Some(tick);
@@ -254,7 +247,7 @@ impl World {
         lost
     }
 
-    fn threaten(&mut self, npc: EntityId, enemy: EntityId, threat: i64) {
+    pub(crate) fn threaten(&mut self, npc: EntityId, enemy: EntityId, threat: i64) {
         if let Some(Entity { kind: EntityKind::Npc(mind), .. }) = self.entities.entry_mut(npc)
             && (mind.threat.contains_key(&enemy) || mind.threat.len() < limits::THREAT_ENTRIES)
         {
@@ -262,240 +255,9 @@ impl World {
             *sum = sum.saturating_add(threat);
         }
     }
-
-    fn put_status(&mut self, source: EntityId, bearer: EntityId, plan: &Plan) {
-        let Some(definition) = self.content.statuses.get(&plan.status) else { return };
-        let (max_stacks, tick) = (definition.max_stacks, self.tick);
-        let until = tick + u64::from(plan.status_ticks);
-        let Some(entity) = self.entities.entry_mut(bearer).filter(|entity| entity.is_alive()) else { return };
-        if until <= tick || plan.status_stacks == 0 {
-            return;
-        }
-        let same = |s: &&mut StatusInstance| s.status == plan.status && s.source == source;
-        if let Some(instance) = entity.statuses.iter_mut().find(same) {
-            instance.stacks = instance.stacks.saturating_add(plan.status_stacks).min(max_stacks);
-            instance.until = until;
-        } else if entity.statuses.len() < limits::STATUSES_PER_ENTITY {
-            let stacks = plan.status_stacks.min(max_stacks);
-            entity.statuses.push(StatusInstance { status: plan.status, source, stacks, since: tick, until });
-        }
-        entity.changes.add(Changes::STATUSES);
-    }
-
-    /// Statuses whose period is over hurt or heal.
-    pub(crate) fn run_pulses(&mut self, rules: &mut dyn Rules, out: &mut Output) {
-        let mut pulses = Vec::new();
-        for entity in self.entities.iter().filter(|entity| entity.is_alive()) {
-            for instance in &entity.statuses {
-                pulses.extend(self.view_pulse(entity, instance, pulses.len() as u32));
-            }
-        }
-        if pulses.is_empty() {
-            return;
-        }
-        let mut answers = Vec::with_capacity(pulses.len());
-        rules.pulse_statuses(&self.context(), &pulses, &mut answers);
-        assert_eq!(answers.len(), pulses.len(), "one outcome per pulse");
-        for (pulse, answer) in pulses.iter().zip(&answers) {
-            let Some(bearer) = self.entities.entry_mut(pulse.bearer).filter(|e| e.is_alive()) else {
-                continue;
-            };
-            let at = bearer.at;
-            if answer.value.expire {
-                bearer.statuses.retain(|s| s.status != pulse.status || s.source != pulse.source);
-                bearer.changes.add(Changes::STATUSES);
-            }
-            let damage = answer.value.damage.clamp(-limits::AMOUNT_MAX, limits::AMOUNT_MAX);
-            let amount = if damage < 0 {
-                -self.restore(pulse.bearer, -damage, 0)
-            } else {
-                self.threaten(pulse.bearer, pulse.source, i64::from(damage));
-                self.wound(pulse.bearer, pulse.source, damage, answer.origin)
-            };
-            let kind =
-                EventKind::Pulse { source: pulse.source, bearer: pulse.bearer, status: pulse.status, amount };
-            out.events.push(Event { at: Some(at), origin: answer.origin, kind });
-        }
-    }
-
-    fn view_pulse(&self, entity: &Entity, instance: &StatusInstance, id: u32) -> Option<Pulse> {
-        let status = self.content.statuses.get(&instance.status)?;
-        let age = self.tick - instance.since;
-        let period = u64::from(self.ticks(status.period_ms));
-        if period == 0 || age == 0 || !age.is_multiple_of(period) {
-            return None;
-        }
-        Some(Pulse {
-            id,
-            source: instance.source,
-            bearer: entity.id,
-            status: instance.status,
-            stacks: instance.stacks,
-            age_ticks: age.min(u64::from(u32::MAX)) as u32,
-            left_ticks: (instance.until - self.tick).min(u64::from(u32::MAX)) as u32,
-            health: entity.health,
-            health_max: entity.stats.health,
-            strength: status.strength,
-            element: status.element,
-            resistance_permille: resistance(entity, status.element),
-            seed: fork(
-                self.seed,
-                self.tick,
-                entity.id.0 ^ (u64::from(instance.status.0) << 32),
-                Purpose::Pulse,
-            ),
-        })
-    }
-
-    /// What deaths bring: rewards for the killers, a grave for the NPC, a wait for the character.
-    pub(crate) fn bury(&mut self, out: &mut Output) {
-        let mut deaths = std::mem::take(&mut self.scratch.deaths);
-        for death in deaths.drain(..) {
-            let Some(entity) = self.entities.entry_mut(death.entity) else { continue };
-            entity.statuses.clear();
-            entity.changes.add(Changes::STATUSES);
-            let at = entity.at;
-            let kind = EventKind::Death { entity: death.entity, killer: death.killer };
-            out.events.push(Event { at: Some(at), origin: death.origin, kind });
-            match entity.kind.clone() {
-                EntityKind::Character(id) => self.bury_character(id, &death, out),
-                EntityKind::Npc(mind) => {
-                    self.reward(&mind, death.entity, at, out);
-                    self.vacate(mind.spawn);
-                    self.despawn(death.entity);
-                }
-                EntityKind::Item { .. } => {}
-            }
-        }
-        self.scratch.deaths = deaths;
-    }
-
-    fn bury_character(&mut self, id: CharacterId, death: &Death, out: &mut Output) {
-        let killer = match self.entities.entry(death.killer).map(|killer| &killer.kind) {
-            Some(EntityKind::Npc(mind)) => mind.template,
-            _ => DefId::NONE,
-        };
-        let respawn_ticks = self.ticks(self.content.progression.respawn_ms);
-        let Some(character) = self.characters.get_mut(&id) else { return };
-        character.respawn_at = Some(self.tick + u64::from(respawn_ticks));
-        let ended_dialog = character.dialog.take().is_some();
-        for entity in self.entities.iter_mut() {
-            if let EntityKind::Npc(mind) = &mut entity.kind {
-                mind.threat.remove(&death.entity);
-            }
-        }
-        Self::fact(out, id, death.origin, None, FactKind::Died { killer });
-        self.lose_experience(id, death.origin, out);
-        if ended_dialog {
-            Self::notify(out, id, Notice::DialogEnded);
-        }
-        Self::notify(out, id, Notice::Died { respawn_ticks });
-    }
-
-    /// Experience and credit for everybody who took part, gold and loot for who did most.
-    fn reward(&mut self, mind: &NpcMind, prey: EntityId, at: crate::content::Position, out: &mut Output) {
-        let template = mind.template;
-        let mut fighters: Vec<(CharacterId, EntityId, i64)> = mind
-            .threat
-            .iter()
-            .filter_map(|(entity, threat)| Some((self.character_of(*entity)?, *entity, *threat)))
-            .collect();
-        fighters.sort_by_key(|(_, entity, threat)| (std::cmp::Reverse(*threat), *entity));
-        let Some(&(looter, _, _)) = fighters.first() else { return };
-        let Some(npc) = self.content.npcs.get(&template) else { return };
-        let (level, experience, gold, loot) = (npc.level, npc.experience, npc.gold, npc.loot);
-        let origin = self.content_origin();
-        for (id, _, _) in &fighters {
-            let character_level = self.characters.get(id).map_or(level, |c| c.state.level);
-            let gained = share(experience, level, character_level, fighters.len() as u64);
-            if gained > 0 {
-                let cause = Cause { origin, request: None, reason: Reason::Kill(template) };
-                self.gain_experience(*id, gained, cause, out);
-            }
-            self.deed(*id, crate::content::Deed::Kill, template, 1);
-        }
-        let cause = Cause { origin, request: None, reason: Reason::Loot(template) };
-        let mut rng = Rng(fork(self.seed, self.tick, prey.0, Purpose::Loot));
-        let coins = rng.within(gold.0, gold.1);
-        self.change_gold(looter, i64::from(coins), cause, out);
-        for (item, count) in self.roll_loot(loot, &mut rng) {
-            let left = self.give_items(looter, item, count, cause, out);
-            if left > 0 {
-                self.spawn_ground_item(item, left, at);
-            }
-        }
-    }
-
-    fn roll_loot(&self, table: DefId, rng: &mut Rng) -> Vec<(DefId, u32)> {
-        let Some(table) = self.content.loot_tables.get(&table) else { return Vec::new() };
-        let mut drops: Vec<(DefId, u32)> =
-            table.always.iter().map(|entry| (entry.item, rng.within(entry.count.0, entry.count.1))).collect();
-        let total: u32 = table.entries.iter().map(|entry| entry.weight).sum();
-        for _ in 0..table.rolls {
-            let mut left = rng.below(total);
-            for entry in &table.entries {
-                if left < entry.weight {
-                    drops.push((entry.item, rng.within(entry.count.0, entry.count.1)));
-                    break;
-                }
-                left -= entry.weight;
-            }
-        }
-        drops.retain(|(item, count)| *item != DefId::NONE && *count > 0);
-        drops
-    }
-
-    /// Puts an item on the ground; false when the zone is full.
-    pub(crate) fn spawn_ground_item(
-        &mut self,
-        item: DefId,
-        count: u32,
-        at: crate::content::Position,
-    ) -> bool {
-        if self.entities.len() >= limits::ENTITIES_PER_ZONE {
-            return false;
-        }
-        let id = self.next_id();
-        let until = self.tick + u64::from(self.ticks(limits::GROUND_ITEM_MS));
-        self.entities.push(Entity {
-            id,
-            kind: EntityKind::Item { stack: crate::content::ItemCount { item, count }, until },
-            at,
-            level: 0,
-            health: 0,
-            mana: 0,
-            energy: 0,
-            stats: crate::content::Stats::default(),
-            statuses: Vec::new(),
-            cooldowns: std::collections::BTreeMap::new(),
-            last_action: None,
-            last_combat: None,
-            changes: Changes::SPAWNED,
-        });
-        true
-    }
 }
 
-fn resistance(entity: &Entity, element: Element) -> i32 {
+/// Resistance of an entity to an element, permille.
+pub(crate) fn resistance(entity: &Entity, element: Element) -> i32 {
     entity.stats.resistance_permille[element as usize]
-}
-
-/// Experience of one of `fighters`: less for easy prey (a tenth per level, at least a tenth), more
-/// for hard prey (at most half as much again), divided by how many took part.
-fn share(experience: u32, prey_level: u32, own_level: u32, fighters: u64) -> u64 {
-    let percent = (100 + 10 * (i64::from(prey_level) - i64::from(own_level))).clamp(10, 150) as u64;
-    (u64::from(experience) * percent / 100).div_ceil(fighters.max(1))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn experience_follows_the_difference_of_levels() {
-        assert_eq!(share(100, 5, 5, 1), 100);
-        assert_eq!(share(100, 5, 20, 1), 10);
-        assert_eq!(share(100, 20, 5, 1), 150);
-        assert_eq!(share(100, 5, 5, 3), 34);
-    }
 }

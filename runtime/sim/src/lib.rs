@@ -11,6 +11,7 @@ mod admit;
 mod character;
 mod combat;
 pub mod content;
+mod death;
 mod dialog;
 mod digest;
 mod entities;
@@ -28,6 +29,7 @@ pub mod output;
 mod quest;
 pub mod rng;
 pub mod rules;
+mod status;
 mod world;
 
 pub use ids::{CharacterId, DefId, EntityId, ModuleStamp, RequestId, def_id};

@@ -43,7 +43,7 @@ pub struct World {
 pub(crate) struct Scratch {
     pub(crate) casts: Vec<crate::combat::CastRequest>,
     pub(crate) talks: Vec<crate::dialog::PendingTalk>,
-    pub(crate) deaths: Vec<crate::combat::Death>,
+    pub(crate) deaths: Vec<crate::death::Death>,
     pub(crate) near: Vec<EntityId>,
 }
 

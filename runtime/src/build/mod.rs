@@ -1,1 +1,155 @@
-//! build
+//! `lore build`: from script sources to components with a manifest.
+//!
+//! cargo compiles (and decides what is stale), `wit-component` wraps, the result lies in
+//! `scripts/target/lore/NAME.wasm`. Nothing is run or checked against a host here.
+
+mod cargo;
+mod component;
+mod toolchain;
+mod workspace;
+
+pub use toolchain::{Choice, Finding, Toolchain, diagnose};
+pub use workspace::{find_workspace, scripts_of};
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// One component that is ready to be pushed.
+#[derive(Clone, Debug)]
+pub struct BuiltScript {
+    /// As content names it: `script/NAME`.
+    pub name: String,
+    /// Of its Cargo.toml.
+    pub version: semver::Version,
+    /// `combat`, `ability`, `npc`, `quest` or `dialog`.
+    pub kind: String,
+    /// The component.
+    pub path: PathBuf,
+    /// Of the component's bytes, manifest included.
+    pub digest: blake3::Hash,
+    /// Bytes of the component.
+    pub bytes: u64,
+    /// Whether the file differs from what was there before.
+    pub changed: bool,
+}
+
+/// What to build, and how.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Order<'a> {
+    /// Only this script.
+    pub only: Option<&'a str>,
+    /// Keep line tables (about 1.5 MB a script), so that every trap names the author's line.
+    pub lines: bool,
+    /// Which toolchain.
+    pub toolchain: Choice,
+}
+
+/// What is going on, for whoever shows it.
+#[derive(Clone, Copy, Debug)]
+pub enum Step<'a> {
+    /// A toolchain was found.
+    Toolchain(&'a Toolchain),
+    /// Something takes a while for this reason.
+    Waiting(&'a str),
+    /// A crate was compiled or found fresh; counted from 1.
+    Crate(usize, &'a str),
+    /// The compiler has something to say, with file and line.
+    Diagnostic(&'a str),
+    /// A component is ready.
+    Script(&'a BuiltScript),
+}
+
+/// Why a build failed.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// No scripts here.
+    #[error("no `scripts/Cargo.toml` in {} or above it; run this inside the project, or name the folder with --scripts", .0.display())]
+    NoWorkspace(PathBuf),
+    /// cargo cannot read the workspace.
+    #[error("cargo cannot read the scripts' workspace: {0}")]
+    Workspace(String),
+    /// A `lore.toml` is wrong.
+    #[error("{}: {reason}", path.display())]
+    Manifest {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong, with the line.
+        reason: String,
+    },
+    /// No script of that name.
+    #[error("there is no script `{name}`{hint}; there are: {known}")]
+    UnknownScript {
+        /// As asked.
+        name: String,
+        /// A name that is close, as a question.
+        hint: String,
+        /// All names.
+        known: String,
+    },
+    /// Nothing on this machine can compile for WebAssembly.
+    #[error("this machine cannot compile Rust to WebAssembly:\n{}\n{INSTALL}", .0.join("\n"))]
+    NoToolchain(Vec<String>),
+    /// The compiler refused the sources; it has said why.
+    #[error("the scripts do not compile ({errors} error(s), see above)")]
+    Compile {
+        /// Errors reported by the compiler.
+        errors: usize,
+    },
+    /// cargo failed for another reason than the sources.
+    #[error("cargo failed: {0}")]
+    Cargo(String),
+    /// The compiled module is not a script of the kind its manifest says.
+    #[error("{script} is no component of its kind: {reason}")]
+    Component {
+        /// Which.
+        script: String,
+        /// What `wit-component` says.
+        reason: String,
+    },
+    /// A file could not be read or written, or a program not started.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// What to install, by preference.
+pub const INSTALL: &str = "install one of these:\n  \
+    rustup (https://rustup.rs), then: rustup target add wasm32-unknown-unknown\n  \
+    Debian or Ubuntu, beside rustup: apt-get install --no-install-recommends rustc-web libstd-rust-web-dev rust-web-src";
+
+/// Builds all scripts of a workspace, or one. Blocks until cargo is done; `progress` is called on
+/// this thread.
+///
+/// # Errors
+/// See [`BuildError`]. Components that were finished before the error stay.
+pub fn build_scripts(
+    workspace_dir: &Path,
+    order: Order<'_>,
+    progress: &mut dyn FnMut(Step<'_>),
+) -> Result<Vec<BuiltScript>, BuildError> {
+    let scripts = workspace::select(scripts_of(workspace_dir)?, order.only)?;
+    let toolchain = toolchain::choose(order.toolchain, progress)?;
+    progress(Step::Toolchain(&toolchain));
+    let modules = cargo::compile(&toolchain, workspace_dir, &scripts, order.lines, progress)?;
+    let out_dir = workspace_dir.join("target/lore");
+    std::fs::create_dir_all(&out_dir).map_err(io_error(|| format!("cannot create {}", out_dir.display())))?;
+    let mut built = Vec::with_capacity(scripts.len());
+    for script in &scripts {
+        let module = modules.get(&script.manifest_path).ok_or_else(|| {
+            BuildError::Cargo(format!("{} made no .wasm; its crate-type must hold \"cdylib\"", script.name))
+        })?;
+        let ready = component::finish(script, module, &out_dir)?;
+        progress(Step::Script(&ready));
+        built.push(ready);
+    }
+    Ok(built)
+}
+
+/// Names what was tried when an I/O error comes back.
+fn io_error(what: impl FnOnce() -> String) -> impl FnOnce(io::Error) -> BuildError {
+    move |source| BuildError::Io { what: what(), source }
+}

@@ -1,9 +1,31 @@
 //! `lore doctor`
 
+use crate::build::{INSTALL, diagnose};
+use serde_json::json;
+
 /// Say what this machine lacks.
 #[derive(clap::Args)]
-pub struct Args {}
+#[command(after_help = "Example:\n  lore doctor\n\nExit code 1 if scripts cannot be built here.")]
+pub struct Args {
+    /// One JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+}
 
-pub fn run(_args: Args) -> anyhow::Result<()> {
-    anyhow::bail!("lore doctor is not built yet")
+pub fn run(Args { json: as_json }: Args) -> anyhow::Result<()> {
+    let (toolchain, findings) = diagnose();
+    if as_json {
+        let toolchain = toolchain.as_ref().map(ToString::to_string);
+        println!("{}", json!({ "ok": toolchain.is_some(), "toolchain": toolchain, "findings": findings }));
+    } else {
+        for finding in &findings {
+            println!("{} {}: {}", if finding.ok { "ok     " } else { "missing" }, finding.what, finding.detail);
+        }
+    }
+    match toolchain {
+        Some(toolchain) if !as_json => println!("\nscripts are compiled with {toolchain}"),
+        Some(_) => {}
+        None => anyhow::bail!("scripts cannot be built here; {INSTALL}"),
+    }
+    Ok(())
 }

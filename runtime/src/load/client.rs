@@ -1,0 +1,313 @@
+//! A client of the game: one WebSocket and the [`Replica`] it feeds.
+//!
+//! No behaviour (that is [`super::bot`]), no HTTP (that is [`super::account`]).
+
+use super::replica::{Fault, Heard, Replica};
+use super::wire::CallError;
+use futures_util::{SinkExt, StreamExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::VecDeque;
+use std::time::Duration;
+use thiserror::Error;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+
+/// The subprotocol this client speaks.
+pub const SUBPROTOCOL: &str = "lore.v1.json";
+/// Bytes a socket reads at once: keeps thousands of clients small.
+const READ_BUFFER_BYTES: usize = 4 * 1024;
+/// Largest message accepted: a snapshot of a full zone is some 100 KiB.
+const MESSAGE_BYTES: usize = 4 * 1024 * 1024;
+/// Faults kept with their words; all are counted.
+const FAULTS_KEPT: usize = 16;
+/// Messages that [`Client::call`] sets aside while it waits.
+const SET_ASIDE: usize = 4_096;
+/// How long a connection, a call or a close may take.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why no connection came about.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// Not an address of a socket.
+    #[error("{url:?} is not a ws:// address")]
+    BadUrl {
+        /// What was given.
+        url: String,
+    },
+    /// The server refused, or is not there.
+    #[error("cannot connect: {0}")]
+    Refused(#[from] Box<tungstenite::Error>),
+    /// Nothing happened for [`PATIENCE`].
+    #[error("no answer to the upgrade within {PATIENCE:?}")]
+    Silent,
+}
+
+/// The connection is gone.
+#[derive(Debug, Error)]
+pub enum Lost {
+    /// The server closed it.
+    #[error("closed by the server: {0}")]
+    Closed(String),
+    /// It broke.
+    #[error("connection broke: {0}")]
+    Broke(#[from] Box<tungstenite::Error>),
+    /// More calls wait for an answer than a client may have.
+    #[error("too many calls without an answer")]
+    TooManyCalls,
+}
+
+/// Why a call has no result.
+#[derive(Debug, Error)]
+pub enum CallFailed {
+    /// The server said no.
+    #[error("{method}: {} ({})", .error.message, .error.stable_code())]
+    Refused {
+        /// What was called.
+        method: &'static str,
+        /// What the server said.
+        error: CallError,
+    },
+    /// The result is not what the protocol says.
+    #[error("{method}: result cannot be read: {source}")]
+    Unreadable {
+        /// What was called.
+        method: &'static str,
+        /// What the decoder said.
+        source: serde_json::Error,
+    },
+    /// No answer within [`PATIENCE`].
+    #[error("{0}: no answer within {PATIENCE:?}")]
+    Silent(&'static str),
+    /// The connection is gone.
+    #[error(transparent)]
+    Lost(#[from] Lost),
+}
+
+/// Bytes and messages of one connection, WebSocket headers included, TCP and IP excluded.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Traffic {
+    /// From the server.
+    pub bytes_in: u64,
+    /// To the server.
+    pub bytes_out: u64,
+    /// Frames from the server.
+    pub frames_in: u64,
+    /// Frames to the server.
+    pub frames_out: u64,
+}
+
+/// One connection and what it knows.
+pub struct Client {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    replica: Replica,
+    traffic: Traffic,
+    next_id: u64,
+    set_aside: VecDeque<Heard>,
+    faults: Vec<Fault>,
+    fault_count: u64,
+}
+
+#[derive(Serialize)]
+struct Call<'a, P> {
+    jsonrpc: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<u64>,
+    method: &'a str,
+    params: P,
+}
+
+impl Client {
+    /// Opens `url` as the owner of the access token.
+    ///
+    /// # Errors
+    /// [`ConnectError`]: a wrong address, or a server that refuses or does not answer.
+    pub async fn connect(url: &str, token: &str) -> Result<Self, ConnectError> {
+        let bad_url = || ConnectError::BadUrl { url: url.to_owned() };
+        let uri: tungstenite::http::Uri = url.parse().map_err(|_| bad_url())?;
+        if uri.scheme_str() != Some("ws") {
+            return Err(bad_url());
+        }
+        let request = ClientRequestBuilder::new(uri)
+            .with_header("Authorization", format!("Bearer {token}"))
+            .with_sub_protocol(SUBPROTOCOL);
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER_BYTES)
+            .write_buffer_size(0)
+            .max_message_size(Some(MESSAGE_BYTES))
+            .max_frame_size(Some(MESSAGE_BYTES));
+        let opening = connect_async_with_config(request, Some(config), true);
+        let (socket, _) =
+            timeout(PATIENCE, opening).await.map_err(|_| ConnectError::Silent)?.map_err(Box::new)?;
+        Ok(Self {
+            socket,
+            replica: Replica::default(),
+            traffic: Traffic::default(),
+            next_id: 1,
+            set_aside: VecDeque::new(),
+            faults: Vec::new(),
+            fault_count: 0,
+        })
+    }
+
+    /// What this client knows of the world.
+    pub fn replica(&self) -> &Replica {
+        &self.replica
+    }
+
+    /// What went over the socket so far.
+    pub fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
+    /// Breaches of the protocol so far, and the first of them in words.
+    pub fn faults(&self) -> (u64, &[Fault]) {
+        (self.fault_count, &self.faults)
+    }
+
+    /// Sends a call and returns its id; the answer comes as [`Heard::Reply`].
+    ///
+    /// # Errors
+    /// [`Lost`] when the connection is gone.
+    pub async fn send(&mut self, method: &'static str, params: impl Serialize) -> Result<u64, Lost> {
+        let id = self.next_id;
+        self.next_id += 1;
+        if !self.replica.asked(id, method) {
+            return Err(Lost::TooManyCalls);
+        }
+        self.write(&Call { jsonrpc: "2.0", id: Some(id), method, params }).await?;
+        Ok(id)
+    }
+
+    /// Moves to a place (millimetres) without asking for an answer; returns the sequence number.
+    ///
+    /// # Errors
+    /// [`Lost`] when the connection is gone.
+    pub async fn walk(&mut self, x: i32, y: i32) -> Result<u64, Lost> {
+        let seq = self.replica.sent_seq + 1;
+        self.replica.sent_seq = seq;
+        let params = serde_json::json!({"seq": seq, "x": x, "y": y});
+        self.write(&Call { jsonrpc: "2.0", id: None, method: "world.move", params }).await?;
+        Ok(seq)
+    }
+
+    /// Waits for the next message that could be understood. Cancel safe.
+    ///
+    /// # Errors
+    /// [`Lost`] when the connection is gone.
+    pub async fn next(&mut self) -> Result<Heard, Lost> {
+        match self.set_aside.pop_front() {
+            Some(heard) => Ok(heard),
+            None => self.hear().await,
+        }
+    }
+
+    /// Calls and waits for the result; what else is heard meanwhile is kept for [`Client::next`].
+    ///
+    /// # Errors
+    /// [`CallFailed`]: the server refused, did not answer, or the connection is gone.
+    pub async fn call<R: DeserializeOwned>(
+        &mut self,
+        method: &'static str,
+        params: impl Serialize,
+    ) -> Result<R, CallFailed> {
+        let asked = self.send(method, params).await?;
+        let answer = async {
+            loop {
+                match self.hear().await? {
+                    Heard::Reply { id, outcome, .. } if id == asked => return Ok::<_, Lost>(outcome),
+                    heard => {
+                        if self.set_aside.len() == SET_ASIDE {
+                            self.set_aside.pop_front();
+                        }
+                        self.set_aside.push_back(heard);
+                    }
+                }
+            }
+        };
+        let outcome = timeout(PATIENCE, answer).await.map_err(|_| CallFailed::Silent(method))??;
+        let result = outcome.map_err(|error| CallFailed::Refused { method, error })?;
+        serde_json::from_str(&result).map_err(|source| CallFailed::Unreadable { method, source })
+    }
+
+    /// Says goodbye on the WebSocket level and waits for the other side to agree.
+    pub async fn close(mut self) {
+        let farewell = async {
+            if self.socket.close(None).await.is_ok() {
+                while let Some(Ok(_)) = self.socket.next().await {}
+            }
+        };
+        // A server that does not answer the close is left alone: the socket is dropped either way.
+        drop(timeout(PATIENCE, farewell).await);
+    }
+
+    async fn write(&mut self, call: &impl Serialize) -> Result<(), Lost> {
+        let text = serde_json::to_string(call)
+            .map_err(|error| Box::new(tungstenite::Error::Io(std::io::Error::other(error))))?;
+        self.traffic.frames_out += 1;
+        self.traffic.bytes_out += framed_bytes(text.len(), true);
+        self.socket.send(Message::text(text)).await.map_err(Box::new)?;
+        Ok(())
+    }
+
+    async fn hear(&mut self) -> Result<Heard, Lost> {
+        loop {
+            let message = match self.socket.next().await {
+                Some(message) => message.map_err(Box::new)?,
+                None => return Err(Lost::Closed("without a close frame".to_owned())),
+            };
+            self.traffic.frames_in += 1;
+            self.traffic.bytes_in += framed_bytes(message.len(), false);
+            match message {
+                Message::Text(text) => {
+                    if let Some(heard) = self.take_in(&text) {
+                        return Ok(heard);
+                    }
+                }
+                Message::Close(frame) => return Err(Lost::Closed(close_reason(frame.as_ref()))),
+                Message::Binary(_) => self.fault(Fault::Malformed {
+                    what: "binary frame".to_owned(),
+                    why: format!("{SUBPROTOCOL} has text frames only"),
+                }),
+                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+            }
+        }
+    }
+
+    fn take_in(&mut self, text: &str) -> Option<Heard> {
+        let mut faults = Vec::new();
+        let heard = self.replica.hear(text, &mut faults);
+        for fault in faults {
+            self.fault(fault);
+        }
+        heard
+    }
+
+    fn fault(&mut self, fault: Fault) {
+        self.fault_count += 1;
+        if self.faults.len() < FAULTS_KEPT {
+            self.faults.push(fault);
+        }
+    }
+}
+
+fn close_reason(frame: Option<&CloseFrame>) -> String {
+    frame.map_or_else(
+        || "without a code".to_owned(),
+        |frame| format!("{} {}", u16::from(frame.code), frame.reason.as_str()),
+    )
+}
+
+/// Bytes of a frame with its header (RFC 6455, 5.2); a client's frames carry a mask.
+fn framed_bytes(payload: usize, masked: bool) -> u64 {
+    let length = match payload {
+        0..=125 => 2,
+        126..=65_535 => 4,
+        _ => 10,
+    };
+    payload as u64 + length + if masked { 4 } else { 0 }
+}

@@ -1,0 +1,318 @@
+// The messages of `lore.v1` as types; the reference is docs/protocol.md. No behaviour lives here.
+
+/** Whole millimetres; x to the east, y to the north, origin in the zone's south-west corner. */
+export interface Point {
+  x: number;
+  y: number;
+}
+
+export type NpcState = 'idle' | 'wander' | 'chase' | 'attack' | 'flee' | 'return_home';
+
+export interface Status {
+  name: string;
+  stacks: number;
+}
+
+/** Something that stands in a zone. `id` belongs to the zone and is never reused. */
+export interface Entity extends Point {
+  id: number;
+  kind: 'player' | 'npc' | 'item';
+  name: string;
+  /** Class of a player, definition of an NPC or item. */
+  template: string;
+  level?: number;
+  /** 0 is dead. Items have none. */
+  hp?: number;
+  hp_max?: number;
+  state?: NpcState;
+  /** Whom an NPC fights. */
+  target?: number | null;
+  hostile?: boolean;
+  boss?: boolean;
+  statuses?: Status[];
+  /** How many, for items. */
+  count?: number;
+}
+
+/** The changed members of a known entity. */
+export type EntityUpdate = Partial<Omit<Entity, 'id'>> & { id: number };
+
+/** What others are not shown of one's own character. */
+export interface OwnState {
+  mana: number;
+  mana_max: number;
+  energy: number;
+  energy_max: number;
+}
+
+export type Lighting = 'sunrise' | 'daylight' | 'sunset' | 'night';
+export type Weather = 'clear' | 'cloudy' | 'rain' | 'storm' | 'fog' | 'snow';
+
+export interface Environment {
+  /** 0..1440 */
+  minute_of_day: number;
+  lighting: Lighting;
+  weather: Weather;
+  /** Degrees Celsius. */
+  temperature: number;
+}
+
+/** Walking into the rectangle leads to the zone `to`. */
+export interface Crossing {
+  x0: number;
+  y0: number;
+  x1: number;
+  y1: number;
+  to: string;
+}
+
+export interface Zone {
+  name: string;
+  title: string;
+  width: number;
+  height: number;
+  /** Millimetres a second. */
+  max_speed: number;
+  interest_radius: number;
+  crossings: Crossing[];
+}
+
+export type Hit = 'miss' | 'dodge' | 'block' | 'hit' | 'critical';
+
+/** `by` is the script version that decided it (`combat@0.1.0+1a2b3c4d`), or `fallback`. */
+export interface SwingEvent {
+  type: 'swing';
+  attacker: number;
+  defender: number;
+  ability: string;
+  animation: string;
+  duration_ms: number;
+  hit: Hit;
+  base: number;
+  raw: number;
+  amount: number;
+  element: string;
+  by: string;
+}
+
+export interface PulseEvent {
+  type: 'pulse';
+  source: number;
+  target: number;
+  status: string;
+  /** Negative heals. */
+  amount: number;
+  by: string;
+}
+
+export interface HealEvent {
+  type: 'heal';
+  source: number;
+  target: number;
+  with: string;
+  amount: number;
+  by: string;
+}
+
+export interface DeathEvent {
+  type: 'death';
+  entity: number;
+  killer: number;
+  by: string;
+}
+
+export interface EnvironmentEvent {
+  type: 'environment';
+  environment: Environment;
+}
+
+export type WorldEvent = SwingEvent | PulseEvent | HealEvent | DeathEvent | EnvironmentEvent;
+
+export interface Ability {
+  name: string;
+  title: string;
+  /** Millimetres. */
+  range: number;
+  cooldown_ms: number;
+  mana: number;
+  energy: number;
+  /** Whom it can be used on: `enemy`, or the own side. */
+  target: string;
+  required_level: number;
+}
+
+export interface Character {
+  id: number;
+  name: string;
+  class: string;
+  level: number;
+  experience: number;
+  experience_to_next: number;
+  gold: number;
+  /** Missing in lists. The first is the plain attack. */
+  abilities?: Ability[];
+  /** Only in lists. */
+  zone?: string;
+}
+
+export type ItemKind = 'material' | 'equipment' | 'consumable' | 'quest';
+export type EquipmentPlace = 'main_hand' | 'off_hand' | 'head' | 'chest' | 'legs' | 'feet';
+export type Equipment = Partial<Record<EquipmentPlace, string | null>>;
+
+export interface Slot {
+  /** 0..31 */
+  slot: number;
+  /** Null when the slot became empty. */
+  item: string | null;
+  title?: string;
+  count: number;
+  kind?: ItemKind;
+  rarity?: string;
+}
+
+export interface Inventory {
+  gold: number;
+  slots: Slot[];
+  equipment: Equipment;
+}
+
+export interface Objective {
+  text: string;
+  deed: string;
+  done: number;
+  needed: number;
+}
+
+export type QuestState = 'active' | 'complete' | 'turned_in' | 'failed' | 'abandoned';
+
+export interface Quest {
+  name: string;
+  title: string;
+  text: string;
+  state: QuestState;
+  objectives: Objective[];
+}
+
+export interface DialogChoice {
+  id: string;
+  text: string;
+}
+
+type None = Record<string, never>;
+
+/** Params and result of every method a client can call. */
+export interface Methods {
+  'world.join': {
+    params: { character: number };
+    result: { zone: string; entity: number; tick: number; character: Character };
+  };
+  'world.leave': { params: None; result: None };
+  'world.move': { params: { seq: number } & Point; result: None };
+  'combat.attack': { params: { target: number }; result: None };
+  'combat.use_skill': { params: { ability: string; target?: number }; result: None };
+  'npc.interact': { params: { target: number }; result: { kind: 'dialog' | 'greeting' | 'picked_up' } };
+  'dialog.choose': { params: { choice: string }; result: None };
+  'dialog.close': { params: None; result: None };
+  'quest.list': { params: None; result: { quests: Quest[] } };
+  'quest.accept': { params: { quest: string }; result: None };
+  'quest.turn_in': { params: { quest: string }; result: None };
+  'quest.abandon': { params: { quest: string }; result: None };
+  'inventory.list': { params: None; result: Inventory };
+  'inventory.equip': { params: { slot: number }; result: None };
+  'inventory.unequip': { params: { from: EquipmentPlace }; result: None };
+  'inventory.use': { params: { slot: number }; result: None };
+  'inventory.drop': { params: { slot: number; count: number }; result: None };
+  'inventory.move': { params: { from: number; to: number; count: number }; result: None };
+  'chat.send': { params: { text: string }; result: None };
+  'state.sync': { params: None; result: None };
+  'system.ping': {
+    params: { nonce?: number };
+    result: { nonce?: number; tick: number; server_time_ms: number };
+  };
+}
+
+export type Method = keyof Methods;
+
+export interface Snapshot {
+  tick: number;
+  zone: Zone;
+  environment: Environment;
+  you: number;
+  ack: number;
+  self: OwnState;
+  entities: Entity[];
+}
+
+export interface Delta {
+  tick: number;
+  ack?: number;
+  enter?: Entity[];
+  update?: EntityUpdate[];
+  leave?: number[];
+  self?: Partial<OwnState>;
+  events?: WorldEvent[];
+}
+
+/** Params of every notification the server sends. */
+export interface Notifications {
+  'session.welcome': {
+    session: string;
+    server: string;
+    tick_ms: number;
+    account: number;
+    heartbeat_ms: number;
+    max_message_bytes: number;
+  };
+  'world.snapshot': Snapshot;
+  'world.delta': Delta;
+  'world.corrected': { seq: number } & Point;
+  'world.zone': { zone: string };
+  'dialog.show': {
+    npc: number;
+    dialog: string;
+    node: string;
+    text: string;
+    choices: DialogChoice[];
+    by: string;
+  };
+  'dialog.end': None;
+  'character.died': { respawn_ms: number };
+  'character.respawned': None;
+  'chat.message': { channel: string; from?: number; name: string; text: string };
+  'character.update': Partial<{
+    level: number;
+    experience: number;
+    experience_to_next: number;
+    experience_delta: number;
+    gold: number;
+    gold_delta: number;
+    by: string;
+  }>;
+  'inventory.update': { slots?: Slot[]; equipment?: Equipment };
+  'quest.update': { quest: Quest; by?: string };
+  'system.message': { text: string };
+  'system.reconnect': { reason: string; after_ms: number };
+}
+
+export type Notification = keyof Notifications;
+
+/** `error.data` of a failed call. */
+export interface RpcErrorData {
+  reason?: string;
+  /** The stable code of a refusal by the game's rules. */
+  rejection?: string;
+  retry_after_ms?: number;
+}
+
+export const SUBPROTOCOL = 'lore.v1.json';
+
+/** Why the server closed the socket. */
+export const CloseCode = {
+  normal: 1000,
+  policy: 1008,
+  restart: 1012,
+  unauthorized: 4001,
+  heartbeatMissed: 4002,
+  tooSlow: 4003,
+  joinedElsewhere: 4004,
+} as const;
