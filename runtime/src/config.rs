@@ -41,6 +41,9 @@ pub struct Config {
     pub guests: bool,
     /// HTTP requests an authenticated account may make a minute.
     pub requests_per_minute: u32,
+    /// Logins, registrations and refreshes one address may try a minute. A development server does
+    /// not count those from its own machine.
+    pub auth_attempts_per_minute: u32,
     /// Bearer token of the operator interface; without one it serves loopback only.
     pub admin_token: Option<String>,
 }
@@ -89,6 +92,7 @@ impl Default for Config {
             cors_origins: Vec::new(),
             guests: true,
             requests_per_minute: 100,
+            auth_attempts_per_minute: 60,
             admin_token: None,
         }
     }
@@ -141,8 +145,8 @@ impl Config {
         if !(10..=1_000).contains(&self.tick_ms) {
             return refuse("tick-ms", "must be 10 to 1000");
         }
-        if self.requests_per_minute == 0 {
-            return refuse("requests-per-minute", "must be at least 1");
+        if self.requests_per_minute == 0 || self.auth_attempts_per_minute == 0 {
+            return refuse("requests-per-minute and auth-attempts-per-minute", "must be at least 1");
         }
         if self.access_ttl.is_zero() || self.refresh_ttl < self.access_ttl {
             return refuse("refresh-ttl", "must be at least access-ttl, and that more than nothing");
@@ -184,6 +188,7 @@ const SETTINGS: &[&str] = &[
     "cors-origins",
     "guests",
     "requests-per-minute",
+    "auth-attempts-per-minute",
     "admin-token",
 ];
 
