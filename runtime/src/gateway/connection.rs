@@ -7,7 +7,7 @@ use super::rpc::RpcError;
 use super::session::{Action, Session, State};
 use super::wire::{self, notification};
 use super::{Gateway, join, limits};
-use crate::auth::{Claims, Revocation};
+use crate::auth::Claims;
 use crate::zone::{InboxError, Message as ZoneMessage};
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
@@ -39,7 +39,8 @@ pub struct Connection {
     session: Session,
     claims: Claims,
     token: String,
-    revocations: broadcast::Receiver<Revocation>,
+    /// Ids of sessions whose tokens are refused from now on.
+    revocations: broadcast::Receiver<Arc<str>>,
     started: Instant,
     /// Something was heard since the last ping.
     alive: bool,
@@ -119,8 +120,8 @@ impl Connection {
                 Some(outgoing) = self.outbox.recv() => self.forward(outgoing).await,
                 _ = heartbeat.tick() => self.beat().await,
                 () = &mut expiry => Err(End::Close(CloseReason::Token)),
-                _ = token_check.tick() => self.check_token().await,
-                revocation = self.revocations.recv() => self.revoked(revocation).await,
+                _ = token_check.tick() => self.check_token(),
+                revoked = self.revocations.recv() => self.revoked(revoked),
                 () = gateway.draining.cancelled(), if !self.told_to_reconnect => self.reconnect().await,
             };
             if let Err(end) = result {
@@ -258,21 +259,16 @@ impl Connection {
         self.flush().await
     }
 
-    async fn check_token(&mut self) -> Result<(), End> {
-        use crate::auth::AuthError;
-        match self.gateway.auth.verify(&self.token).await {
-            // Without the store nobody can be judged: the token stays good until it expires.
-            Ok(_) | Err(AuthError::Unavailable) => Ok(()),
-            Err(_) => Err(End::Close(CloseReason::Token)),
-        }
+    fn check_token(&self) -> Result<(), End> {
+        self.gateway.auth.verify(&self.token).map(drop).map_err(|_| End::Close(CloseReason::Token))
     }
 
-    async fn revoked(&mut self, revocation: Result<Revocation, broadcast::error::RecvError>) -> Result<(), End> {
-        match revocation {
-            Ok(revocation) if revocation.concerns(&self.claims) => Err(End::Close(CloseReason::Token)),
+    fn revoked(&self, session: Result<Arc<str>, broadcast::error::RecvError>) -> Result<(), End> {
+        match session {
+            Ok(session) if *session == *self.claims.session => Err(End::Close(CloseReason::Token)),
             Ok(_) => Ok(()),
             // Some were missed: ask.
-            Err(broadcast::error::RecvError::Lagged(_)) => self.check_token().await,
+            Err(broadcast::error::RecvError::Lagged(_)) => self.check_token(),
             Err(broadcast::error::RecvError::Closed) => Err(End::Close(CloseReason::Restart)),
         }
     }

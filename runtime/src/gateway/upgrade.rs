@@ -5,7 +5,6 @@
 
 use super::connection::Connection;
 use super::{Gateway, limits};
-use crate::auth::{AuthError, Claims};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -44,8 +43,6 @@ enum Refusal {
     Token,
     #[error("the server is going down; connect again in a moment")]
     Draining,
-    #[error("tokens cannot be checked right now; try again")]
-    Unavailable,
 }
 
 impl IntoResponse for Refusal {
@@ -58,7 +55,6 @@ impl IntoResponse for Refusal {
             Self::Origin => (StatusCode::FORBIDDEN, "forbidden_origin"),
             Self::Token => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
-            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
         };
         let problem = serde_json::json!({
             "type": "about:blank",
@@ -81,7 +77,7 @@ impl IntoResponse for Refusal {
             Self::Token => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
-            Self::Draining | Self::Unavailable => {
+            Self::Draining => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             _ => {}
@@ -91,7 +87,7 @@ impl IntoResponse for Refusal {
 }
 
 async fn upgrade(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    match accept(gateway, request).await {
+    match accept(gateway, request) {
         Ok(response) => response,
         Err(refusal) => {
             metrics::counter!("websocket_refused_total").increment(1);
@@ -100,7 +96,7 @@ async fn upgrade(State(gateway): State<Arc<Gateway>>, request: Request) -> Respo
     }
 }
 
-async fn accept(gateway: Arc<Gateway>, mut request: Request) -> Result<Response, Refusal> {
+fn accept(gateway: Arc<Gateway>, mut request: Request) -> Result<Response, Refusal> {
     if request.method() != Method::GET {
         return Err(Refusal::Method);
     }
@@ -122,7 +118,7 @@ async fn accept(gateway: Arc<Gateway>, mut request: Request) -> Result<Response,
         return Err(Refusal::Draining);
     }
     let token = find_token(&request).ok_or(Refusal::Token)?;
-    let claims = authenticate(&gateway, &token).await?;
+    let claims = gateway.auth.verify(&token).map_err(|_| Refusal::Token)?;
     let upgraded = hyper::upgrade::on(&mut request);
     let tracker = gateway.connections.clone();
     tracker.spawn(async move {
@@ -176,14 +172,6 @@ fn check_origin(allowed: &[String], headers: &HeaderMap) -> Result<(), Refusal> 
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).ok_or(Refusal::Origin)?;
     let own = origin.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host));
     if own { Ok(()) } else { Err(Refusal::Origin) }
-}
-
-async fn authenticate(gateway: &Gateway, token: &str) -> Result<Claims, Refusal> {
-    match gateway.auth.verify(token).await {
-        Ok(claims) => Ok(claims),
-        Err(AuthError::Unavailable) => Err(Refusal::Unavailable),
-        Err(_) => Err(Refusal::Token),
-    }
 }
 
 fn find_token(request: &Request) -> Option<String> {

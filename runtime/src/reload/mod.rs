@@ -111,7 +111,6 @@ pub struct SwappedZone {
 /// What is live.
 struct Live {
     generation: Generation,
-    content: Arc<Content>,
     /// By script name, newest last.
     earlier: HashMap<String, VecDeque<Module>>,
     set: LiveSet,
@@ -126,6 +125,8 @@ pub struct Pipeline {
     /// Held while one change goes from checked to live: changes happen one after the other.
     changing: tokio::sync::Mutex<()>,
     live: Mutex<Live>,
+    /// The live definitions, for those who wait for changes.
+    content: tokio::sync::watch::Sender<Arc<Content>>,
     /// What the scripts of the running world have failed at.
     pub strikes: Strikes,
 }
@@ -140,14 +141,14 @@ impl Pipeline {
         generation: Generation,
         content: Arc<Content>,
     ) -> Arc<Self> {
-        let live =
-            Live { generation, content, earlier: HashMap::new(), set, history: VecDeque::new() };
+        let live = Live { generation, earlier: HashMap::new(), set, history: VecDeque::new() };
         Arc::new(Self {
             engine,
             zones,
             archive,
             changing: tokio::sync::Mutex::new(()),
             live: Mutex::new(live),
+            content: tokio::sync::watch::Sender::new(content),
             strikes: Strikes::default(),
         })
     }
@@ -163,7 +164,12 @@ impl Pipeline {
 
     /// The definitions that are live.
     pub fn content(&self) -> Arc<Content> {
-        Arc::clone(&self.live().content)
+        Arc::clone(&self.content.borrow())
+    }
+
+    /// Told of new definitions.
+    pub fn watch_content(&self) -> tokio::sync::watch::Receiver<Arc<Content>> {
+        self.content.subscribe()
     }
 
     /// Newest first.
@@ -192,7 +198,7 @@ impl Pipeline {
                 return Err(PushError::Quarantined { label: module.label().to_owned(), reason: reason.clone() });
             }
             let before = live.generation.module(module.name()).cloned();
-            (live.generation.clone(), Arc::clone(&live.content), before)
+            (live.generation.clone(), self.content(), before)
         };
         if before.as_ref().is_some_and(|before| before.digest() == digest) {
             return Ok(Pushed {
@@ -268,7 +274,8 @@ impl Pipeline {
     pub async fn push_content(&self, files: ContentFiles, author: &Author) -> Result<Pushed, PushError> {
         let started = Instant::now();
         let content = blocking(move || crate::content::load_files(&files)).await?;
-        let content = Arc::new(content.map_err(|errors| PushError::Content(errors.to_string()))?);
+        let (content, _) = content.map_err(|errors| PushError::Content(errors.to_string()))?;
+        let content = Arc::new(content);
         let _turn = self.changing.lock().await;
         let (generation, old) = (self.generation(), self.content());
         let label = format!("content+{:08x}", content.digest >> 32);
@@ -284,9 +291,9 @@ impl Pipeline {
         {
             let mut live = self.live();
             live.generation = next;
-            live.content = content;
             live.set.generation = number;
         }
+        self.content.send_replace(content);
         let pushed = Pushed {
             label: label.clone(),
             before: Some(before),
