@@ -15,6 +15,7 @@ pub mod http;
 pub mod load;
 pub mod online;
 pub mod reload;
+pub mod server;
 pub mod store;
 pub mod telemetry;
 pub mod zone;

@@ -1,1 +1,104 @@
-//! metrics
+//! Logs and metrics of the process: set up once, at the start.
+
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use std::sync::{Mutex, PoisonError};
+use tracing_subscriber::EnvFilter;
+
+/// Seconds; ticks of a healthy zone are far below 50 ms.
+const TICK_BUCKETS: &[f64] =
+    &[0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0];
+/// Seconds; an answer waits for the next tick, a durable one for the commit.
+const LATENCY_BUCKETS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 5.0];
+/// Seconds a client stays.
+const STAY_BUCKETS: &[f64] = &[1.0, 10.0, 60.0, 300.0, 1_800.0, 7_200.0, 36_000.0];
+
+/// Logs to standard error, as text or as JSON lines. `LORE_LOG` filters like `RUST_LOG`:
+/// `info,runtime::zone=debug`. A second call changes nothing.
+pub fn init_logs(json: bool) {
+    let filter = EnvFilter::try_from_env("LORE_LOG")
+        .or_else(|_| EnvFilter::try_from_default_env())
+        .unwrap_or_else(|_| EnvFilter::new("info"));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // An error means that logs are set up already, as in tests with several servers.
+    let _ = if json { logs.json().try_init() } else { logs.try_init() };
+}
+
+/// The process' metrics for `/metrics`. The first call sets them up, later ones share them.
+///
+/// # Errors
+/// Another recorder is installed already.
+pub fn metrics() -> Result<PrometheusHandle, BuildError> {
+    static HANDLE: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
+    let mut known = HANDLE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(handle) = &*known {
+        return Ok(handle.clone());
+    }
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Prefix("game_tick".to_owned()), TICK_BUCKETS)?
+        .set_buckets_for_metric(Matcher::Full("websocket_connection_duration_seconds".to_owned()), STAY_BUCKETS)?
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), LATENCY_BUCKETS)?
+        .install_recorder()?;
+    describe();
+    *known = Some(handle.clone());
+    Ok(handle)
+}
+
+fn describe() {
+    use metrics::{describe_counter, describe_gauge, describe_histogram};
+    describe_gauge!("websocket_active_connections", "open sockets");
+    describe_counter!("websocket_connections_total", "sockets opened");
+    describe_histogram!("websocket_connection_duration_seconds", "how long sockets stay open");
+    describe_histogram!("websocket_message_latency_seconds", "from receiving a request to its answer");
+    describe_gauge!("game_zone_population", "characters in a zone");
+    describe_counter!("game_combat_damage_total", "health lost to swings and pulses");
+    describe_histogram!("game_tick_duration_seconds", "time a tick takes");
+    describe_histogram!("game_tick_lag_seconds", "how late a tick begins");
+    describe_histogram!("journal_commit_duration_seconds", "from the first attempt to the commit");
+    describe_counter!("script_calls_total", "calls into components");
+    describe_counter!("script_fuel_total", "fuel used by components");
+    describe_counter!("script_failed_calls_total", "calls that trapped, ran out or answered wrongly");
+    describe_counter!("script_fallbacks_total", "views answered with the fallback");
+}
+
+/// What the system says about this process; zeros where it says nothing.
+#[derive(Clone, Copy, Debug, Default, serde::Serialize)]
+pub struct ProcessUse {
+    /// CPU time since the start, milliseconds.
+    pub cpu_ms: u64,
+    /// Resident memory.
+    pub rss_bytes: u64,
+}
+
+/// Hundredths of a second in user space, on every Linux.
+const CLOCK_TICK_MS: u64 = 10;
+const PAGE_BYTES: u64 = 4_096;
+
+impl ProcessUse {
+    /// Now.
+    pub fn now() -> Self {
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+        Self::parse(&stat, &statm).unwrap_or_default()
+    }
+
+    fn parse(stat: &str, statm: &str) -> Option<Self> {
+        // The name in parentheses may hold anything; fields are counted from behind it.
+        let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace().skip(11);
+        let user: u64 = fields.next()?.parse().ok()?;
+        let system: u64 = fields.next()?.parse().ok()?;
+        let pages: u64 = statm.split_ascii_whitespace().nth(1)?.parse().ok()?;
+        Some(Self { cpu_ms: (user + system) * CLOCK_TICK_MS, rss_bytes: pages * PAGE_BYTES })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn process_figures_are_read_behind_the_name() {
+        let stat = "12 (a) b) S 1 2 3 4 5 6 7 8 9 10 150 50 0 0 20 0";
+        let usage = ProcessUse::parse(stat, "1000 250 3 4 5").expect("well formed");
+        assert_eq!((usage.cpu_ms, usage.rss_bytes), (2_000, 1_024_000));
+    }
+}

@@ -1,1 +1,164 @@
-//! admin
+//! The operators' HTTP interface, on a listener of its own. Everything asks for the bearer token,
+//! but for reading the status from the same machine on a developer's server.
+
+pub mod client;
+mod status;
+mod token;
+
+pub use status::{ModuleRow, Status, ZoneRow, script_stats};
+pub use token::{AdminToken, TokenError};
+
+use crate::http::Problem;
+use crate::reload::{Author, ContentFiles, MODULE_BYTES, Pipeline, PushError};
+use crate::zone::Zones;
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Query, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// What handlers work with.
+#[derive(Clone)]
+pub struct AdminState {
+    /// Where changes go.
+    pub pipeline: Arc<Pipeline>,
+    /// What is asked about.
+    pub zones: Arc<Zones>,
+    /// Who may.
+    pub token: Arc<AdminToken>,
+    /// Whether the status may be read from the same machine without the token.
+    pub open_status: bool,
+}
+
+/// All routes.
+pub fn router(state: AdminState) -> Router {
+    Router::new()
+        .route("/admin/v1/status", get(status))
+        .route("/v1/status", get(status))
+        .route("/admin/v1/modules", post(push_module))
+        .route("/admin/v1/content", post(push_content))
+        .route("/admin/v1/rollback", post(rollback))
+        .route("/admin/v1/history", get(history))
+        .layer(DefaultBodyLimit::max(MODULE_BYTES))
+        .layer(from_fn_with_state(state.clone(), authenticate))
+        .with_state(state)
+}
+
+async fn authenticate(State(state): State<AdminState>, request: Request, next: Next) -> Response {
+    let bearer = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "));
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0);
+    // A page in a browser on this machine is not the operator: it sends an origin.
+    let local = peer.is_some_and(|peer| peer.ip().is_loopback()) && !request.headers().contains_key(header::ORIGIN);
+    let reads_status = request.method() == Method::GET && request.uri().path().ends_with("/v1/status");
+    let known = bearer.is_some_and(|bearer| state.token.is(bearer));
+    if known || (state.open_status && local && reads_status) {
+        return next.run(request).await;
+    }
+    let detail = "the operator's token is needed: `Authorization: Bearer TOKEN`";
+    Problem::unauthorized("unauthorized", detail).into_response()
+}
+
+async fn status(State(state): State<AdminState>) -> Json<Status> {
+    Json(Status::collect(&state.pipeline, &state.zones).await)
+}
+
+/// Who and why, in the query.
+#[derive(Deserialize)]
+struct Asked {
+    #[serde(default)]
+    who: String,
+    #[serde(default)]
+    why: String,
+}
+
+impl From<Asked> for Author {
+    fn from(asked: Asked) -> Self {
+        let bounded = |text: String| text.chars().take(200).collect();
+        Self { who: bounded(asked.who), why: bounded(asked.why) }
+    }
+}
+
+async fn push_module(
+    State(state): State<AdminState>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let octets = headers.get(header::CONTENT_TYPE).is_some_and(|kind| {
+        kind == "application/octet-stream" || kind == "application/wasm"
+    });
+    if !octets {
+        let detail = "send the component as application/octet-stream";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
+    }
+    let pushed = state.pipeline.push_module(body.to_vec(), &asked.into()).await.map_err(|error| problem(&error))?;
+    Ok(Json(pushed).into_response())
+}
+
+async fn push_content(
+    State(state): State<AdminState>,
+    Query(asked): Query<Asked>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let files: ContentFiles = serde_json::from_slice(&body)
+        .map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", format!("the body is a JSON object of path and text: {error}")))?;
+    let pushed = state.pipeline.push_content(files, &asked.into()).await.map_err(|error| problem(&error))?;
+    Ok(Json(pushed).into_response())
+}
+
+/// What to go back to.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rollback {
+    script: String,
+}
+
+async fn rollback(
+    State(state): State<AdminState>,
+    Query(asked): Query<Asked>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let Rollback { script } = serde_json::from_slice(&body)
+        .map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", format!("the body is {{\"script\": NAME}}: {error}")))?;
+    let pushed = state.pipeline.rollback(&script, &asked.into()).await.map_err(|error| problem(&error))?;
+    Ok(Json(pushed).into_response())
+}
+
+async fn history(State(state): State<AdminState>) -> Response {
+    Json(serde_json::json!({"history": state.pipeline.history(), "quarantined": state.pipeline.quarantined()}))
+        .into_response()
+}
+
+fn problem(error: &PushError) -> Problem {
+    let (status, code) = match error {
+        PushError::Load(_) => (StatusCode::UNPROCESSABLE_ENTITY, "module_refused"),
+        PushError::Generation(_) => (StatusCode::UNPROCESSABLE_ENTITY, "does_not_fit"),
+        PushError::Misfit(_) => (StatusCode::UNPROCESSABLE_ENTITY, "content_mismatch"),
+        PushError::Content(_) => (StatusCode::UNPROCESSABLE_ENTITY, "content_refused"),
+        PushError::Quarantined { .. } => (StatusCode::CONFLICT, "quarantined"),
+        PushError::NothingBefore(_) => (StatusCode::CONFLICT, "nothing_before"),
+        PushError::Rules(_) | PushError::Zone(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+        PushError::Archive(_) => (StatusCode::INSUFFICIENT_STORAGE, "storage"),
+        PushError::Defect => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+    };
+    // The whole chain: the innermost says the line.
+    let mut detail = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        let text = inner.to_string();
+        if !detail.contains(&text) {
+            detail = format!("{detail}: {text}");
+        }
+        cause = inner.source();
+    }
+    Problem::new(status, code, detail)
+}

@@ -1,9 +1,77 @@
 //! `lore push`
 
-/// Ship a script or content to a running world.
-#[derive(clap::Args)]
-pub struct Args {}
+use crate::admin::client::{AdminArgs, AdminClient, components_in, is_content};
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+use std::path::PathBuf;
 
-pub fn run(_args: Args) -> anyhow::Result<()> {
-    anyhow::bail!("lore push is not built yet")
+/// Make scripts or content live in a running server.
+///
+/// A .wasm file is one script; a folder is all scripts in it, or content if it holds no .wasm
+/// file. What is refused leaves the world as it was.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  lore push scripts/target/lore/combat.wasm --why 'softer wolves'\n  lore push content --admin http://127.0.0.1:7878")]
+pub struct Args {
+    /// What to push.
+    #[arg(value_name = "FILE|DIR")]
+    path: PathBuf,
+    #[command(flatten)]
+    admin: AdminArgs,
+    /// For the history.
+    #[arg(long, default_value = "")]
+    why: String,
+    /// One JSON array of the answers.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: Args) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(push(args))
+}
+
+async fn push(args: Args) -> anyhow::Result<()> {
+    let client = AdminClient::new(&args.admin)?;
+    let kind = std::fs::metadata(&args.path).with_context(|| format!("read {}", args.path.display()))?;
+    let mut answers = Vec::new();
+    if kind.is_dir() && is_content(&args.path) {
+        let files = crate::content::read_files(&args.path)?;
+        if files.is_empty() {
+            bail!("{} holds neither components (*.wasm) nor content (*.toml)", args.path.display());
+        }
+        answers.push(client.push_content(&files, &args.why).await?);
+    } else {
+        let components = if kind.is_dir() { components_in(&args.path) } else { vec![args.path.clone()] };
+        for component in components {
+            let bytes = std::fs::read(&component).with_context(|| format!("read {}", component.display()))?;
+            let answer = client.push_module(bytes, &args.why).await;
+            answers.push(answer.with_context(|| component.display().to_string())?);
+        }
+    }
+    if args.json {
+        println!("{}", Value::Array(answers));
+    } else {
+        answers.iter().for_each(describe);
+    }
+    Ok(())
+}
+
+/// One line about a change that is live.
+pub fn describe(pushed: &Value) {
+    let label = pushed["label"].as_str().unwrap_or("?");
+    if pushed["unchanged"] == true {
+        return println!("{label} was live already");
+    }
+    let before = pushed["before"].as_str().map(|before| format!(", was {before}")).unwrap_or_default();
+    let zones: Vec<String> = pushed["zones"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|zone| format!("{} at tick {}", zone["zone"].as_str().unwrap_or("?"), zone["tick"]))
+        .collect();
+    println!(
+        "{label} is live in {:.0} ms (generation {}{before}): {}",
+        pushed["live_ms"].as_f64().unwrap_or(0.0),
+        pushed["generation"],
+        zones.join(", ")
+    );
 }

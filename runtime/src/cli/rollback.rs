@@ -1,9 +1,33 @@
 //! `lore rollback`
 
-/// Put the version before back.
-#[derive(clap::Args)]
-pub struct Args {}
+use crate::admin::client::{AdminArgs, AdminClient};
 
-pub fn run(_args: Args) -> anyhow::Result<()> {
-    anyhow::bail!("lore rollback is not built yet")
+/// Go back to the version of a script before the live one.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  lore rollback combat --why 'wolves die too fast'")]
+pub struct Args {
+    /// Name of the script.
+    script: String,
+    #[command(flatten)]
+    admin: AdminArgs,
+    /// For the history.
+    #[arg(long, default_value = "")]
+    why: String,
+    /// The answer as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let answer = runtime.block_on(async {
+        let client = AdminClient::new(&args.admin)?;
+        client.rollback(&args.script, &args.why).await
+    })?;
+    if args.json {
+        println!("{answer}");
+    } else {
+        super::push::describe(&answer);
+    }
+    Ok(())
 }

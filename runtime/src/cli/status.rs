@@ -1,9 +1,93 @@
 //! `lore status`
 
-/// Show what is live.
-#[derive(clap::Args)]
-pub struct Args {}
+use crate::admin::client::{AdminArgs, AdminClient};
+use serde_json::Value;
 
-pub fn run(_args: Args) -> anyhow::Result<()> {
-    anyhow::bail!("lore status is not built yet")
+/// Show what is live in a running server and how it does.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  lore status\n  lore status --json | jq '.zones[].tick_ms'")]
+pub struct Args {
+    #[command(flatten)]
+    admin: AdminArgs,
+    /// Everything, as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let status = runtime.block_on(async {
+        let client = AdminClient::new(&args.admin)?;
+        client.status().await
+    })?;
+    if args.json {
+        println!("{status}");
+    } else {
+        show(&status);
+    }
+    Ok(())
+}
+
+fn show(status: &Value) {
+    let process = &status["process"];
+    println!(
+        "loreforge {}, generation {}, {}, {} MiB, {:.1} s of CPU",
+        text(&status["version"]),
+        status["generation"],
+        text(&status["content"]),
+        process["rss_bytes"].as_u64().unwrap_or(0) >> 20,
+        process["cpu_ms"].as_f64().unwrap_or(0.0) / 1_000.0
+    );
+    println!("\n{:<16} {:>7} {:>9} {:>8} {:>8} {:>8} {:>8}", "ZONE", "PLAYERS", "ENTITIES", "TICK p50", "p99", "max ms", "LAG ms");
+    for zone in rows(&status["zones"]) {
+        let tick = &zone["tick_ms"];
+        let state = if zone["stalled"] == true { "  STANDS STILL: the store does not answer" } else { "" };
+        println!(
+            "{:<16} {:>7} {:>9} {:>8.2} {:>8.2} {:>8.2} {:>8.2}{state}",
+            text(&zone["name"]),
+            zone["population"],
+            zone["entities"],
+            number(&tick["p50"]),
+            number(&tick["p99"]),
+            number(&tick["max"]),
+            number(&zone["lag_ms"])
+        );
+    }
+    println!("\n{:<36} {:<8} {:>10} {:>10} {:>8} {:>8}", "MODULE", "KIND", "CALLS", "VIEWS", "us/CALL", "STRIKES");
+    for module in rows(&status["modules"]) {
+        println!(
+            "{:<36} {:<8} {:>10} {:>10} {:>8.1} {:>8}",
+            text(&module["label"]),
+            text(&module["kind"]),
+            module["calls"],
+            module["views"],
+            number(&module["micros_per_call"]),
+            module["strikes"]
+        );
+    }
+    for failure in rows(&status["failures"]).take(5) {
+        println!(
+            "\n{} {} in {} at tick {}: {}",
+            text(&failure["module"]),
+            text(&failure["export"]),
+            text(&failure["zone"]),
+            failure["tick"],
+            text(&failure["message"])
+        );
+    }
+    for (digest, reason) in status["quarantined"].as_object().into_iter().flatten() {
+        println!("\nquarantined {digest:.16}: {}", text(reason));
+    }
+}
+
+fn rows(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("?")
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or(0.0)
 }

@@ -1,1 +1,109 @@
-//! gateway
+//! The gateway: from a client's socket to its session and its zone, and back. Connections hold
+//! no game state: what a character is lives in its zone and in the store.
+
+pub mod client;
+pub mod limits;
+pub mod roster;
+pub mod rpc;
+pub mod session;
+pub mod wire;
+
+mod connection;
+mod join;
+mod rate;
+mod upgrade;
+
+pub use upgrade::router;
+
+use crate::auth::Auth;
+use crate::store::Store;
+use crate::zone::{InboxError, Message, Zones};
+use roster::Roster;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// What all connections share.
+pub struct Gateway {
+    zones: Arc<Zones>,
+    roster: Roster,
+    store: Store,
+    auth: Auth,
+    tick_ms: u32,
+    origins: Vec<String>,
+    /// Clients are told to go, no new ones are let in.
+    draining: CancellationToken,
+    /// Connections that are still there are closed.
+    closing: CancellationToken,
+    connections: TaskTracker,
+}
+
+/// What [`Gateway::new`] needs.
+pub struct GatewaySetup {
+    /// Where commands go.
+    pub zones: Arc<Zones>,
+    /// Who plays which character.
+    pub roster: Roster,
+    /// Where characters are loaded from.
+    pub store: Store,
+    /// Who may come in.
+    pub auth: Auth,
+    /// Milliseconds per tick.
+    pub tick_ms: u32,
+    /// Pages that may open a socket, beside those of this server; `*` for all.
+    pub origins: Vec<String>,
+}
+
+impl Gateway {
+    /// A gateway without connections.
+    pub fn new(setup: GatewaySetup) -> Arc<Self> {
+        let GatewaySetup { zones, roster, store, auth, tick_ms, origins } = setup;
+        Arc::new(Self {
+            zones,
+            roster,
+            store,
+            auth,
+            tick_ms,
+            origins,
+            draining: CancellationToken::new(),
+            closing: CancellationToken::new(),
+            connections: TaskTracker::new(),
+        })
+    }
+
+    /// Connections that are open.
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Whether clients are being sent away.
+    pub fn is_draining(&self) -> bool {
+        self.draining.is_cancelled()
+    }
+
+    /// Tells every client to connect again later, and lets no new one in.
+    pub fn announce_shutdown(&self) {
+        self.draining.cancel();
+    }
+
+    /// Has every zone save its characters and end; their threads end when they are done.
+    pub async fn drain_zones(&self) {
+        for (_, zone) in self.zones.iter() {
+            let mut message = Message::Drain;
+            while let Err((InboxError::Busy, returned)) = zone.submit(message) {
+                message = returned;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+
+    /// Closes what is still connected with 1012 and waits for it, at most `patience`.
+    pub async fn close_connections(&self, patience: Duration) {
+        self.closing.cancel();
+        self.connections.close();
+        if tokio::time::timeout(patience, self.connections.wait()).await.is_err() {
+            tracing::warn!(left = self.connections.len(), "some connections did not end in time");
+        }
+    }
+}

@@ -1,1 +1,445 @@
-//! reload
+//! The reload pipeline: a candidate is checked and compiled off the tick, then every zone swaps
+//! at a tick boundary; on any failure what was live stays live. A live module that keeps failing
+//! is replaced by the last good one.
+//!
+//! What does not live here: running scripts (`host_api`), applying a swap (`zone`), HTTP (`admin`).
+
+mod archive;
+mod check;
+mod strikes;
+pub mod watch;
+
+pub use archive::{Archive, ContentFiles, HistoryEntry, LiveModule, LiveSet};
+pub use check::{Misfit, can_follow, fits};
+pub use strikes::{FailureRow, Strikes, strikes_loop};
+
+use crate::zone::{Applied, InboxError, Message, Swap, ZoneRules, Zones};
+use host_api::{Engine, Generation, GenerationError, LoadError, Module, RulesError, ScriptRules};
+use serde::Serialize;
+use sim::content::Content;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::oneshot;
+
+/// Older versions of a script kept for rollback.
+const VERSIONS: usize = 8;
+/// Entries of the history kept in memory; all are in `reload.log`.
+const HISTORY: usize = 500;
+/// How long a zone may take to swap: it does so within a tick, unless it stands still.
+const SWAP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Largest module taken.
+pub const MODULE_BYTES: usize = 32 << 20;
+
+/// Why a candidate did not become live. What was live still is.
+#[derive(Debug, thiserror::Error)]
+pub enum PushError {
+    /// The module was refused; says which script, export and line.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// It does not fit the other modules.
+    #[error(transparent)]
+    Generation(#[from] GenerationError),
+    /// It does not fit the content.
+    #[error(transparent)]
+    Misfit(#[from] Misfit),
+    /// The content has errors, with file and line.
+    #[error("{0}")]
+    Content(String),
+    /// It was taken out of the running world before.
+    #[error("{label} was quarantined: {reason}")]
+    Quarantined {
+        /// Which.
+        label: String,
+        /// Why.
+        reason: String,
+    },
+    /// There is no module of this name, or nothing before it.
+    #[error("there is no earlier version of `{0}` to go back to")]
+    NothingBefore(String),
+    /// An instance could not be prepared.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+    /// A zone did not take it; it may be live in the others.
+    #[error("the zone {0} did not take the new generation in time")]
+    Zone(String),
+    /// What was pushed could not be kept on disk.
+    #[error("the data folder cannot be written: {0}")]
+    Archive(#[from] std::io::Error),
+    /// A task of ours died.
+    #[error("the pipeline hit a defect")]
+    Defect,
+}
+
+/// Who asks for a change, for the history.
+#[derive(Clone, Debug, Default)]
+pub struct Author {
+    /// Who.
+    pub who: String,
+    /// Why.
+    pub why: String,
+}
+
+/// A change that is live.
+#[derive(Clone, Debug, Serialize)]
+pub struct Pushed {
+    /// Label of what is live now.
+    pub label: String,
+    /// What it replaced.
+    pub before: Option<String>,
+    /// Number of the generation.
+    pub generation: u64,
+    /// First tick with it, by zone.
+    pub zones: Vec<SwappedZone>,
+    /// From receiving it to ready to swap, milliseconds.
+    pub prepare_ms: f64,
+    /// From receiving it to live in the last zone, milliseconds.
+    pub live_ms: f64,
+    /// Nothing was done: it was live already.
+    pub unchanged: bool,
+}
+
+/// One zone of a swap.
+#[derive(Clone, Debug, Serialize)]
+pub struct SwappedZone {
+    /// Its name.
+    pub zone: String,
+    /// First tick with the new generation.
+    pub tick: u64,
+}
+
+/// What is live.
+struct Live {
+    generation: Generation,
+    /// By script name, newest last.
+    earlier: HashMap<String, VecDeque<Module>>,
+    set: LiveSet,
+    history: VecDeque<HistoryEntry>,
+}
+
+/// The clonable front of the pipeline.
+pub struct Pipeline {
+    engine: Engine,
+    zones: Arc<Zones>,
+    archive: Archive,
+    /// Held while one change goes from checked to live: changes happen one after the other.
+    changing: tokio::sync::Mutex<()>,
+    live: Mutex<Live>,
+    /// The live definitions, for those who wait for changes.
+    content: tokio::sync::watch::Sender<Arc<Content>>,
+    /// What the scripts of the running world have failed at.
+    pub strikes: Strikes,
+}
+
+impl Pipeline {
+    /// A pipeline for zones that run `generation` with `content`.
+    pub fn new(
+        engine: Engine,
+        zones: Arc<Zones>,
+        archive: Archive,
+        set: LiveSet,
+        generation: Generation,
+        content: Arc<Content>,
+    ) -> Arc<Self> {
+        let live = Live { generation, earlier: HashMap::new(), set, history: VecDeque::new() };
+        Arc::new(Self {
+            engine,
+            zones,
+            archive,
+            changing: tokio::sync::Mutex::new(()),
+            live: Mutex::new(live),
+            content: tokio::sync::watch::Sender::new(content),
+            strikes: Strikes::default(),
+        })
+    }
+
+    fn live(&self) -> MutexGuard<'_, Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The modules that are live.
+    pub fn generation(&self) -> Generation {
+        self.live().generation.clone()
+    }
+
+    /// The definitions that are live.
+    pub fn content(&self) -> Arc<Content> {
+        Arc::clone(&self.content.borrow())
+    }
+
+    /// Told of new definitions.
+    pub fn watch_content(&self) -> tokio::sync::watch::Receiver<Arc<Content>> {
+        self.content.subscribe()
+    }
+
+    /// Newest first.
+    pub fn history(&self) -> Vec<HistoryEntry> {
+        self.live().history.iter().rev().cloned().collect()
+    }
+
+    /// Digests that must not run again, and why.
+    pub fn quarantined(&self) -> Vec<(String, String)> {
+        self.live().set.quarantined.clone().into_iter().collect()
+    }
+
+    /// Makes a module live in every zone.
+    ///
+    /// # Errors
+    /// [`PushError`]; what was live still is.
+    pub async fn push_module(&self, bytes: Vec<u8>, author: &Author) -> Result<Pushed, PushError> {
+        let started = Instant::now();
+        let engine = self.engine.clone();
+        let (module, bytes) = blocking(move || Module::load(&engine, &bytes).map(|module| (module, bytes))).await??;
+        let digest = module.digest();
+        let _turn = self.changing.lock().await;
+        let (generation, content, before) = {
+            let live = self.live();
+            if let Some(reason) = live.set.quarantined.get(&digest) {
+                return Err(PushError::Quarantined { label: module.label().to_owned(), reason: reason.clone() });
+            }
+            let before = live.generation.module(module.name()).cloned();
+            (live.generation.clone(), self.content(), before)
+        };
+        if before.as_ref().is_some_and(|before| before.digest() == digest) {
+            return Ok(Pushed {
+                label: module.label().to_owned(),
+                before: None,
+                generation: generation.number(),
+                zones: Vec::new(),
+                prepare_ms: millis(started),
+                live_ms: millis(started),
+                unchanged: true,
+            });
+        }
+        let next = generation.with_module(generation.number() + 1, module.clone())?;
+        fits(&next, &content)?;
+        self.archive.keep_module(&digest, &bytes)?;
+        let pushed = self.swap(next, None, &module, before, started).await?;
+        self.record("push", &pushed, &digest, author);
+        Ok(pushed)
+    }
+
+    /// Makes the version before the live one live again.
+    ///
+    /// # Errors
+    /// [`PushError`]; what was live still is.
+    pub async fn rollback(&self, script: &str, author: &Author) -> Result<Pushed, PushError> {
+        let _turn = self.changing.lock().await;
+        let module = self.take_earlier(script)?;
+        self.replace_by_earlier("rollback", module, author).await
+    }
+
+    /// Takes a failing module out of the world, for good.
+    async fn quarantine(&self, label: &str, reason: &str) -> Result<Pushed, PushError> {
+        let _turn = self.changing.lock().await;
+        let failing = self.live().generation.modules().find(|module| module.label() == label).cloned();
+        let Some(failing) = failing else { return Err(PushError::NothingBefore(label.to_owned())) };
+        let module = self.take_earlier(failing.name())?;
+        self.live().set.quarantined.insert(failing.digest(), reason.to_owned());
+        let author = Author { who: "loreforge".to_owned(), why: reason.to_owned() };
+        self.replace_by_earlier("quarantine", module, &author).await
+    }
+
+    fn take_earlier(&self, script: &str) -> Result<Module, PushError> {
+        let mut live = self.live();
+        let Live { earlier, set, .. } = &mut *live;
+        let versions = earlier.get_mut(script).ok_or_else(|| PushError::NothingBefore(script.to_owned()))?;
+        while let Some(module) = versions.pop_back() {
+            if !set.quarantined.contains_key(&module.digest()) {
+                return Ok(module);
+            }
+        }
+        Err(PushError::NothingBefore(script.to_owned()))
+    }
+
+    async fn replace_by_earlier(&self, action: &str, module: Module, author: &Author) -> Result<Pushed, PushError> {
+        let started = Instant::now();
+        let (generation, content) = (self.generation(), self.content());
+        let before = generation.module(module.name()).cloned();
+        let next = generation.with_module(generation.number() + 1, module.clone())?;
+        fits(&next, &content)?;
+        let pushed = self.swap(next, None, &module, before, started).await?;
+        // What we left is not an earlier version to return to.
+        if let Some(versions) = self.live().earlier.get_mut(module.name()) {
+            versions.pop_back();
+        }
+        self.record(action, &pushed, &module.digest(), author);
+        Ok(pushed)
+    }
+
+    /// Makes content live in every zone.
+    ///
+    /// # Errors
+    /// [`PushError`]; what was live still is.
+    pub async fn push_content(&self, files: ContentFiles, author: &Author) -> Result<Pushed, PushError> {
+        let started = Instant::now();
+        let content = blocking(move || crate::content::load_files(&files)).await?;
+        let (content, _) = content.map_err(|errors| PushError::Content(errors.to_string()))?;
+        let content = Arc::new(content);
+        let _turn = self.changing.lock().await;
+        let (generation, old) = (self.generation(), self.content());
+        let label = format!("content+{:08x}", content.digest >> 32);
+        let before = format!("content+{:08x}", old.digest >> 32);
+        can_follow(&old, &content)?;
+        fits(&generation, &content)?;
+        // The same modules under a new number.
+        let next = Generation::new(generation.number() + 1, generation.modules().cloned())?;
+        let prepared = self.prepare(&next).await?;
+        let prepare_ms = millis(started);
+        let zones = self.apply(prepared, Some(Arc::clone(&content)), next.number()).await?;
+        let number = next.number();
+        {
+            let mut live = self.live();
+            live.generation = next;
+            live.set.generation = number;
+        }
+        self.content.send_replace(content);
+        let pushed = Pushed {
+            label: label.clone(),
+            before: Some(before),
+            generation: number,
+            zones,
+            prepare_ms,
+            live_ms: millis(started),
+            unchanged: false,
+        };
+        self.record("content", &pushed, &label, author);
+        Ok(pushed)
+    }
+
+    async fn swap(
+        &self,
+        next: Generation,
+        content: Option<Arc<Content>>,
+        module: &Module,
+        before: Option<Module>,
+        started: Instant,
+    ) -> Result<Pushed, PushError> {
+        let prepared = self.prepare(&next).await?;
+        let prepare_ms = millis(started);
+        let number = next.number();
+        let zones = self.apply(prepared, content, number).await?;
+        let live_ms = millis(started);
+        let before_label = before.as_ref().map(|before| before.label().to_owned());
+        {
+            let mut live = self.live();
+            live.generation = next;
+            live.set.generation = number;
+            let base = live.set.modules.get(module.name()).and_then(|live| live.base.clone());
+            let base = base.or_else(|| before.as_ref().map(Module::digest));
+            live.set.modules.insert(module.name().to_owned(), LiveModule { digest: module.digest(), base });
+            if let Some(before) = before {
+                let versions = live.earlier.entry(module.name().to_owned()).or_default();
+                versions.push_back(before);
+                if versions.len() > VERSIONS {
+                    versions.pop_front();
+                }
+            }
+        }
+        Ok(Pushed {
+            label: module.label().to_owned(),
+            before: before_label,
+            generation: number,
+            zones,
+            prepare_ms,
+            live_ms,
+            unchanged: false,
+        })
+    }
+
+    /// Instances for every zone, made on a thread for slow work.
+    async fn prepare(&self, generation: &Generation) -> Result<Vec<Box<dyn ZoneRules>>, PushError> {
+        let zones = self.zones.iter().count();
+        let generation = generation.clone();
+        let make = move || {
+            (0..zones)
+                .map(|_| ScriptRules::new(&generation).map(|rules| Box::new(rules) as Box<dyn ZoneRules>))
+                .collect::<Result<Vec<_>, _>>()
+        };
+        Ok(blocking(make).await??)
+    }
+
+    /// Hands every zone its instances and waits until all have swapped.
+    async fn apply(
+        &self,
+        prepared: Vec<Box<dyn ZoneRules>>,
+        content: Option<Arc<Content>>,
+        generation: u64,
+    ) -> Result<Vec<SwappedZone>, PushError> {
+        let deadline = tokio::time::Instant::now() + SWAP_TIMEOUT;
+        let mut waiting = Vec::new();
+        for ((index, zone), rules) in self.zones.iter().zip(prepared) {
+            let (applied, answer) = oneshot::channel();
+            let swap = Swap { rules, content: content.clone(), generation, applied };
+            let mut message = Message::Swap(Box::new(swap));
+            while let Err((error, returned)) = self.zones.handle(index).submit(message) {
+                if error == InboxError::Gone || tokio::time::Instant::now() > deadline {
+                    return Err(PushError::Zone(zone.name.to_string()));
+                }
+                message = returned;
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            waiting.push((zone.name.to_string(), answer));
+        }
+        let mut swapped = Vec::new();
+        let mut old = Vec::new();
+        for (zone, answer) in waiting {
+            let Ok(Ok(Applied { tick, old: rules })) = tokio::time::timeout_at(deadline, answer).await else {
+                return Err(PushError::Zone(zone));
+            };
+            swapped.push(SwappedZone { zone, tick });
+            old.push(rules);
+        }
+        // Instances unmap megabytes; nobody waits for that.
+        tokio::task::spawn_blocking(move || drop(old));
+        Ok(swapped)
+    }
+
+    fn record(&self, action: &str, pushed: &Pushed, digest: &str, author: &Author) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let entry = HistoryEntry {
+            at_ms: now.as_millis() as u64,
+            generation: pushed.generation,
+            action: action.to_owned(),
+            label: pushed.label.clone(),
+            digest: digest.to_owned(),
+            before: pushed.before.clone(),
+            who: author.who.clone(),
+            why: author.why.clone(),
+            live_ms: pushed.live_ms,
+        };
+        tracing::info!(
+            action,
+            label = pushed.label,
+            generation = pushed.generation,
+            live_ms = pushed.live_ms,
+            who = author.who,
+            "a new generation is live"
+        );
+        metrics::counter!("game_generation_swaps_total", "action" => action.to_owned()).increment(1);
+        metrics::histogram!("game_push_to_live_seconds").record(pushed.live_ms / 1_000.0);
+        let set = {
+            let mut live = self.live();
+            if live.history.len() == HISTORY {
+                live.history.pop_front();
+            }
+            live.history.push_back(entry.clone());
+            live.set.clone()
+        };
+        // It is live already; a full disk must not undo it, but the operator must know.
+        if let Err(error) = self.archive.log(&entry).and_then(|()| self.archive.set_live(&set)) {
+            tracing::error!(%error, "what is live could not be written down: a restart would bring back the version before");
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, PushError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        tracing::error!(%error, "the pipeline hit a defect");
+        PushError::Defect
+    })
+}
+
+fn millis(since: Instant) -> f64 {
+    (since.elapsed().as_secs_f64() * 1e6).round() / 1e3
+}

@@ -1,0 +1,140 @@
+//! The other side of the interface, for the command line.
+
+use crate::admin::AdminToken;
+use crate::reload::ContentFiles;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A push compiles a module, which may take a while on a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// No server there.
+    #[error("the server's operator interface at {url} does not answer: {source}")]
+    Unreachable {
+        /// Where.
+        url: String,
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// The server said no, and why.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// How the command line finds the server; shared by all commands that talk to it.
+#[derive(clap::Args, Clone, Debug)]
+pub struct AdminArgs {
+    /// The server's operator interface.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7878", env = "LORE_ADMIN")]
+    pub admin: String,
+    /// Folder of the server's data, to read the operator's token from.
+    #[arg(long, value_name = "DIR", default_value = "./data", env = "LORE_DATA")]
+    pub data: PathBuf,
+    /// The operator's token, if the data folder is not at hand.
+    #[arg(long, env = "LORE_ADMIN_TOKEN", hide_env_values = true)]
+    pub admin_token: Option<String>,
+}
+
+/// A connection to the operators' interface.
+pub struct AdminClient {
+    http: reqwest::Client,
+    url: String,
+    token: Option<String>,
+}
+
+impl AdminClient {
+    /// From the command line.
+    ///
+    /// # Errors
+    /// No HTTP client can be made.
+    pub fn new(args: &AdminArgs) -> Result<Self, CallError> {
+        let url = args.admin.trim_end_matches('/').to_owned();
+        let http = reqwest::Client::builder()
+            .timeout(PATIENCE)
+            .build()
+            .map_err(|source| CallError::Unreachable { url: url.clone(), source })?;
+        let from_file = || std::fs::read_to_string(AdminToken::path(&args.data)).ok();
+        let token = args.admin_token.clone().or_else(from_file).map(|token| token.trim().to_owned());
+        Ok(Self { http, url, token })
+    }
+
+    /// `GET /admin/v1/status`.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn status(&self) -> Result<Value, CallError> {
+        self.send(self.http.get(format!("{}/admin/v1/status", self.url))).await
+    }
+
+    /// Pushes a component.
+    ///
+    /// # Errors
+    /// [`CallError`]; says which script, export and line.
+    pub async fn push_module(&self, bytes: Vec<u8>, why: &str) -> Result<Value, CallError> {
+        let request = self.http.post(format!("{}/admin/v1/modules", self.url)).query(&asked(why));
+        self.send(request.header("content-type", "application/octet-stream").body(bytes)).await
+    }
+
+    /// Pushes a content folder.
+    ///
+    /// # Errors
+    /// [`CallError`]; says which file and line.
+    pub async fn push_content(&self, files: &ContentFiles, why: &str) -> Result<Value, CallError> {
+        let request = self.http.post(format!("{}/admin/v1/content", self.url)).query(&asked(why));
+        self.send(request.json(files)).await
+    }
+
+    /// Goes back to the version before.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn rollback(&self, script: &str, why: &str) -> Result<Value, CallError> {
+        let request = self.http.post(format!("{}/admin/v1/rollback", self.url)).query(&asked(why));
+        self.send(request.json(&serde_json::json!({"script": script}))).await
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Value, CallError> {
+        let request = match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        let unreachable = |source| CallError::Unreachable { url: self.url.clone(), source };
+        let response = request.send().await.map_err(unreachable)?;
+        let status = response.status();
+        let body: Value = response.json().await.map_err(unreachable)?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        let detail = body["detail"].as_str().unwrap_or("no reason given");
+        Err(CallError::Refused(detail.to_owned()))
+    }
+}
+
+fn asked(why: &str) -> [(&'static str, String); 2] {
+    let who = std::env::var("USER").unwrap_or_else(|_| "operator".to_owned());
+    [("who", who), ("why", why.to_owned())]
+}
+
+/// Whether a folder is content (TOML files) rather than built components.
+pub fn is_content(folder: &Path) -> bool {
+    components_in(folder).is_empty()
+}
+
+/// The components of a folder, or of the `target/lore` below a scripts' workspace.
+pub fn components_in(folder: &Path) -> Vec<PathBuf> {
+    let list = |folder: &Path| -> Vec<PathBuf> {
+        let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+        let mut paths: Vec<PathBuf> = entries
+            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+            .filter(|path| path.extension().is_some_and(|end| end == "wasm"))
+            .collect();
+        paths.sort();
+        paths
+    };
+    let here = list(folder);
+    if here.is_empty() { list(&folder.join("target/lore")) } else { here }
+}

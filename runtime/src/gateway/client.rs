@@ -1,0 +1,166 @@
+//! A connected client as the rest of the server sees it: somewhere to put frames, and a way to be
+//! shown the door. The socket itself is in `socket`.
+
+use super::limits;
+use super::rpc::RpcError;
+use crate::zone::ZoneIndex;
+use sim::{CharacterId, RequestId};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::{Notify, mpsc};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+/// The request id of a notification: nobody waits for the answer.
+pub const NO_REQUEST: RequestId = RequestId(0);
+
+/// What goes to a client.
+#[derive(Debug)]
+pub enum Outgoing {
+    /// A finished frame, perhaps shared with other clients.
+    Frame(Utf8Bytes),
+    /// The answer to a request; the session knows what the client calls it.
+    Answer {
+        /// Which request.
+        request: RequestId,
+        /// JSON text, or why not.
+        result: Result<String, RpcError>,
+    },
+    /// The character is in the world; also the answer to `world.join`.
+    Joined {
+        /// Which request.
+        request: RequestId,
+        /// Who.
+        character: CharacterId,
+        /// JSON text.
+        result: String,
+    },
+    /// The join failed, and why.
+    NotJoined {
+        /// Which request.
+        request: RequestId,
+        /// Why.
+        error: RpcError,
+    },
+    /// The character was saved and is out of the world; also the answer to `world.leave`.
+    Left {
+        /// Which request.
+        request: RequestId,
+    },
+    /// Close the connection after all before was sent.
+    Close(CloseReason),
+}
+
+/// Why the server closes a connection. The numbers are part of the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The client asked for it.
+    Normal,
+    /// The frames break the WebSocket protocol.
+    Protocol,
+    /// A binary frame.
+    Unsupported,
+    /// Text that is not UTF-8.
+    InvalidText,
+    /// The client floods the server.
+    Policy,
+    /// A message beyond the limit.
+    TooBig,
+    /// The server goes down or the zone was restarted.
+    Restart,
+    /// The token has expired or was revoked.
+    Token,
+    /// No answer to pings.
+    Heartbeat,
+    /// The client does not read fast enough.
+    TooSlow,
+    /// The same character joined on another connection.
+    Elsewhere,
+}
+
+impl CloseReason {
+    /// Close code and text.
+    pub fn code(self) -> (u16, &'static str) {
+        match self {
+            Self::Normal => (1000, ""),
+            Self::Protocol => (1002, "protocol error"),
+            Self::Unsupported => (1003, "binary frames are not part of lore.v1.json"),
+            Self::InvalidText => (1007, "invalid UTF-8"),
+            Self::Policy => (1008, "too many refused calls"),
+            Self::TooBig => (1009, "a message is at most 16384 bytes"),
+            Self::Restart => (1012, "the server restarts"),
+            Self::Token => (4001, "the token has expired or was revoked"),
+            Self::Heartbeat => (4002, "no answer to pings"),
+            Self::TooSlow => (4003, "the client does not read fast enough"),
+            Self::Elsewhere => (4004, "the character joined elsewhere"),
+        }
+    }
+}
+
+/// One connection. Shared by its socket task, the zone its character is in, and the journal.
+pub struct Client {
+    /// Bounded by [`limits::OUTBOX_FRAMES`].
+    outbox: mpsc::Sender<Outgoing>,
+    /// Where its character is; written by the zone that hands it over, read by the socket task.
+    zone: AtomicUsize,
+    /// Written once, by whoever is first to close the connection.
+    closing: OnceLock<CloseReason>,
+    close: Notify,
+}
+
+impl Client {
+    /// A client and the receiving end of its outbox, for the socket task.
+    pub fn new() -> (Self, mpsc::Receiver<Outgoing>) {
+        let (outbox, receiver) = mpsc::channel(limits::OUTBOX_FRAMES);
+        let client =
+            Self { outbox, zone: AtomicUsize::new(0), closing: OnceLock::new(), close: Notify::new() };
+        (client, receiver)
+    }
+
+    /// Sends something that must not be lost. A client without room for it is closed, and learns
+    /// the truth from the snapshot after its next join.
+    pub fn tell(&self, outgoing: Outgoing) {
+        match self.outbox.try_send(outgoing) {
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
+            Err(mpsc::error::TrySendError::Full(_)) => self.close(CloseReason::TooSlow),
+        }
+    }
+
+    /// Answers a request, unless nobody waits for it.
+    pub fn answer(&self, request: RequestId, result: Result<String, RpcError>) {
+        if request != NO_REQUEST {
+            self.tell(Outgoing::Answer { request, result });
+        }
+    }
+
+    /// Whether the outbox has room for a delta beside what must not be lost.
+    pub fn has_room(&self) -> bool {
+        self.outbox.capacity() > limits::OUTBOX_RESERVE
+    }
+
+    /// Ends the connection with the first reason given.
+    pub fn close(&self, reason: CloseReason) {
+        if self.closing.set(reason).is_ok() {
+            self.close.notify_one();
+        }
+    }
+
+    /// Waits until somebody closes the connection.
+    pub async fn closed(&self) -> CloseReason {
+        loop {
+            if let Some(reason) = self.closing.get() {
+                return *reason;
+            }
+            self.close.notified().await;
+        }
+    }
+
+    /// The zone its character is in.
+    pub fn zone(&self) -> ZoneIndex {
+        ZoneIndex(self.zone.load(Ordering::Acquire))
+    }
+
+    /// The character is handed to a zone.
+    pub fn set_zone(&self, zone: ZoneIndex) {
+        self.zone.store(zone.0, Ordering::Release);
+    }
+}

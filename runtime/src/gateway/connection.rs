@@ -1,0 +1,355 @@
+//! One connection: the task that owns the socket, drives the session, and writes what the outbox
+//! holds. A single task, so that the session needs no lock: a client that does not read also does
+//! not get read.
+
+use super::client::{Client, CloseReason, NO_REQUEST, Outgoing};
+use super::rpc::RpcError;
+use super::session::{Action, Session, State};
+use super::wire::{self, notification};
+use super::{Gateway, join, limits};
+use crate::auth::Claims;
+use crate::zone::{InboxError, Message as ZoneMessage};
+use futures_util::{SinkExt, StreamExt};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use sim::{CharacterId, RequestId};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{broadcast, mpsc};
+use tokio::task::JoinHandle;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
+
+type Socket = WebSocketStream<TokioIo<Upgraded>>;
+
+/// Why a connection ended: we close it, or it is gone already.
+enum End {
+    Close(CloseReason),
+    Gone,
+}
+
+/// One client's socket and everything about it.
+pub struct Connection {
+    gateway: Arc<Gateway>,
+    socket: Socket,
+    client: Arc<Client>,
+    outbox: mpsc::Receiver<Outgoing>,
+    session: Session,
+    claims: Claims,
+    token: String,
+    /// Ids of sessions whose tokens are refused from now on.
+    revocations: broadcast::Receiver<Arc<str>>,
+    started: Instant,
+    /// Something was heard since the last ping.
+    alive: bool,
+    told_to_reconnect: bool,
+    joining: Option<(CharacterId, JoinHandle<bool>)>,
+    actions: Vec<Action>,
+}
+
+impl Connection {
+    /// A connection whose token was accepted.
+    pub fn new(gateway: Arc<Gateway>, socket: Socket, claims: Claims, token: String) -> Self {
+        let (client, outbox) = Client::new();
+        Self {
+            revocations: gateway.auth.revocations(),
+            gateway,
+            socket,
+            client: Arc::new(client),
+            outbox,
+            session: Session::new(),
+            claims,
+            token,
+            started: Instant::now(),
+            alive: true,
+            told_to_reconnect: false,
+            joining: None,
+            actions: Vec::new(),
+        }
+    }
+
+    /// Runs the connection to its end, and takes its character out of the world.
+    pub async fn run(mut self) {
+        metrics::counter!("websocket_connections_total").increment(1);
+        metrics::gauge!("websocket_active_connections").increment(1.0);
+        let end = match self.welcome().await {
+            Ok(()) => self.converse().await,
+            Err(end) => end,
+        };
+        self.leave_world().await;
+        if let End::Close(reason) = end {
+            let (code, _) = reason.code();
+            metrics::counter!("websocket_closed_total", "code" => code.to_string()).increment(1);
+            close(&mut self.socket, reason).await;
+        }
+        metrics::gauge!("websocket_active_connections").decrement(1.0);
+        metrics::histogram!("websocket_connection_duration_seconds").record(self.started.elapsed());
+    }
+
+    async fn welcome(&mut self) -> Result<(), End> {
+        let session = format!("{:016x}", rand::random::<u64>());
+        let welcome = wire::Welcome {
+            session: &session,
+            server: concat!("loreforge/", env!("CARGO_PKG_VERSION")),
+            tick_ms: self.gateway.tick_ms,
+            account: self.claims.account.0,
+            heartbeat_ms: limits::HEARTBEAT.as_millis() as u64,
+            max_message_bytes: limits::MESSAGE_BYTES,
+        };
+        self.feed(Message::text(notification("session.welcome", &welcome))).await?;
+        self.flush().await
+    }
+
+    async fn converse(&mut self) -> End {
+        let gateway = Arc::clone(&self.gateway);
+        let client = Arc::clone(&self.client);
+        let mut heartbeat = tokio::time::interval(limits::HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        heartbeat.reset();
+        let mut token_check = tokio::time::interval(limits::TOKEN_CHECK);
+        token_check.reset();
+        let expiry = tokio::time::sleep(time_until(self.claims.expires_at));
+        tokio::pin!(expiry);
+        loop {
+            let result = tokio::select! {
+                reason = client.closed() => Err(End::Close(reason)),
+                () = gateway.closing.cancelled() => Err(End::Close(CloseReason::Restart)),
+                message = self.socket.next() => self.received(message).await,
+                Some(outgoing) = self.outbox.recv() => self.forward(outgoing).await,
+                _ = heartbeat.tick() => self.beat().await,
+                () = &mut expiry => Err(End::Close(CloseReason::Token)),
+                _ = token_check.tick() => self.check_token(),
+                revoked = self.revocations.recv() => self.revoked(revoked),
+                () = gateway.draining.cancelled(), if !self.told_to_reconnect => self.reconnect().await,
+            };
+            if let Err(end) = result {
+                return end;
+            }
+        }
+    }
+
+    async fn received(&mut self, message: Option<Result<Message, Error>>) -> Result<(), End> {
+        self.alive = true;
+        match message {
+            Some(Ok(Message::Text(text))) => {
+                let now = self.started.elapsed();
+                metrics::counter!("websocket_received_bytes_total").increment(text.len() as u64);
+                let mut actions = std::mem::take(&mut self.actions);
+                self.session.receive(&text, now, &mut actions);
+                for action in actions.drain(..) {
+                    self.act(action).await?;
+                }
+                self.actions = actions;
+                self.flush().await
+            }
+            Some(Ok(Message::Binary(_))) => Err(End::Close(CloseReason::Unsupported)),
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(()),
+            // tungstenite has queued the answer to the close frame.
+            Some(Ok(Message::Close(_))) => {
+                let _ = tokio::time::timeout(limits::CLOSE_TIMEOUT, self.socket.close(None)).await;
+                Err(End::Gone)
+            }
+            Some(Err(Error::Capacity(_))) => Err(End::Close(CloseReason::TooBig)),
+            Some(Err(Error::Utf8(_))) => Err(End::Close(CloseReason::InvalidText)),
+            Some(Err(Error::Protocol(
+                tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
+            ))) => Err(End::Gone),
+            Some(Err(Error::Protocol(_))) => Err(End::Close(CloseReason::Protocol)),
+            Some(Err(_)) | None => Err(End::Gone),
+        }
+    }
+
+    async fn act(&mut self, action: Action) -> Result<(), End> {
+        match action {
+            Action::Send(frame) => self.feed(Message::text(frame)).await,
+            Action::Flood => Err(End::Close(CloseReason::Policy)),
+            Action::Join { request, character } => {
+                let (gateway, client) = (Arc::clone(&self.gateway), Arc::clone(&self.client));
+                let account = self.claims.account;
+                let task = tokio::spawn(async move {
+                    join::join(&gateway, &client, account, character, request).await
+                });
+                self.joining = Some((character, task));
+                Ok(())
+            }
+            Action::Leave { request } => {
+                if let Some((character, _)) = self.joining {
+                    self.submit_leave(character, request).await;
+                }
+                Ok(())
+            }
+            Action::Submit { request, ask } => {
+                let Some((character, _)) = self.joining else { return Ok(()) };
+                let client = Arc::clone(&self.client);
+                let zone = self.gateway.zones.handle(client.zone());
+                match zone.submit(ZoneMessage::Ask { client, character, request, ask }) {
+                    Ok(()) => Ok(()),
+                    Err(_) => self.answer(request, Err(RpcError::Busy(Duration::from_millis(100)))).await,
+                }
+            }
+            Action::Ping { request, nonce } => {
+                let result = self.pong(nonce);
+                self.answer(request, Ok(result)).await
+            }
+        }
+    }
+
+    fn pong(&self, nonce: Option<i64>) -> String {
+        let tick = match self.session.state() {
+            State::Joined(_) => {
+                let zone = self.gateway.zones.handle(self.client.zone());
+                Some(zone.stats.tick.load(std::sync::atomic::Ordering::Relaxed))
+            }
+            _ => None,
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = now.as_millis() as u64;
+        serde_json::json!({"nonce": nonce, "tick": tick, "server_time_ms": now}).to_string()
+    }
+
+    /// Sends what the outbox holds, all of it that is there, with one flush.
+    async fn forward(&mut self, first: Outgoing) -> Result<(), End> {
+        let mut next = Some(first);
+        while let Some(outgoing) = next {
+            match outgoing {
+                Outgoing::Frame(frame) => self.feed(Message::Text(frame)).await?,
+                Outgoing::Answer { request, result } => self.answer(request, result).await?,
+                Outgoing::Joined { request, character, result } => {
+                    self.session.set_state(State::Joined(character));
+                    self.answer(request, Ok(result)).await?;
+                }
+                Outgoing::NotJoined { request, error } => {
+                    self.session.set_state(State::Connected);
+                    self.joining = None;
+                    self.answer(request, Err(error)).await?;
+                }
+                Outgoing::Left { request } => {
+                    self.session.set_state(State::Connected);
+                    self.joining = None;
+                    self.answer(request, Ok("{}".to_owned())).await?;
+                }
+                Outgoing::Close(reason) => {
+                    self.flush().await?;
+                    return Err(End::Close(reason));
+                }
+            }
+            next = self.outbox.try_recv().ok();
+        }
+        self.flush().await
+    }
+
+    async fn answer(&mut self, request: RequestId, result: Result<String, RpcError>) -> Result<(), End> {
+        if let Some(received_at) = self.session.received_at(request) {
+            let latency = self.started.elapsed().saturating_sub(received_at);
+            metrics::histogram!("websocket_message_latency_seconds").record(latency);
+        }
+        match self.session.answer(request, &result) {
+            Some(frame) => self.feed(Message::text(frame)).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn beat(&mut self) -> Result<(), End> {
+        if !std::mem::take(&mut self.alive) {
+            return Err(End::Close(CloseReason::Heartbeat));
+        }
+        self.feed(Message::Ping(Bytes::new())).await?;
+        self.flush().await
+    }
+
+    fn check_token(&self) -> Result<(), End> {
+        self.gateway.auth.verify(&self.token).map(drop).map_err(|_| End::Close(CloseReason::Token))
+    }
+
+    fn revoked(&self, session: Result<Arc<str>, broadcast::error::RecvError>) -> Result<(), End> {
+        match session {
+            Ok(session) if *session == *self.claims.session => Err(End::Close(CloseReason::Token)),
+            Ok(_) => Ok(()),
+            // Some were missed: ask.
+            Err(broadcast::error::RecvError::Lagged(_)) => self.check_token(),
+            Err(broadcast::error::RecvError::Closed) => Err(End::Close(CloseReason::Restart)),
+        }
+    }
+
+    async fn reconnect(&mut self) -> Result<(), End> {
+        self.told_to_reconnect = true;
+        let params = serde_json::json!({"reason": "shutdown", "after_ms": 1000});
+        self.feed(Message::text(notification("system.reconnect", &params))).await?;
+        self.flush().await
+    }
+
+    /// Puts a frame into the socket's buffer; waits only when that is full.
+    async fn feed(&mut self, message: Message) -> Result<(), End> {
+        metrics::counter!("websocket_sent_bytes_total").increment(message.len() as u64);
+        let client = Arc::clone(&self.client);
+        written(&client, self.socket.feed(message)).await
+    }
+
+    async fn flush(&mut self) -> Result<(), End> {
+        let client = Arc::clone(&self.client);
+        written(&client, self.socket.flush()).await
+    }
+
+    /// Takes the character out of the world, if it is in it or on its way.
+    async fn leave_world(&mut self) {
+        let Some((character, task)) = self.joining.take() else { return };
+        // A join cannot be taken back half-way: the character might stay taken for ever.
+        let entered = task.await.unwrap_or(false);
+        if entered && self.session.state() != State::Leaving {
+            self.submit_leave(character, NO_REQUEST).await;
+        }
+    }
+
+    async fn submit_leave(&mut self, character: CharacterId, request: RequestId) {
+        let client = Arc::clone(&self.client);
+        let mut message = ZoneMessage::Leave { client, character, request };
+        loop {
+            match self.gateway.zones.handle(self.client.zone()).submit(message) {
+                Ok(()) | Err((InboxError::Gone, _)) => return,
+                Err((InboxError::Busy, returned)) => message = returned,
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// Waits for a write, but not for ever, and not when the connection is to be closed.
+async fn written(client: &Client, write: impl Future<Output = Result<(), Error>>) -> Result<(), End> {
+    tokio::select! {
+        biased;
+        result = write => result.map_err(|_| End::Gone),
+        reason = client.closed() => Err(End::Close(reason)),
+        () = tokio::time::sleep(limits::WRITE_TIMEOUT) => Err(End::Close(CloseReason::TooSlow)),
+    }
+}
+
+/// Says why, then reads what is still on its way: a socket closed with unread bytes is reset, and
+/// the reset overtakes the close frame.
+async fn close(socket: &mut Socket, reason: CloseReason) {
+    let (code, text) = reason.code();
+    let frame = CloseFrame { code: code.into(), reason: text.into() };
+    let farewell = async {
+        if socket.close(Some(frame)).await.is_err() {
+            return;
+        }
+        let stream = socket.get_mut();
+        let mut rest = [0; 1024];
+        let mut left = 64 * limits::MESSAGE_BYTES;
+        while let Ok(read @ 1..) = stream.read(&mut rest).await {
+            left = left.saturating_sub(read);
+            // The answering close frame is a handful of bytes at the end of a read.
+            if left == 0 || read < 16 {
+                break;
+            }
+        }
+        let _ = stream.shutdown().await;
+    };
+    let _ = tokio::time::timeout(limits::CLOSE_TIMEOUT, farewell).await;
+}
+
+fn time_until(unix_seconds: i64) -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Duration::from_secs(u64::try_from(unix_seconds).unwrap_or(0)).saturating_sub(now)
+}

@@ -1,0 +1,105 @@
+//! Bringing a character into the world: its former connection goes and is saved, then it is
+//! loaded and handed to its zone.
+
+use super::Gateway;
+use super::client::{Client, CloseReason, Outgoing};
+use super::limits::TAKEOVER_TIMEOUT;
+use super::rpc::RpcError;
+use crate::store::AccountId;
+use crate::zone::{Arrival, InboxError, Message};
+use sim::input::CharacterState;
+use sim::{CharacterId, RequestId};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// When a client should try again after `unavailable`.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Joins, or tells the client why not. True if the character is on its way into its zone; the
+/// zone then answers, and the caller owes it a [`Message::Leave`].
+pub async fn join(
+    gateway: &Gateway,
+    client: &Arc<Client>,
+    account: AccountId,
+    character: CharacterId,
+    request: RequestId,
+) -> bool {
+    match try_join(gateway, client, account, character, request).await {
+        Ok(()) => true,
+        Err(error) => {
+            client.tell(Outgoing::NotJoined { request, error });
+            false
+        }
+    }
+}
+
+async fn try_join(
+    gateway: &Gateway,
+    client: &Arc<Client>,
+    account: AccountId,
+    character: CharacterId,
+    request: RequestId,
+) -> Result<(), RpcError> {
+    // Before anybody is sent away: a stranger must not be able to close another's connection.
+    load(gateway, account, character).await?;
+    claim(gateway, client, character).await?;
+    let entered = enter(gateway, client, account, character, request).await;
+    if entered.is_err() {
+        gateway.roster.release(character);
+    }
+    entered
+}
+
+/// Takes the character from whoever plays it, once it is saved.
+async fn claim(gateway: &Gateway, client: &Arc<Client>, character: CharacterId) -> Result<(), RpcError> {
+    let deadline = tokio::time::Instant::now() + TAKEOVER_TIMEOUT;
+    while let Err(mut occupied) = gateway.roster.claim(character, client) {
+        occupied.client.close(CloseReason::Elsewhere);
+        if tokio::time::timeout_at(deadline, occupied.freed()).await.is_err() {
+            return Err(RpcError::Unavailable(RETRY));
+        }
+    }
+    Ok(())
+}
+
+async fn enter(
+    gateway: &Gateway,
+    client: &Arc<Client>,
+    account: AccountId,
+    character: CharacterId,
+    request: RequestId,
+) -> Result<(), RpcError> {
+    // Again, for only now nobody else changes it.
+    let state = load(gateway, account, character).await?;
+    let Some(index) = gateway.zones.find(state.zone) else {
+        tracing::error!(%character, zone = state.zone.0, "a character stands in a zone that is not here");
+        return Err(RpcError::Internal);
+    };
+    let zone = gateway.zones.handle(index);
+    let Some(seat) = zone.reserve() else {
+        return Err(RpcError::Rejected(sim::output::Rejection::ZoneFull.code()));
+    };
+    client.set_zone(index);
+    let arrival =
+        Arrival { client: Arc::clone(client), state, seat, last_seq: 0, request: Some(request) };
+    zone.submit(Message::Enter(Box::new(arrival))).map_err(|(error, _)| match error {
+        InboxError::Busy => RpcError::Busy(Duration::from_millis(100)),
+        InboxError::Gone => RpcError::Unavailable(RETRY),
+    })
+}
+
+async fn load(
+    gateway: &Gateway,
+    account: AccountId,
+    character: CharacterId,
+) -> Result<CharacterState, RpcError> {
+    match gateway.store.load_character(character).await {
+        Ok(Some((owner, state))) if owner == account => Ok(state),
+        // Not told apart: nobody learns which characters exist.
+        Ok(_) => Err(RpcError::Unauthorized("the character does not belong to this account")),
+        Err(error) => {
+            tracing::warn!(%error, %character, "a character could not be loaded");
+            Err(RpcError::Unavailable(RETRY))
+        }
+    }
+}

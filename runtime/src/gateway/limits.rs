@@ -1,0 +1,58 @@
+//! Every bound of a connection, with its unit and reason. `docs/protocol.md` states those a client
+//! can run into.
+
+use std::time::Duration;
+
+/// Bytes of one message, either way a batch included. The longest sensible call is a chat line of
+/// 500 bytes; 32 of those fit.
+pub const MESSAGE_BYTES: usize = 16 * 1024;
+/// Calls in one batch.
+pub const BATCH_CALLS: usize = 32;
+/// Requests of one connection that wait for their answer; more are answered with `busy`. Two
+/// seconds of the allowed rate.
+pub const PENDING_REQUESTS: usize = 128;
+/// Messages a second, and how many may come at once.
+pub const MESSAGES: Rate = Rate { per_minute: 60 * 60, burst: 120 };
+/// `combat.attack`.
+pub const ATTACKS: Rate = Rate { per_minute: 2 * 60, burst: 2 };
+/// `combat.use_skill`.
+pub const SKILLS: Rate = Rate { per_minute: 2 * 60, burst: 2 };
+/// `chat.send`.
+pub const CHATS: Rate = Rate { per_minute: 30, burst: 5 };
+/// `quest.accept`.
+pub const QUEST_ACCEPTS: Rate = Rate { per_minute: 60, burst: 1 };
+/// `inventory.*`.
+pub const INVENTORY: Rate = Rate { per_minute: 10 * 60, burst: 10 };
+/// Refused calls within [`FLOOD_WINDOW`] after which the socket is closed.
+pub const FLOOD_CALLS: u32 = 500;
+/// See [`FLOOD_CALLS`].
+pub const FLOOD_WINDOW: Duration = Duration::from_secs(10);
+/// Bytes of the buffers of one socket, each way: most frames of a calm zone fit, and a thousand
+/// idle sockets cost 8 MiB.
+pub const SOCKET_BUFFER: usize = 4 * 1024;
+/// Frames that wait for one client: three seconds of deltas. Beyond it the client gets no more
+/// deltas until it has caught up.
+pub const OUTBOX_FRAMES: usize = 64;
+/// Places of the outbox that deltas leave free for answers and private notifications.
+pub const OUTBOX_RESERVE: usize = 24;
+/// From one ping to the next; a client that did not answer the last one by then is closed.
+pub const HEARTBEAT: Duration = Duration::from_secs(30);
+/// A client that could not be sent anything for so long is closed.
+pub const SLOW_CLIENT: Duration = Duration::from_secs(5);
+/// A single write may take so long; more than [`SLOW_CLIENT`], so that the zone decides first.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client has to answer our close frame.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often the token of an open connection is looked at again.
+pub const TOKEN_CHECK: Duration = Duration::from_secs(300);
+/// How long a join waits for the same character to be saved by its former connection.
+pub const TAKEOVER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A rate of calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Calls a minute in the long run.
+    pub per_minute: u32,
+    /// Calls at once after a pause.
+    pub burst: u32,
+}

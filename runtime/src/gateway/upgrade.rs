@@ -1,0 +1,224 @@
+//! `GET /v1/world/ws`: who may come in, and the WebSocket handshake.
+//!
+//! Done by hand on hyper's upgrade instead of axum's extractor, because that one cannot size the
+//! buffers: 131 KiB a connection instead of 8.
+
+use super::connection::Connection;
+use super::{Gateway, limits};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use hyper_util::rt::TokioIo;
+use std::sync::Arc;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+
+const SUBPROTOCOL: &str = "lore.v1.json";
+
+/// The route of the socket.
+pub fn router(gateway: Arc<Gateway>) -> Router {
+    Router::new().route("/v1/world/ws", any(upgrade)).with_state(gateway)
+}
+
+/// Why there is no socket.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("use GET")]
+    Method,
+    #[error("this is a WebSocket endpoint: `Connection: Upgrade` and `Upgrade: websocket` are needed")]
+    NotAnUpgrade,
+    #[error("only version 13 of the WebSocket protocol is spoken")]
+    Version,
+    #[error("`Sec-WebSocket-Key` is missing")]
+    Key,
+    #[error("the subprotocol is `lore.v1.json`")]
+    Subprotocol,
+    #[error("this page may not open a connection")]
+    Origin,
+    #[error("a valid access token is needed: `Authorization: Bearer TOKEN` or `?token=TOKEN`")]
+    Token,
+    #[error("the server is going down; connect again in a moment")]
+    Draining,
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, code) = match self {
+            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::NotAnUpgrade | Self::Version => (StatusCode::UPGRADE_REQUIRED, "upgrade_required"),
+            Self::Key => (StatusCode::BAD_REQUEST, "bad_handshake"),
+            Self::Subprotocol => (StatusCode::BAD_REQUEST, "unknown_subprotocol"),
+            Self::Origin => (StatusCode::FORBIDDEN, "forbidden_origin"),
+            Self::Token => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+        };
+        let problem = serde_json::json!({
+            "type": "about:blank",
+            "title": status.canonical_reason().unwrap_or_default(),
+            "status": status.as_u16(),
+            "code": code,
+            "detail": self.to_string(),
+        });
+        let mut response = (status, problem.to_string()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        match self {
+            Self::Method => {
+                headers.insert(header::ALLOW, HeaderValue::from_static("GET"));
+            }
+            Self::NotAnUpgrade | Self::Version => {
+                headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+                headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            }
+            Self::Token => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::Draining => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+async fn upgrade(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    match accept(gateway, request) {
+        Ok(response) => response,
+        Err(refusal) => {
+            metrics::counter!("websocket_refused_total").increment(1);
+            refusal.into_response()
+        }
+    }
+}
+
+fn accept(gateway: Arc<Gateway>, mut request: Request) -> Result<Response, Refusal> {
+    if request.method() != Method::GET {
+        return Err(Refusal::Method);
+    }
+    let headers = request.headers();
+    if !lists(headers, header::CONNECTION, "upgrade") || !lists(headers, header::UPGRADE, "websocket") {
+        return Err(Refusal::NotAnUpgrade);
+    }
+    if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+        return Err(Refusal::Version);
+    }
+    let key = headers.get(header::SEC_WEBSOCKET_KEY).ok_or(Refusal::Key)?;
+    let accept_key = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|_| Refusal::Key)?;
+    let offers_any = headers.contains_key(header::SEC_WEBSOCKET_PROTOCOL);
+    if offers_any && !lists(headers, header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL) {
+        return Err(Refusal::Subprotocol);
+    }
+    check_origin(&gateway.origins, headers)?;
+    if gateway.is_draining() {
+        return Err(Refusal::Draining);
+    }
+    let token = find_token(&request).ok_or(Refusal::Token)?;
+    let claims = gateway.auth.verify(&token).map_err(|_| Refusal::Token)?;
+    let upgraded = hyper::upgrade::on(&mut request);
+    let tracker = gateway.connections.clone();
+    tracker.spawn(async move {
+        match upgraded.await {
+            Ok(upgraded) => {
+                let socket =
+                    WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(socket_config()));
+                Connection::new(gateway, socket.await, claims, token).run().await;
+            }
+            Err(error) => tracing::debug!(%error, "a client went away during the upgrade"),
+        }
+    });
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept_key);
+    if offers_any {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    }
+    Ok(response)
+}
+
+fn socket_config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(limits::SOCKET_BUFFER)
+        .write_buffer_size(limits::SOCKET_BUFFER)
+        .max_message_size(Some(limits::MESSAGE_BYTES))
+        .max_frame_size(Some(limits::MESSAGE_BYTES))
+}
+
+/// Whether a header that holds a list of words holds this one.
+fn lists(headers: &HeaderMap, name: header::HeaderName, word: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|value| value.trim().eq_ignore_ascii_case(word))
+}
+
+/// A browser says which page asks. Without a list of allowed pages only our own is let in;
+/// clients that are no browser send no origin and need a token anyway.
+fn check_origin(allowed: &[String], headers: &HeaderMap) -> Result<(), Refusal> {
+    let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+    let origin = origin.to_str().map_err(|_| Refusal::Origin)?;
+    if allowed.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(origin)) {
+        return Ok(());
+    }
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).ok_or(Refusal::Origin)?;
+    let own = origin.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host));
+    if own { Ok(()) } else { Err(Refusal::Origin) }
+}
+
+fn find_token(request: &Request) -> Option<String> {
+    let headers = request.headers();
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if let Some(value) = bearer {
+        let (scheme, token) = value.split_once(' ')?;
+        return scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned());
+    }
+    let query = request.uri().query().unwrap_or_default();
+    if let Some(token) = query.split('&').find_map(|pair| pair.strip_prefix("token=")) {
+        // Access tokens are base64url and dots: nothing in them is ever percent-encoded.
+        return Some(token.to_owned());
+    }
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    cookies
+        .flat_map(|value| value.split(';'))
+        .find_map(|pair| pair.trim().strip_prefix("lore_token=").map(str::to_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(header::HeaderName, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn only_our_own_page_and_allowed_ones_may_connect() {
+        let own = headers(&[(header::HOST, "127.0.0.1:8080"), (header::ORIGIN, "http://127.0.0.1:8080")]);
+        let foreign = headers(&[(header::HOST, "127.0.0.1:8080"), (header::ORIGIN, "https://evil.example")]);
+        assert!(check_origin(&[], &own).is_ok());
+        assert!(check_origin(&[], &foreign).is_err());
+        assert!(check_origin(&["https://evil.example".to_owned()], &foreign).is_ok());
+        assert!(check_origin(&[], &HeaderMap::new()).is_ok());
+    }
+
+    #[test]
+    fn a_token_is_found_in_all_three_places() {
+        let request = |uri: &str, name: &str, value: &str| {
+            Request::builder().uri(uri).header(name, value).body(Body::empty()).expect("a request")
+        };
+        let find = |uri, name, value| find_token(&request(uri, name, value));
+        assert_eq!(find("/", "authorization", "Bearer abc").as_deref(), Some("abc"));
+        assert_eq!(find("/?a=b&token=abc", "x", "y").as_deref(), Some("abc"));
+        assert_eq!(find("/", "cookie", "a=b; lore_token=abc").as_deref(), Some("abc"));
+        assert_eq!(find("/", "x", "y"), None);
+    }
+}

@@ -1,0 +1,480 @@
+//! The messages of `docs/protocol.md` that are rare enough for serde; what is sent every tick is
+//! written by hand in `zone::encode`. Both directions of every name on the wire live here.
+
+use serde::Serialize;
+use sim::content::{Content, Element, EquipSlot, ItemKind, Rarity, Weather};
+use sim::input::{CharacterState, QuestProgress, Stack};
+use sim::output::{Environment, Lighting};
+use sim::rules::{HitKind, NpcState, QuestState};
+use sim::DefId;
+use std::collections::BTreeMap;
+
+/// A notification as a frame.
+pub fn notification<P: Serialize>(method: &str, params: &P) -> String {
+    #[derive(Serialize)]
+    struct Notification<'a, P> {
+        jsonrpc: &'static str,
+        method: &'a str,
+        params: &'a P,
+    }
+    to_json(&Notification { jsonrpc: "2.0", method, params })
+}
+
+/// JSON text of one of our own messages.
+pub fn to_json<T: Serialize>(value: &T) -> String {
+    // Our messages are structs with string keys: serde_json has no reason to refuse them.
+    serde_json::to_string(value).unwrap_or_else(|error| {
+        tracing::error!(%error, "a message could not be written");
+        "null".to_owned()
+    })
+}
+
+/// `session.welcome`.
+#[derive(Serialize)]
+pub struct Welcome<'a> {
+    /// Names the connection in logs.
+    pub session: &'a str,
+    /// Name and version.
+    pub server: &'a str,
+    /// Milliseconds per tick.
+    pub tick_ms: u32,
+    /// Whose token it is.
+    pub account: i64,
+    /// Between two pings.
+    pub heartbeat_ms: u64,
+    /// Of a message to the server.
+    pub max_message_bytes: usize,
+}
+
+/// CHARACTER.
+#[derive(Serialize)]
+pub struct Character<'a> {
+    id: i64,
+    name: &'a str,
+    class: &'a str,
+    level: u32,
+    experience: u64,
+    experience_to_next: u64,
+    gold: u64,
+    abilities: Vec<Ability<'a>>,
+}
+
+#[derive(Serialize)]
+struct Ability<'a> {
+    name: &'a str,
+    title: &'a str,
+    range: u32,
+    cooldown_ms: u32,
+    mana: u32,
+    energy: u32,
+    target: &'static str,
+    required_level: u32,
+}
+
+impl<'a> Character<'a> {
+    /// The character as the store has it.
+    pub fn new(state: &'a CharacterState, content: &'a Content) -> Self {
+        let class = content.classes.get(&state.class);
+        let basic = class.map(|class| class.basic);
+        let others = class.into_iter().flat_map(|class| class.abilities.iter().copied());
+        let abilities = basic
+            .into_iter()
+            .chain(others.filter(|ability| Some(*ability) != basic))
+            .filter_map(|id| content.abilities.get(&id))
+            .map(|ability| Ability {
+                name: &ability.name,
+                title: &ability.title,
+                range: ability.range_mm,
+                cooldown_ms: ability.cooldown_ms,
+                mana: ability.mana_cost,
+                energy: ability.energy_cost,
+                target: match ability.target {
+                    sim::content::AbilityTarget::Enemy => "enemy",
+                    sim::content::AbilityTarget::Caster => "caster",
+                    sim::content::AbilityTarget::Ally => "ally",
+                },
+                required_level: ability.required_level,
+            })
+            .collect();
+        Self {
+            id: state.id.0,
+            name: &state.name,
+            class: class.map_or("", |class| &class.name),
+            level: state.level,
+            experience: state.experience,
+            experience_to_next: experience_to_next(content, state.level),
+            gold: state.gold,
+            abilities,
+        }
+    }
+}
+
+/// Experience from this level to the next; 0 at the top.
+pub fn experience_to_next(content: &Content, level: u32) -> u64 {
+    let index = level.saturating_sub(1) as usize;
+    content.progression.experience_to_next.get(index).copied().unwrap_or(0)
+}
+
+/// The result of `world.join`.
+#[derive(Serialize)]
+pub struct Joined<'a> {
+    /// Name of the zone.
+    pub zone: &'a str,
+    /// The character's entity.
+    pub entity: u64,
+    /// Of the zone.
+    pub tick: u64,
+    /// Who joined.
+    pub character: Character<'a>,
+}
+
+/// SLOT of a full list.
+#[derive(Serialize)]
+pub struct Slot<'a> {
+    slot: u16,
+    item: &'a str,
+    title: &'a str,
+    count: u32,
+    kind: &'static str,
+    rarity: &'static str,
+}
+
+/// The result of `inventory.list`.
+#[derive(Serialize)]
+pub struct Inventory<'a> {
+    gold: u64,
+    slots: Vec<Slot<'a>>,
+    equipment: BTreeMap<&'static str, &'a str>,
+}
+
+impl<'a> Inventory<'a> {
+    /// What a character has.
+    pub fn new(state: &CharacterState, content: &'a Content) -> Self {
+        let slot = |(&slot, stack): (&u16, &Stack)| {
+            let item = content.items.get(&stack.item)?;
+            Some(Slot {
+                slot,
+                item: &item.name,
+                title: &item.title,
+                count: stack.count,
+                kind: item_kind_name(item.kind),
+                rarity: rarity_name(item.rarity),
+            })
+        };
+        let worn = |(slot, item): (&EquipSlot, &DefId)| {
+            Some((equip_slot_name(*slot), content.items.get(item)?.name.as_str()))
+        };
+        Self {
+            gold: state.gold,
+            slots: state.inventory.iter().filter_map(slot).collect(),
+            equipment: state.equipment.iter().filter_map(worn).collect(),
+        }
+    }
+}
+
+/// `inventory.update`: what changed.
+#[derive(Default, Serialize)]
+pub struct InventoryUpdate<'a> {
+    /// By slot, as it is afterwards.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", serialize_with = "values")]
+    pub slots: BTreeMap<u16, SlotUpdate<'a>>,
+    /// By place; null is empty.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub equipment: BTreeMap<&'static str, Option<&'a str>>,
+}
+
+fn values<S: serde::Serializer, T: Serialize>(map: &BTreeMap<u16, T>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(map.values())
+}
+
+/// One slot of `inventory.update`.
+#[derive(Serialize)]
+pub struct SlotUpdate<'a> {
+    slot: u16,
+    item: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<&'a str>,
+    count: u32,
+}
+
+impl<'a> SlotUpdate<'a> {
+    /// The slot as it is now.
+    pub fn new(slot: u16, stack: Option<Stack>, content: &'a Content) -> Self {
+        let item = stack.and_then(|stack| content.items.get(&stack.item));
+        Self {
+            slot,
+            item: item.map(|item| item.name.as_str()),
+            title: item.map(|item| item.title.as_str()),
+            count: stack.map_or(0, |stack| stack.count),
+        }
+    }
+}
+
+/// QUEST.
+#[derive(Serialize)]
+pub struct Quest<'a> {
+    name: &'a str,
+    title: &'a str,
+    text: &'a str,
+    state: &'static str,
+    objectives: Vec<Objective<'a>>,
+}
+
+#[derive(Serialize)]
+struct Objective<'a> {
+    text: &'a str,
+    deed: &'static str,
+    done: u32,
+    needed: u32,
+}
+
+impl<'a> Quest<'a> {
+    /// A quest of a character; `None` if the content no longer has it.
+    pub fn new(id: DefId, progress: &QuestProgress, content: &'a Content) -> Option<Self> {
+        let quest = content.quests.get(&id)?;
+        let done = progress.done.iter().copied().chain(std::iter::repeat(0));
+        Some(Self {
+            name: &quest.name,
+            title: &quest.title,
+            text: &quest.text,
+            state: quest_state_name(progress.state),
+            objectives: quest
+                .objectives
+                .iter()
+                .zip(done)
+                .map(|(objective, done)| Objective {
+                    text: &objective.text,
+                    deed: deed_name(objective.deed),
+                    done,
+                    needed: objective.needed,
+                })
+                .collect(),
+        })
+    }
+}
+
+/// The result of `quest.list`.
+#[derive(Serialize)]
+pub struct Quests<'a> {
+    quests: Vec<Quest<'a>>,
+}
+
+impl<'a> Quests<'a> {
+    /// Every quest the character ever accepted.
+    pub fn new(state: &CharacterState, content: &'a Content) -> Self {
+        let quests = state.quests.iter().filter_map(|(id, progress)| Quest::new(*id, progress, content));
+        Self { quests: quests.collect() }
+    }
+}
+
+/// `quest.update`.
+#[derive(Serialize)]
+pub struct QuestUpdate<'a> {
+    /// As it is now.
+    pub quest: Quest<'a>,
+    /// Who decided.
+    pub by: &'a str,
+}
+
+/// `character.update`: what changed.
+#[derive(Default, Serialize)]
+pub struct CharacterUpdate<'a> {
+    /// Afterwards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub level: Option<u32>,
+    /// Afterwards, in that level.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub experience: Option<u64>,
+    /// Needed in that level.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub experience_to_next: Option<u64>,
+    /// Change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub experience_delta: Option<i64>,
+    /// Afterwards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gold: Option<u64>,
+    /// Change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gold_delta: Option<i64>,
+    /// Who decided.
+    pub by: &'a str,
+}
+
+/// ENVIRONMENT.
+#[derive(Serialize)]
+pub struct EnvironmentView {
+    minute_of_day: u32,
+    lighting: &'static str,
+    weather: &'static str,
+    temperature: f64,
+}
+
+impl From<Environment> for EnvironmentView {
+    fn from(environment: Environment) -> Self {
+        Self {
+            minute_of_day: environment.minute_of_day,
+            lighting: lighting_name(environment.lighting),
+            weather: weather_name(environment.weather),
+            temperature: f64::from(environment.temperature_dc) / 10.0,
+        }
+    }
+}
+
+/// `chat.message`.
+#[derive(Serialize)]
+pub struct ChatMessage<'a> {
+    /// `zone`.
+    pub channel: &'static str,
+    /// Speaker.
+    pub from: u64,
+    /// Speaker's name.
+    pub name: &'a str,
+    /// Plain text.
+    pub text: &'a str,
+}
+
+/// `dialog.show`.
+#[derive(Serialize)]
+pub struct DialogShow<'a> {
+    /// Who speaks.
+    pub npc: u64,
+    /// Name of the dialog.
+    pub dialog: &'a str,
+    /// Name of the node.
+    pub node: &'a str,
+    /// Variables replaced.
+    pub text: &'a str,
+    /// What can be answered.
+    pub choices: Vec<Choice<'a>>,
+    /// Who decided.
+    pub by: &'a str,
+}
+
+/// One answer of `dialog.show`.
+#[derive(Serialize)]
+pub struct Choice<'a> {
+    /// For `dialog.choose`.
+    pub id: &'a str,
+    /// The words.
+    pub text: &'a str,
+}
+
+const EQUIP_SLOTS: [(&str, EquipSlot); 6] = [
+    ("main_hand", EquipSlot::MainHand),
+    ("off_hand", EquipSlot::OffHand),
+    ("head", EquipSlot::Head),
+    ("chest", EquipSlot::Chest),
+    ("legs", EquipSlot::Legs),
+    ("feet", EquipSlot::Feet),
+];
+
+/// The equipment place of that name.
+pub fn equip_slot(name: &str) -> Option<EquipSlot> {
+    EQUIP_SLOTS.iter().find(|(known, _)| *known == name).map(|(_, slot)| *slot)
+}
+
+/// The name of an equipment place.
+pub fn equip_slot_name(slot: EquipSlot) -> &'static str {
+    EQUIP_SLOTS[slot as usize].0
+}
+
+fn item_kind_name(kind: ItemKind) -> &'static str {
+    match kind {
+        ItemKind::Material => "material",
+        ItemKind::Equipment(_) => "equipment",
+        ItemKind::Consumable => "consumable",
+        ItemKind::Quest => "quest",
+    }
+}
+
+fn rarity_name(rarity: Rarity) -> &'static str {
+    match rarity {
+        Rarity::Poor => "poor",
+        Rarity::Common => "common",
+        Rarity::Uncommon => "uncommon",
+        Rarity::Rare => "rare",
+        Rarity::Epic => "epic",
+    }
+}
+
+fn quest_state_name(state: QuestState) -> &'static str {
+    match state {
+        QuestState::Unavailable => "unavailable",
+        QuestState::Available => "available",
+        QuestState::Active => "active",
+        QuestState::Complete => "complete",
+        QuestState::TurnedIn => "turned_in",
+        QuestState::Failed => "failed",
+        QuestState::Abandoned => "abandoned",
+    }
+}
+
+fn deed_name(deed: sim::content::Deed) -> &'static str {
+    use sim::content::Deed;
+    match deed {
+        Deed::Kill => "kill",
+        Deed::Collect => "collect",
+        Deed::Deliver => "deliver",
+        Deed::Talk => "talk",
+        Deed::Reach => "reach",
+        Deed::UseItem => "use_item",
+    }
+}
+
+fn lighting_name(lighting: Lighting) -> &'static str {
+    match lighting {
+        Lighting::Sunrise => "sunrise",
+        Lighting::Daylight => "daylight",
+        Lighting::Sunset => "sunset",
+        Lighting::Night => "night",
+    }
+}
+
+fn weather_name(weather: Weather) -> &'static str {
+    match weather {
+        Weather::Clear => "clear",
+        Weather::Cloudy => "cloudy",
+        Weather::Rain => "rain",
+        Weather::Storm => "storm",
+        Weather::Fog => "fog",
+        Weather::Snow => "snow",
+    }
+}
+
+/// What an NPC is doing.
+pub fn npc_state_name(state: NpcState) -> &'static str {
+    match state {
+        NpcState::Idle => "idle",
+        NpcState::Wander => "wander",
+        NpcState::Chase => "chase",
+        NpcState::Attack => "attack",
+        NpcState::Flee => "flee",
+        NpcState::ReturnHome => "return_home",
+    }
+}
+
+/// How a swing ended.
+pub fn hit_name(hit: HitKind) -> &'static str {
+    match hit {
+        HitKind::Miss => "miss",
+        HitKind::Dodge => "dodge",
+        HitKind::Block => "block",
+        HitKind::Hit => "hit",
+        HitKind::Critical => "critical",
+    }
+}
+
+/// How a swing hurts.
+pub fn element_name(element: Element) -> &'static str {
+    match element {
+        Element::Physical => "physical",
+        Element::Fire => "fire",
+        Element::Frost => "frost",
+        Element::Lightning => "lightning",
+        Element::Poison => "poison",
+        Element::Holy => "holy",
+        Element::Shadow => "shadow",
+        Element::Arcane => "arcane",
+    }
+}

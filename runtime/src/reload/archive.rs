@@ -1,0 +1,152 @@
+//! What is live, on disk: module bytes by digest, which of them is live, and the history as JSON
+//! lines. Restored at the next start.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Texts of a content folder by relative path.
+pub type ContentFiles = BTreeMap<String, String>;
+
+/// The folder of everything that was pushed.
+pub struct Archive {
+    data: PathBuf,
+}
+
+/// Which module is live in the place of one of the starter pack.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LiveModule {
+    /// Digest of what runs.
+    pub digest: String,
+    /// Digest of what the pack had when it was pushed; a newer pack takes over again.
+    pub base: Option<String>,
+}
+
+/// `live.json`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct LiveSet {
+    /// Number of the last generation.
+    pub generation: u64,
+    /// By script name.
+    pub modules: BTreeMap<String, LiveModule>,
+    /// Digests that must not run again, and why.
+    #[serde(default)]
+    pub quarantined: BTreeMap<String, String>,
+}
+
+/// One line of the history.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HistoryEntry {
+    /// Unix time, milliseconds.
+    pub at_ms: u64,
+    /// Generation that this made live.
+    pub generation: u64,
+    /// `push`, `content`, `rollback`, `quarantine`.
+    pub action: String,
+    /// Label of what is live now.
+    pub label: String,
+    /// Digest of what is live now.
+    pub digest: String,
+    /// Label of what was live before.
+    pub before: Option<String>,
+    /// Who asked.
+    pub who: String,
+    /// Why, in their words.
+    pub why: String,
+    /// From receiving it to live in the last zone, milliseconds.
+    pub live_ms: f64,
+}
+
+impl Archive {
+    /// The archive in the data folder.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn open(data: &Path) -> std::io::Result<Self> {
+        std::fs::create_dir_all(data.join("modules"))?;
+        Ok(Self { data: data.to_owned() })
+    }
+
+    fn module_path(&self, digest: &str) -> PathBuf {
+        self.data.join("modules").join(format!("{digest}.wasm"))
+    }
+
+    /// Keeps the bytes of a module.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub fn keep_module(&self, digest: &str, bytes: &[u8]) -> std::io::Result<()> {
+        let path = self.module_path(digest);
+        if path.exists() { Ok(()) } else { replace(&path, bytes) }
+    }
+
+    /// The bytes of a module kept earlier.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn module(&self, digest: &str) -> std::io::Result<Vec<u8>> {
+        std::fs::read(self.module_path(digest))
+    }
+
+    /// What was live last; empty before the first push.
+    ///
+    /// # Errors
+    /// The file is there but cannot be read or understood.
+    pub fn live(&self) -> std::io::Result<LiveSet> {
+        match std::fs::read(self.data.join("live.json")) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(std::io::Error::other),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(LiveSet::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Remembers what is live.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn set_live(&self, live: &LiveSet) -> std::io::Result<()> {
+        let bytes = serde_json::to_vec_pretty(live).map_err(std::io::Error::other)?;
+        replace(&self.data.join("live.json"), &bytes)
+    }
+
+    /// Appends to the history.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn log(&self, entry: &HistoryEntry) -> std::io::Result<()> {
+        let mut line = serde_json::to_vec(entry).map_err(std::io::Error::other)?;
+        line.push(b'\n');
+        let mut file =
+            std::fs::OpenOptions::new().create(true).append(true).open(self.data.join("reload.log"))?;
+        file.write_all(&line)
+    }
+}
+
+/// Writes beside and renames, so that a crash leaves the old file or the new one.
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let beside = path.with_extension("new");
+    let mut file = std::fs::File::create(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_live_is_found_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let archive = Archive::open(folder.path()).expect("opens");
+        assert!(archive.live().expect("nothing yet").modules.is_empty());
+        archive.keep_module("abc", b"bytes").expect("kept");
+        let live = LiveModule { digest: "abc".to_owned(), base: None };
+        let set = LiveSet { generation: 3, modules: [("combat".to_owned(), live)].into(), ..LiveSet::default() };
+        archive.set_live(&set).expect("written");
+        let again = Archive::open(folder.path()).expect("opens").live().expect("read");
+        assert_eq!(again.generation, 3);
+        assert_eq!(archive.module(&again.modules["combat"].digest).expect("bytes"), b"bytes");
+    }
+}

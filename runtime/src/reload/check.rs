@@ -1,0 +1,115 @@
+//! Whether modules and content fit together, and whether content can change under a running world.
+
+use host_api::{Generation, Kind};
+use sim::content::Content;
+use sim::{DefId, def_id};
+use std::collections::BTreeMap;
+
+/// Why a candidate does not fit.
+#[derive(Debug, thiserror::Error)]
+pub enum Misfit {
+    /// A script needs content that is not there.
+    #[error("the script {script} requires {}, which the content does not have", missing.join(", "))]
+    Requires {
+        /// Label of the script.
+        script: String,
+        /// What is missing.
+        missing: Vec<String>,
+    },
+    /// The content names scripts that are not live.
+    #[error("the content names scripts that are not there: {}", .0.join(", "))]
+    NoScript(Vec<String>),
+    /// The new content lacks definitions that the running world may hold.
+    #[error("definitions cannot be removed while the world runs; missing are {}; restart to remove them", .0.join(", "))]
+    Removed(Vec<String>),
+    /// The new content has other zones.
+    #[error("zones cannot be added or removed while the world runs; restart for that")]
+    Zones,
+}
+
+/// Names listed in one error.
+const LISTED: usize = 10;
+
+/// Whether the scripts find their content and the content its scripts.
+///
+/// # Errors
+/// What is missing, on either side.
+pub fn fits(generation: &Generation, content: &Content) -> Result<(), Misfit> {
+    for module in generation.modules() {
+        let missing: Vec<String> =
+            module.manifest().requires.iter().filter(|name| !has(content, name)).take(LISTED).cloned().collect();
+        if !missing.is_empty() {
+            return Err(Misfit::Requires { script: module.label().to_owned(), missing });
+        }
+    }
+    let live = |kind, script| generation.modules().any(|m| m.kind() == kind && m.script() == script);
+    let npcs = content.npcs.values().map(|npc| (Kind::Npc, npc.script, format!("npc/{}", npc.name)));
+    let quests = content.quests.values().map(|quest| (Kind::Quest, quest.script, format!("quest/{}", quest.name)));
+    let dialogs =
+        content.dialogs.values().map(|dialog| (Kind::Dialog, dialog.script, format!("dialog/{}", dialog.name)));
+    let missing: Vec<String> = npcs
+        .chain(quests)
+        .chain(dialogs)
+        .filter(|(kind, script, _)| *script != DefId::NONE && !live(*kind, *script))
+        .take(LISTED)
+        .map(|(kind, _, by)| format!("the {kind} script of {by}"))
+        .collect();
+    if missing.is_empty() { Ok(()) } else { Err(Misfit::NoScript(missing)) }
+}
+
+fn has(content: &Content, name: &str) -> bool {
+    let id = def_id(name);
+    match name.split_once('/').map(|(kind, _)| kind) {
+        Some("zone") => content.zones.contains_key(&id),
+        Some("class") => content.classes.contains_key(&id),
+        Some("ability") => content.abilities.contains_key(&id),
+        Some("status") => content.statuses.contains_key(&id),
+        Some("item") => content.items.contains_key(&id),
+        Some("npc") => content.npcs.contains_key(&id),
+        Some("loot") => content.loot_tables.contains_key(&id),
+        Some("quest") => content.quests.contains_key(&id),
+        Some("dialog") => match name.splitn(4, '/').collect::<Vec<_>>()[..] {
+            [_, dialog] => content.dialogs.contains_key(&def_id(&format!("dialog/{dialog}"))),
+            [_, dialog, _] => {
+                content.dialogs.get(&def_id(&format!("dialog/{dialog}"))).is_some_and(|d| d.nodes.contains_key(&id))
+            }
+            [_, dialog, node, _] => content
+                .dialogs
+                .get(&def_id(&format!("dialog/{dialog}")))
+                .and_then(|d| d.nodes.get(&def_id(&format!("dialog/{dialog}/{node}"))))
+                .is_some_and(|node| node.choices.contains_key(&id)),
+            _ => false,
+        },
+        Some("area") => content.zones.values().any(|zone| zone.places.contains_key(&id)),
+        _ => false,
+    }
+}
+
+/// Whether `new` can take the place of `old` in a running world.
+///
+/// # Errors
+/// Definitions are gone, or the zones differ.
+pub fn can_follow(old: &Content, new: &Content) -> Result<(), Misfit> {
+    if !old.zones.keys().eq(new.zones.keys()) {
+        return Err(Misfit::Zones);
+    }
+    let mut gone = Vec::new();
+    removed(&old.classes, &new.classes, |class| format!("class/{}", class.name), &mut gone);
+    removed(&old.abilities, &new.abilities, |ability| format!("ability/{}", ability.name), &mut gone);
+    removed(&old.statuses, &new.statuses, |status| format!("status/{}", status.name), &mut gone);
+    removed(&old.items, &new.items, |item| format!("item/{}", item.name), &mut gone);
+    removed(&old.npcs, &new.npcs, |npc| format!("npc/{}", npc.name), &mut gone);
+    removed(&old.quests, &new.quests, |quest| format!("quest/{}", quest.name), &mut gone);
+    removed(&old.dialogs, &new.dialogs, |dialog| format!("dialog/{}", dialog.name), &mut gone);
+    gone.truncate(LISTED);
+    if gone.is_empty() { Ok(()) } else { Err(Misfit::Removed(gone)) }
+}
+
+fn removed<T>(
+    old: &BTreeMap<DefId, T>,
+    new: &BTreeMap<DefId, T>,
+    name: impl Fn(&T) -> String,
+    gone: &mut Vec<String>,
+) {
+    gone.extend(old.iter().filter(|(id, _)| !new.contains_key(id)).map(|(_, definition)| name(definition)));
+}

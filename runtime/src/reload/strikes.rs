@@ -1,0 +1,113 @@
+//! Counting what live scripts fail at, and taking those out of the world that keep failing.
+
+use super::Pipeline;
+use crate::zone::{ZoneIndex, Zones};
+use host_api::ScriptFailure;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// Failing ticks within [`WINDOW`] after which a module is taken out: half a second of a zone in
+/// which every tick fails.
+const STRIKES: usize = 10;
+/// See [`STRIKES`].
+const WINDOW: Duration = Duration::from_secs(60);
+/// Failures shown in the status.
+const REMEMBERED: usize = 32;
+/// Between two log lines about the same module.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// One failure, as the status shows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct FailureRow {
+    /// `combat@0.1.0+1a2b3c4d`.
+    pub module: String,
+    /// `combat.resolve`.
+    pub export: String,
+    /// Where.
+    pub zone: String,
+    /// When.
+    pub tick: u64,
+    /// What, with file and line.
+    pub message: String,
+    /// Views that got the fallback.
+    pub views: u32,
+}
+
+/// What the live scripts have failed at.
+#[derive(Default)]
+pub struct Strikes(Mutex<Book>);
+
+#[derive(Default)]
+struct Book {
+    total: BTreeMap<String, u64>,
+    recent: BTreeMap<String, (Instant, BTreeSet<(ZoneIndex, u64)>)>,
+    last: VecDeque<FailureRow>,
+    logged: BTreeMap<String, Instant>,
+}
+
+impl Strikes {
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Failures of the module with this label since the start.
+    pub fn of(&self, label: &str) -> u64 {
+        self.book().total.get(label).copied().unwrap_or(0)
+    }
+
+    /// The last failures, newest first.
+    pub fn last(&self) -> Vec<FailureRow> {
+        self.book().last.iter().rev().cloned().collect()
+    }
+
+    /// Counts a failure. True when it was one too many.
+    fn count(&self, zone: ZoneIndex, failure: &ScriptFailure, row: FailureRow, now: Instant) -> bool {
+        let mut book = self.book();
+        *book.total.entry(failure.module.clone()).or_default() += 1;
+        if book.logged.get(&failure.module).is_none_or(|logged| now - *logged > QUIET) {
+            book.logged.insert(failure.module.clone(), now);
+            tracing::warn!(module = row.module, export = row.export, zone = row.zone, tick = row.tick, "{}", row.message);
+        }
+        if book.last.len() == REMEMBERED {
+            book.last.pop_front();
+        }
+        book.last.push_back(row);
+        let (since, ticks) = book.recent.entry(failure.module.clone()).or_insert((now, BTreeSet::new()));
+        if now - *since > WINDOW {
+            *since = now;
+            ticks.clear();
+        }
+        ticks.insert((zone, failure.tick)) && ticks.len() == STRIKES
+    }
+}
+
+/// Counts failures until the zones are gone, and acts on them.
+pub async fn strikes_loop(
+    pipeline: Arc<Pipeline>,
+    zones: Arc<Zones>,
+    mut failures: mpsc::Receiver<(ZoneIndex, ScriptFailure)>,
+) {
+    while let Some((zone, failure)) = failures.recv().await {
+        let row = FailureRow {
+            module: failure.module.clone(),
+            export: failure.export.to_string(),
+            zone: zones.handle(zone).name.to_string(),
+            tick: failure.tick,
+            message: failure.to_string(),
+            views: failure.item_count,
+        };
+        metrics::counter!("script_failures_total", "module" => row.module.clone(), "export" => row.export.clone())
+            .increment(1);
+        if !pipeline.strikes.count(zone, &failure, row, Instant::now()) {
+            continue;
+        }
+        let reason = format!("failed in {STRIKES} ticks within {} s; last: {failure}", WINDOW.as_secs());
+        match pipeline.quarantine(&failure.module, &reason).await {
+            Ok(pushed) => tracing::error!(module = failure.module, back_to = pushed.label, "{reason}; the last good version took over"),
+            Err(error) => tracing::error!(module = failure.module, %error, "{reason}; its fallbacks stay in force"),
+        }
+    }
+}

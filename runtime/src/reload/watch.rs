@@ -1,0 +1,151 @@
+//! `lore serve --dev`: what is saved in `scripts/` or `content/` becomes live.
+
+use super::{Author, Pipeline};
+use crate::build::{self, Order, build_scripts};
+use notify::{RecursiveMode, Watcher};
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Editors write a file in several steps; this long after the last one it is looked at.
+const QUIET: Duration = Duration::from_millis(120);
+/// Changed paths that may wait; beyond it everything is built.
+const PATHS: usize = 1_024;
+
+/// What to watch.
+#[derive(Clone, Debug)]
+pub struct Folders {
+    /// The scripts' workspace.
+    pub scripts: PathBuf,
+    /// The content.
+    pub content: PathBuf,
+}
+
+/// Rebuilds and pushes what changes, and says on standard error what became live, until `stop`.
+///
+/// # Errors
+/// The folders cannot be watched.
+pub async fn watch_loop(pipeline: Arc<Pipeline>, folders: Folders, stop: CancellationToken) -> notify::Result<()> {
+    let (changed, mut changes) = mpsc::channel::<PathBuf>(PATHS);
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        let Ok(event) = event else { return };
+        if matches!(event.kind, notify::EventKind::Access(_)) {
+            return;
+        }
+        for path in event.paths {
+            // When the queue is full a build is due anyway.
+            let _ = changed.try_send(path);
+        }
+    })?;
+    watcher.watch(&folders.scripts, RecursiveMode::Recursive)?;
+    watcher.watch(&folders.content, RecursiveMode::Recursive)?;
+    eprintln!("watching {} and {}", folders.scripts.display(), folders.content.display());
+    loop {
+        let mut paths = BTreeSet::new();
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            path = changes.recv() => paths.extend(path),
+        }
+        while let Ok(Some(path)) = tokio::time::timeout(QUIET, changes.recv()).await {
+            paths.insert(path);
+        }
+        let what = Changed::of(&paths, &folders);
+        if what.content {
+            push_content(&pipeline, &folders.content).await;
+        }
+        if what.any_script {
+            push_scripts(&pipeline, &folders.scripts, what.only_script).await;
+        }
+    }
+}
+
+/// What a set of paths means.
+struct Changed {
+    content: bool,
+    any_script: bool,
+    /// The folder of the one script that changed, if it was one.
+    only_script: Option<String>,
+}
+
+impl Changed {
+    fn of(paths: &BTreeSet<PathBuf>, folders: &Folders) -> Self {
+        let mut scripts = BTreeSet::new();
+        let mut content = false;
+        for path in paths {
+            if path.starts_with(&folders.content) {
+                content |= path.extension().is_none_or(|end| end == "toml");
+            } else if let Ok(inner) = path.strip_prefix(&folders.scripts) {
+                let source = inner.extension().is_some_and(|end| end == "rs" || end == "toml");
+                if let Some(Component::Normal(first)) = inner.components().next()
+                    && first != "target"
+                    && source
+                {
+                    scripts.insert(first.to_string_lossy().into_owned());
+                }
+            }
+        }
+        let only_script = if scripts.len() == 1 { scripts.first().cloned() } else { None };
+        Self { content, any_script: !scripts.is_empty(), only_script }
+    }
+}
+
+async fn push_content(pipeline: &Pipeline, folder: &Path) {
+    let author = author("content saved");
+    let files = match crate::content::read_files(folder) {
+        Ok(files) => files,
+        Err(errors) => return eprintln!("content: {errors}"),
+    };
+    match pipeline.push_content(files, &author).await {
+        Ok(pushed) => eprintln!("live: {} in {:.0} ms (generation {})", pushed.label, pushed.live_ms, pushed.generation),
+        Err(error) => eprintln!("content stays as it was:\n{error}"),
+    }
+}
+
+async fn push_scripts(pipeline: &Pipeline, workspace: &Path, folder: Option<String>) {
+    let started = Instant::now();
+    let workspace = workspace.to_owned();
+    let built = tokio::task::spawn_blocking(move || {
+        // The SDK is no script: everything that uses it is built then.
+        let known = build::scripts_of(&workspace)?;
+        let only = folder.filter(|folder| known.iter().any(|script| script.name == *folder));
+        let order = Order { only: only.as_deref(), lines: true, ..Order::default() };
+        let built = build_scripts(&workspace, order, &mut |step| {
+            if let build::Step::Diagnostic(text) = step {
+                eprint!("{text}");
+            }
+        })?;
+        let read = |script: build::BuiltScript| {
+            let bytes = std::fs::read(&script.path);
+            bytes.map(|bytes| (script.name, bytes)).map_err(|source| build::BuildError::Io {
+                what: format!("cannot read {}", script.path.display()),
+                source,
+            })
+        };
+        built.into_iter().map(read).collect::<Result<Vec<_>, _>>()
+    });
+    let built = match built.await {
+        Ok(Ok(built)) => built,
+        Ok(Err(error)) => return eprintln!("scripts stay as they were: {error}"),
+        Err(error) => return eprintln!("scripts stay as they were: the build hit a defect: {error}"),
+    };
+    let built_ms = started.elapsed().as_millis();
+    for (name, bytes) in built {
+        match pipeline.push_module(bytes, &author("script saved")).await {
+            Ok(pushed) if pushed.unchanged => {}
+            Ok(pushed) => eprintln!(
+                "live: {} in {} ms (built in {built_ms} ms, generation {})",
+                pushed.label,
+                started.elapsed().as_millis(),
+                pushed.generation
+            ),
+            Err(error) => eprintln!("{name} stays as it was: {error}"),
+        }
+    }
+}
+
+fn author(why: &str) -> Author {
+    Author { who: "lore serve --dev".to_owned(), why: why.to_owned() }
+}

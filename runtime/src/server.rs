@@ -1,0 +1,260 @@
+//! The composition root: everything of a server put together, and taken apart in order.
+
+mod pack;
+mod upkeep;
+
+pub use pack::{Pack, PackError};
+
+use crate::admin::{self, AdminState, AdminToken};
+use crate::auth::Auth;
+use crate::cache::Cache;
+use crate::config::{Config, Profile};
+use crate::gateway::roster::Roster;
+use crate::gateway::{self, Gateway, GatewaySetup};
+use crate::http::{self, AppState, RateLimits, ServeLimits};
+use crate::online::Online;
+use crate::reload::{Archive, LiveSet, Pipeline, strikes_loop};
+use crate::store::Store;
+use crate::telemetry;
+use crate::zone::{self, JOURNAL_QUEUE, JournalError, Room, RoomSetup, SimThread, ZoneRules, Zones};
+use anyhow::{Context as _, bail};
+use host_api::{Engine, Generation, Limits, ScriptRules};
+use sim::content::Content;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Script failures that may wait to be counted.
+const FAILURE_QUEUE: usize = 1_024;
+/// Clients get this long to read that they should go.
+const FAREWELL: Duration = Duration::from_millis(250);
+/// How long the zones may take to save everybody, and the journal to write it down.
+const DRAIN: Duration = Duration::from_secs(20);
+/// How long sockets may take to close.
+const CLOSE: Duration = Duration::from_secs(5);
+
+/// A running server.
+pub struct Server {
+    /// Where players connect.
+    pub listen: SocketAddr,
+    /// Where operators connect.
+    pub admin: SocketAddr,
+    /// Changes of what is live.
+    pub pipeline: Arc<Pipeline>,
+    store: Store,
+    zones: Arc<Zones>,
+    gateway: Arc<Gateway>,
+    draining: Arc<AtomicBool>,
+    stop: CancellationToken,
+    sim_threads: Vec<SimThread>,
+    journal: JoinHandle<Result<(), JournalError>>,
+    listeners: Vec<JoinHandle<()>>,
+    upkeep: JoinHandle<()>,
+}
+
+impl Server {
+    /// Starts everything. When this returns, players can connect.
+    ///
+    /// # Errors
+    /// Whatever is in the way, with what to do about it.
+    pub async fn start(config: Config, pack: Pack) -> anyhow::Result<Self> {
+        config.check()?;
+        if config.admin_token.is_none() && !config.admin_listen.ip().is_loopback() {
+            bail!("admin-listen {} can be reached from elsewhere: set admin-token", config.admin_listen);
+        }
+        let metrics = telemetry::metrics().context("set up metrics")?;
+        std::fs::create_dir_all(&config.data)
+            .with_context(|| format!("make the data folder {}", config.data.display()))?;
+        let store = Store::open(&config.data, config.database_url.as_deref()).await.context("open the database")?;
+        store.migrate().await.context("bring the database up to date")?;
+        let auth = Auth::open(store.clone(), &config.data, config.access_ttl, config.refresh_ttl)
+            .await
+            .context("set up identity")?;
+        let cache = match &config.redis_url {
+            Some(url) => Cache::redis(url).context("set up the cache")?,
+            None => Cache::memory(),
+        };
+
+        let engine = Engine::new(Limits::default(), Some(&config.data.join("compiled")))?;
+        let (generation, content, archive, set) = load(&engine, pack, &config).await?;
+        let (journal_sender, journal_queue) = mpsc::channel(JOURNAL_QUEUE);
+        let (failures, failure_queue) = mpsc::channel(FAILURE_QUEUE);
+        let clocks: BTreeMap<String, u64> = store.load_zone_clocks().await?.into_iter().collect();
+        let mut setups = Vec::new();
+        for (id, definition) in &content.zones {
+            let rules: Box<dyn ZoneRules> = Box::new(ScriptRules::new(&generation)?);
+            setups.push(RoomSetup {
+                zone: *id,
+                content: Arc::clone(&content),
+                rules,
+                generation: generation.number(),
+                seed: config.seed,
+                tick: clocks.get(&definition.name).copied().unwrap_or(0),
+                tick_ms: config.tick_ms,
+                journal: journal_sender.clone(),
+                failures: failures.clone(),
+            });
+        }
+        // Only the zones hold these, so that the loops behind them end with the last zone.
+        drop((journal_sender, failures));
+        let (zones, rooms) = Zones::build(setups);
+        let online = Online::default();
+        let roster = Roster::new(online.clone());
+        let reachable = Arc::new(AtomicBool::new(true));
+        let journal =
+            tokio::spawn(zone::journal_loop(store.clone(), roster.clone(), journal_queue, Arc::clone(&reachable)));
+        let pipeline = Pipeline::new(engine, Arc::clone(&zones), archive, set, generation, content);
+        tokio::spawn(strikes_loop(Arc::clone(&pipeline), Arc::clone(&zones), failure_queue));
+        let gateway = Gateway::new(GatewaySetup {
+            zones: Arc::clone(&zones),
+            roster,
+            store: store.clone(),
+            auth: auth.clone(),
+            tick_ms: config.tick_ms,
+            origins: config.cors_origins.clone(),
+        });
+
+        let listener = bind(config.listen).await?;
+        let admin_listener = bind(config.admin_listen).await?;
+        let (listen, admin) = (listener.local_addr()?, admin_listener.local_addr()?);
+        let sim_threads = start_threads(rooms, &config)?;
+        let stop = CancellationToken::new();
+        let draining = Arc::new(AtomicBool::new(false));
+        let token = match &config.admin_token {
+            Some(token) => AdminToken::new(token),
+            None => AdminToken::open(&config.data)?,
+        };
+        let admin_router = admin::router(AdminState {
+            pipeline: Arc::clone(&pipeline),
+            zones: Arc::clone(&zones),
+            token: Arc::new(token),
+            open_status: config.profile == Profile::Development,
+        });
+        let upkeep = tokio::spawn(upkeep::upkeep_loop(
+            store.clone(),
+            auth.clone(),
+            Arc::clone(&zones),
+            metrics.clone(),
+            stop.clone(),
+        ));
+        let router = http::router(AppState {
+            store: store.clone(),
+            cache,
+            auth,
+            online,
+            content: pipeline.watch_content(),
+            limits: RateLimits::new(&config),
+            config: Arc::new(config),
+            metrics,
+            draining: Arc::clone(&draining),
+        })
+        .merge(gateway::router(Arc::clone(&gateway)));
+        let limits = ServeLimits::default();
+        let listeners = vec![
+            tokio::spawn(http::serve(listener, router, stop.clone(), limits)),
+            tokio::spawn(http::serve(admin_listener, admin_router, stop.clone(), limits)),
+        ];
+        Ok(Self {
+            listen,
+            admin,
+            pipeline,
+            store,
+            zones,
+            gateway,
+            draining,
+            stop,
+            sim_threads,
+            journal,
+            listeners,
+            upkeep,
+        })
+    }
+
+    /// Waits until the server can no longer do its work.
+    ///
+    /// # Errors
+    /// Always: why it cannot.
+    pub async fn failed(&mut self) -> anyhow::Result<()> {
+        match (&mut self.journal).await {
+            Ok(Ok(())) => bail!("all zones have ended"),
+            Ok(Err(error)) => Err(error.into()),
+            Err(error) => Err(error).context("the journal hit a defect"),
+        }
+    }
+
+    /// Sends the clients away, saves everything, ends.
+    ///
+    /// # Errors
+    /// Something could not be saved in time.
+    pub async fn shutdown(mut self) -> anyhow::Result<()> {
+        self.draining.store(true, Ordering::Relaxed);
+        self.gateway.announce_shutdown();
+        tokio::time::sleep(FAREWELL).await;
+        self.gateway.drain_zones().await;
+        let threads = std::mem::take(&mut self.sim_threads);
+        let ended = tokio::task::spawn_blocking(move || threads.into_iter().all(|thread| thread.join().is_ok()));
+        let zones_ended = tokio::time::timeout(DRAIN, ended).await;
+        let written = match self.journal.is_finished() {
+            true => Ok(Ok(Ok(()))),
+            false => tokio::time::timeout(DRAIN, &mut self.journal).await,
+        };
+        self.gateway.close_connections(CLOSE).await;
+        self.stop.cancel();
+        for task in self.listeners {
+            task.await.context("a listener hit a defect")?;
+        }
+        self.upkeep.await.context("the upkeep hit a defect")?;
+        match zones_ended {
+            Ok(Ok(true)) => {}
+            Ok(_) => bail!("a zone thread hit a defect"),
+            Err(_) => bail!("the zones did not end within {DRAIN:?}: is the store away?"),
+        }
+        written
+            .context("the store did not take the last facts in time")?
+            .context("the journal hit a defect")?
+            .context("the last facts could not be saved")?;
+        upkeep::save_clocks(&self.store, &self.zones).await.context("save the zones' clocks")?;
+        self.store.close().await;
+        Ok(())
+    }
+}
+
+async fn load(
+    engine: &Engine,
+    pack: Pack,
+    config: &Config,
+) -> anyhow::Result<(Generation, Arc<Content>, Archive, LiveSet)> {
+    let archive = Archive::open(&config.data).context("open the archive of modules")?;
+    let set = archive.live().context("read DATA/live.json")?;
+    let engine = engine.clone();
+    let assemble = move || -> Result<_, PackError> {
+        let Pack { modules, content } = pack;
+        let (generation, set) = pack::assemble(&engine, modules, &content, &archive, set)?;
+        Ok((generation, Arc::new(content), archive, set))
+    };
+    Ok(tokio::task::spawn_blocking(assemble).await.context("load the scripts")??)
+}
+
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("listen on {address}"))
+}
+
+/// Deals the zones out to threads: one thread per two cores unless configured.
+fn start_threads(rooms: Vec<Room>, config: &Config) -> anyhow::Result<Vec<SimThread>> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let wanted = if config.sim_threads == 0 { cores / 2 } else { config.sim_threads };
+    let count = wanted.clamp(1, rooms.len().max(1));
+    let mut hands: Vec<Vec<Room>> = (0..count).map(|_| Vec::new()).collect();
+    for (index, room) in rooms.into_iter().enumerate() {
+        hands[index % count].push(room);
+    }
+    let tick = Duration::from_millis(config.tick_ms.into());
+    let threads = hands.into_iter().enumerate().map(|(number, rooms)| zone::spawn(number, rooms, tick));
+    threads.collect::<Result<_, _>>().context("start the zones' threads")
+}

@@ -1,0 +1,542 @@
+//! One zone as its thread runs it: the world, its rules, the clients in it, and the tick.
+
+use super::encode::OwnView;
+use super::journal::Commit;
+use super::replicate::Replication;
+use super::{
+    Applied, Arrival, Ask, InboxError, Message, Population, Seat, Swap, ZoneHandle, ZoneIndex, ZoneRules,
+    ZoneStats, Zones,
+};
+use crate::gateway::client::{Client, CloseReason, Outgoing};
+use crate::gateway::limits::SLOW_CLIENT;
+use crate::gateway::rpc::RpcError;
+use crate::gateway::wire;
+use host_api::ScriptFailure;
+use sim::content::{Content, Position};
+use sim::input::{CharacterState, Command, Input};
+use sim::output::{Fact, FactKind, Output, Rejection};
+use sim::rules::Origin;
+use sim::{CharacterId, DefId, EntityId, RequestId, World, def_id};
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// Milliseconds between two savings of where everybody is.
+const WHEREABOUTS_MS: u64 = 5_000;
+/// When a client should try again after `busy`.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// What a zone starts with.
+pub struct RoomSetup {
+    /// `zone/NAME`.
+    pub zone: DefId,
+    /// Definitions in force.
+    pub content: Arc<Content>,
+    /// Instantiated for this zone.
+    pub rules: Box<dyn ZoneRules>,
+    /// Number of the generation.
+    pub generation: u64,
+    /// Of the whole server; each zone forks it.
+    pub seed: u64,
+    /// How far an earlier run came.
+    pub tick: u64,
+    /// Milliseconds per tick.
+    pub tick_ms: u32,
+    /// Where facts go.
+    pub journal: mpsc::Sender<Commit>,
+    /// Where script failures are counted.
+    pub failures: mpsc::Sender<(ZoneIndex, ScriptFailure)>,
+}
+
+/// A character in the zone and its client.
+pub(super) struct Member {
+    pub client: Arc<Client>,
+    _seat: Seat,
+    /// `None` until the step that lets it in.
+    pub entity: Option<EntityId>,
+    /// Where it stood after the last tick.
+    pub at: Position,
+    /// Entities the client knows, sorted.
+    pub known: Vec<EntityId>,
+    /// Last acknowledgement sent.
+    pub ack: u32,
+    /// What was acknowledged in another zone.
+    pub ack_base: u32,
+    /// What the client knows of itself.
+    pub own: Option<OwnView>,
+    pub needs_snapshot: bool,
+    /// First tick in which the outbox had no room.
+    stuck_since: Option<u64>,
+    /// The open conversation: `dialog/NAME` and `dialog/NAME/NODE`.
+    pub dialog: Option<(DefId, DefId)>,
+    /// The `world.join` to answer, and the CHARACTER for it.
+    pub joining: Option<(RequestId, String)>,
+    /// The `world.leave` to answer.
+    pub leaving: Option<RequestId>,
+}
+
+impl Member {
+    fn new(client: Arc<Client>, seat: Seat, last_seq: u32, joining: Option<(RequestId, String)>) -> Self {
+        Self {
+            client,
+            _seat: seat,
+            entity: None,
+            at: Position::default(),
+            known: Vec::new(),
+            ack: last_seq,
+            ack_base: last_seq,
+            own: None,
+            needs_snapshot: true,
+            stuck_since: None,
+            dialog: None,
+            joining,
+            leaving: None,
+        }
+    }
+
+    /// The character enters anew: nothing the client knows is good any more.
+    pub fn forget(&mut self) {
+        self.entity = None;
+        self.known.clear();
+        self.own = None;
+        self.needs_snapshot = true;
+        self.dialog = None;
+    }
+}
+
+/// Figures that go to Prometheus; looked up once.
+pub(super) struct Meters {
+    tick: metrics::Histogram,
+    lag: metrics::Histogram,
+    population: metrics::Gauge,
+    inputs: metrics::Counter,
+    pub damage: metrics::Counter,
+    failures: metrics::Counter,
+    swap: metrics::Histogram,
+}
+
+impl Meters {
+    fn new(zone: &str) -> Self {
+        let zone = zone.to_owned();
+        Self {
+            tick: metrics::histogram!("game_tick_duration_seconds", "zone" => zone.clone()),
+            lag: metrics::histogram!("game_tick_lag_seconds", "zone" => zone.clone()),
+            population: metrics::gauge!("game_zone_population", "zone" => zone.clone()),
+            inputs: metrics::counter!("game_inputs_total", "zone" => zone.clone()),
+            damage: metrics::counter!("game_combat_damage_total", "zone" => zone.clone()),
+            failures: metrics::counter!("game_script_failures_total", "zone" => zone.clone()),
+            swap: metrics::histogram!("game_swap_duration_seconds", "zone" => zone),
+        }
+    }
+}
+
+/// One zone.
+pub struct Room {
+    index: ZoneIndex,
+    pub(super) handle: ZoneHandle,
+    pub(super) zones: Arc<Zones>,
+    inbox: Receiver<Message>,
+    pub(super) world: World,
+    pub(super) rules: Box<dyn ZoneRules>,
+    pub(super) members: BTreeMap<CharacterId, Member>,
+    pub(super) inputs: Vec<Input>,
+    output: Output,
+    replication: Replication,
+    /// For other zones whose inbox was full; at most two messages per client.
+    pub(super) post: VecDeque<(ZoneIndex, Message)>,
+    /// What goes with the next commit.
+    pub(super) early: Commit,
+    /// What the journal had no room for; the zone stands still until it has.
+    held: Option<Commit>,
+    journal: mpsc::Sender<Commit>,
+    failures: mpsc::Sender<(ZoneIndex, ScriptFailure)>,
+    pub(super) content_label: Arc<str>,
+    pub(super) meters: Meters,
+    pub(super) tick_ms: u32,
+    seed: u64,
+    pub(super) draining: bool,
+}
+
+impl Zones {
+    /// All zones of the setups, connected to each other, ready for [`super::spawn`].
+    pub fn build(setups: Vec<RoomSetup>) -> (Arc<Self>, Vec<Room>) {
+        let (mut handles, mut inboxes) = (Vec::new(), Vec::new());
+        for setup in &setups {
+            let zone = &setup.content.zones[&setup.zone];
+            let (sender, inbox) = std::sync::mpsc::sync_channel(super::INBOX);
+            let population = Population { taken: 0.into(), cap: 0.into() };
+            let handle = ZoneHandle {
+                id: setup.zone,
+                name: Arc::from(zone.name.as_str()),
+                inbox: sender,
+                population: Arc::new(population),
+                stats: Arc::new(ZoneStats::default()),
+            };
+            handle.set_cap(zone.population_cap);
+            handles.push(handle);
+            inboxes.push(inbox);
+        }
+        let zones = Arc::new(Self::new(handles));
+        let rooms = setups
+            .into_iter()
+            .zip(inboxes)
+            .enumerate()
+            .map(|(index, (setup, inbox))| Room::new(ZoneIndex(index), setup, inbox, &zones))
+            .collect();
+        (zones, rooms)
+    }
+}
+
+impl Room {
+    fn new(index: ZoneIndex, setup: RoomSetup, inbox: Receiver<Message>, zones: &Arc<Zones>) -> Self {
+        let handle = zones.handle(index).clone();
+        handle.stats.generation.store(setup.generation, Relaxed);
+        handle.stats.tick.store(setup.tick, Relaxed);
+        Self {
+            index,
+            meters: Meters::new(&handle.name),
+            handle,
+            zones: Arc::clone(zones),
+            inbox,
+            content_label: content_label(&setup.content),
+            world: World::new(setup.zone, setup.content, setup.seed, setup.tick, setup.tick_ms),
+            rules: setup.rules,
+            members: BTreeMap::new(),
+            inputs: Vec::new(),
+            output: Output::default(),
+            replication: Replication::default(),
+            post: VecDeque::new(),
+            early: Commit::default(),
+            held: None,
+            journal: setup.journal,
+            failures: setup.failures,
+            tick_ms: setup.tick_ms,
+            seed: setup.seed,
+            draining: false,
+        }
+    }
+
+    /// The front of this zone.
+    pub fn handle(&self) -> &ZoneHandle {
+        &self.handle
+    }
+
+    /// Whether the zone was drained and everything of it is on its way.
+    pub fn has_ended(&self) -> bool {
+        self.draining && self.members.is_empty() && self.post.is_empty() && self.held.is_none() && self.early.is_empty()
+    }
+
+    /// One tick, `lag` after its time.
+    pub fn tick(&mut self, lag: Duration) {
+        if !self.flush_held() {
+            return;
+        }
+        let started = Instant::now();
+        self.deliver_post();
+        self.read_inbox();
+        let inputs = self.inputs.len();
+        let mut output = std::mem::take(&mut self.output);
+        let step = AssertUnwindSafe(|| self.world.step(&mut self.inputs, &mut *self.rules, &mut output));
+        if std::panic::catch_unwind(step).is_ok() {
+            self.add_whereabouts(&mut output);
+            self.settle(&mut output);
+            self.replicate(&output);
+        } else {
+            self.restart();
+        }
+        self.output = output;
+        self.report_failures();
+        self.measure(started.elapsed(), lag, inputs);
+    }
+
+    fn measure(&self, duration: Duration, lag: Duration, inputs: usize) {
+        let stats = &self.handle.stats;
+        stats.record(duration);
+        stats.tick.store(self.world.tick(), Relaxed);
+        stats.lag_micros.store(u32::try_from(lag.as_micros()).unwrap_or(u32::MAX), Relaxed);
+        stats.inputs.store(inputs as u32, Relaxed);
+        stats.entities.store(self.replication.entities() as u32, Relaxed);
+        self.meters.tick.record(duration);
+        self.meters.lag.record(lag);
+        self.meters.population.set(self.members.len() as f64);
+        self.meters.inputs.increment(inputs as u64);
+    }
+
+    fn deliver_post(&mut self) {
+        let mut blocked: Vec<ZoneIndex> = Vec::new();
+        for _ in 0..self.post.len() {
+            let Some((index, message)) = self.post.pop_front() else { return };
+            if blocked.contains(&index) {
+                self.post.push_back((index, message));
+                continue;
+            }
+            let entering = match &message {
+                Message::Enter(arrival) => Some((Arc::clone(&arrival.client), arrival.state.id)),
+                _ => None,
+            };
+            match self.zones.handle(index).submit(message) {
+                Ok(()) => {
+                    if let Some((client, _)) = entering {
+                        client.set_zone(index);
+                    }
+                }
+                Err((InboxError::Busy, message)) => {
+                    blocked.push(index);
+                    self.post.push_back((index, message));
+                }
+                // Its whereabouts were a fact when it crossed: it is saved on the other side.
+                Err((InboxError::Gone, _)) => {
+                    if let Some((client, character)) = entering {
+                        client.close(CloseReason::Restart);
+                        self.early.freed.push(character);
+                    }
+                }
+            }
+        }
+    }
+
+    fn read_inbox(&mut self) {
+        while self.inputs.len() < sim::limits::INPUTS_PER_TICK {
+            let Ok(message) = self.inbox.try_recv() else { return };
+            match message {
+                Message::Enter(arrival) => self.enter(*arrival),
+                Message::Leave { client, character, request } => self.leave(client, character, request),
+                Message::Ask { client, character, request, ask } => self.ask(client, character, request, ask),
+                Message::Swap(swap) => self.swap(*swap),
+                Message::Inspect(answer) => {
+                    // Who asked may have given up waiting.
+                    let _ = answer.send(self.rules.stats());
+                }
+                Message::Announce(frame) => {
+                    for member in self.members.values() {
+                        member.client.tell(Outgoing::Frame(frame.clone()));
+                    }
+                }
+                Message::Drain => {
+                    self.draining = true;
+                    self.inputs.extend(self.members.keys().map(|id| Input::Leave { character: *id }));
+                }
+            }
+        }
+    }
+
+    fn enter(&mut self, arrival: Arrival) {
+        let Arrival { client, state, seat, last_seq, request } = arrival;
+        if self.draining {
+            client.close(CloseReason::Restart);
+            self.early.freed.push(state.id);
+            return;
+        }
+        let joining =
+            request.map(|request| (request, wire::to_json(&wire::Character::new(&state, self.world.content()))));
+        self.members.insert(state.id, Member::new(client, seat, last_seq, joining));
+        self.inputs.push(Input::Enter(Box::new(state)));
+    }
+
+    fn leave(&mut self, client: Arc<Client>, character: CharacterId, request: RequestId) {
+        if let Some(member) = self.members.get_mut(&character).filter(|member| Arc::ptr_eq(&member.client, &client)) {
+            if member.leaving.replace(request).is_none() {
+                self.inputs.push(Input::Leave { character });
+            }
+            return;
+        }
+        // It has walked on: behind its arrival, wherever that is.
+        let elsewhere = (client.zone() != self.index).then(|| client.zone());
+        match self.posted_to(&client).or(elsewhere) {
+            Some(index) => self.post.push_back((index, Message::Leave { client, character, request })),
+            None => client.answer(request, Err(RpcError::Rejected(Rejection::NotInZone.code()))),
+        }
+    }
+
+    fn posted_to(&self, client: &Arc<Client>) -> Option<ZoneIndex> {
+        self.post.iter().find_map(|(index, message)| match message {
+            Message::Enter(arrival) if Arc::ptr_eq(&arrival.client, client) => Some(*index),
+            _ => None,
+        })
+    }
+
+    fn ask(&mut self, client: Arc<Client>, character: CharacterId, request: RequestId, ask: Ask) {
+        let Some(member) = self.members.get_mut(&character).filter(|member| Arc::ptr_eq(&member.client, &client))
+        else {
+            return self.pass_on(client, character, request, ask);
+        };
+        let command = match ask {
+            Ask::Command(command) => command,
+            Ask::Choose(name) => match choice(self.world.content(), member.dialog, &name) {
+                Ok(choice) => Command::ChooseDialog { choice },
+                Err(rejection) => {
+                    return client.answer(request, Err(RpcError::Rejected(rejection.code())));
+                }
+            },
+            Ask::Snapshot => {
+                member.needs_snapshot = true;
+                return client.answer(request, Ok("{}".to_owned()));
+            }
+            Ask::Quests => {
+                let json = self.describe(character, |state, content| wire::to_json(&wire::Quests::new(state, content)));
+                return self.answer_after_commit(character, request, json);
+            }
+            Ask::Inventory => {
+                let json =
+                    self.describe(character, |state, content| wire::to_json(&wire::Inventory::new(state, content)));
+                return self.answer_after_commit(character, request, json);
+            }
+        };
+        if matches!(command, Command::Move { .. }) {
+            client.answer(request, Ok("{}".to_owned()));
+        }
+        self.inputs.push(Input::Command { character, request, command });
+    }
+
+    fn describe(&self, character: CharacterId, write: impl Fn(&CharacterState, &Content) -> String) -> String {
+        match self.world.character(character) {
+            Some(character) => write(&character.state, self.world.content()),
+            None => "{}".to_owned(),
+        }
+    }
+
+    /// The character has walked on: its new zone answers.
+    fn pass_on(&self, client: Arc<Client>, character: CharacterId, request: RequestId, ask: Ask) {
+        let index = client.zone();
+        if index == self.index {
+            let busy = self.posted_to(&client).is_some();
+            let error = if busy { RpcError::Busy(RETRY) } else { RpcError::Rejected(Rejection::NotInZone.code()) };
+            return client.answer(request, Err(error));
+        }
+        let message = Message::Ask { client: Arc::clone(&client), character, request, ask };
+        if self.zones.handle(index).submit(message).is_err() {
+            client.answer(request, Err(RpcError::Busy(RETRY)));
+        }
+    }
+
+    fn swap(&mut self, swap: Swap) {
+        let started = Instant::now();
+        if let Some(content) = swap.content {
+            self.content_label = content_label(&content);
+            self.handle.set_cap(content.zones[&self.world.zone()].population_cap);
+            self.world.swap_content(content);
+            for member in self.members.values_mut() {
+                member.needs_snapshot = true;
+            }
+        }
+        let old = std::mem::replace(&mut self.rules, swap.rules);
+        self.handle.stats.generation.store(swap.generation, Relaxed);
+        // Who asked may have given up waiting; then the old rules are dropped here.
+        let _ = swap.applied.send(Applied { tick: self.world.tick() + 1, old });
+        self.meters.swap.record(started.elapsed());
+    }
+
+    fn add_whereabouts(&self, output: &mut Output) {
+        let every = (WHEREABOUTS_MS / u64::from(self.tick_ms)).max(1);
+        // Zones take turns, so that not all of them save in the same tick.
+        if !(self.world.tick() + self.index.0 as u64 * 7).is_multiple_of(every) {
+            return;
+        }
+        let origin = Origin::Content(self.world.content().digest);
+        for state in self.world.checkpoint() {
+            let (Some(at), Some(health)) = (state.at, state.health) else { continue };
+            let mana = state.mana.unwrap_or(0);
+            let kind = FactKind::Whereabouts { zone: state.zone, at, health, mana };
+            output.facts.push(Fact { character: state.id, origin, request: None, kind });
+        }
+    }
+
+    pub(super) fn submit_commit(&mut self, commit: Commit) {
+        if !commit.is_empty() {
+            self.held = Some(commit);
+            self.flush_held();
+        }
+    }
+
+    /// False while the journal has no room: the zone must not go on.
+    fn flush_held(&mut self) -> bool {
+        let Some(commit) = self.held.take() else { return true };
+        let stalled = &self.handle.stats.stalled;
+        match self.journal.try_send(commit) {
+            Ok(()) => {
+                if stalled.swap(false, Relaxed) {
+                    tracing::info!(zone = %self.handle.name, "the zone goes on");
+                }
+                true
+            }
+            Err(mpsc::error::TrySendError::Full(commit)) => {
+                self.held = Some(commit);
+                if !stalled.swap(true, Relaxed) {
+                    tracing::error!(zone = %self.handle.name, "the journal is full; the zone stands still until the store answers");
+                }
+                false
+            }
+            // The journal ends after the zones, or the whole server does.
+            Err(mpsc::error::TrySendError::Closed(_)) => {
+                self.draining = true;
+                self.members.clear();
+                self.post.clear();
+                true
+            }
+        }
+    }
+
+    fn replicate(&mut self, output: &Output) {
+        let labels: Vec<Arc<str>> = output
+            .events
+            .iter()
+            .map(|event| super::outcome::label(&*self.rules, &self.content_label, event.origin))
+            .collect();
+        let events = output.events.iter().zip(labels.iter().map(|label| &**label));
+        self.replication.begin(&self.world, events);
+        let tick = self.world.tick();
+        let patience = SLOW_CLIENT.as_millis() as u64 / u64::from(self.tick_ms);
+        for (id, member) in &mut self.members {
+            let Some(character) = self.world.character(*id) else { continue };
+            let Some(entity) = self.world.entity(character.entity) else { continue };
+            member.at = entity.at;
+            let ack = character.last_seq.max(member.ack_base);
+            if self.replication.send(member, entity, ack, &self.world) {
+                member.stuck_since = None;
+            } else if tick - *member.stuck_since.get_or_insert(tick) > patience {
+                member.client.close(CloseReason::TooSlow);
+            }
+        }
+    }
+
+    fn report_failures(&mut self) {
+        for failure in self.rules.drain_failures() {
+            self.meters.failures.increment(1);
+            // The pipeline judges by rates; when it is behind, a failure more or less says nothing.
+            let _ = self.failures.try_send((self.index, failure));
+        }
+    }
+
+    /// A defect in the simulation: the zone begins anew from what is durable, its clients too.
+    fn restart(&mut self) {
+        let tick = self.world.tick();
+        tracing::error!(zone = %self.handle.name, tick, "the zone hit a defect and is restarted");
+        self.handle.stats.restarts.fetch_add(1, Relaxed);
+        metrics::counter!("game_zone_restarts_total", "zone" => self.handle.name.to_string()).increment(1);
+        let content = Arc::clone(self.world.content());
+        self.world = World::new(self.world.zone(), content, self.seed, tick, self.tick_ms);
+        self.inputs.clear();
+        let mut commit = std::mem::take(&mut self.early);
+        for (id, member) in std::mem::take(&mut self.members) {
+            member.client.close(CloseReason::Restart);
+            commit.freed.push(id);
+        }
+        self.submit_commit(commit);
+    }
+}
+
+fn content_label(content: &Content) -> Arc<str> {
+    Arc::from(format!("content+{:08x}", content.digest >> 32))
+}
+
+fn choice(content: &Content, open: Option<(DefId, DefId)>, name: &str) -> Result<DefId, Rejection> {
+    let (dialog, node) = open.ok_or(Rejection::NoDialog)?;
+    let dialog = content.dialogs.get(&dialog).ok_or(Rejection::NoDialog)?;
+    let node = dialog.nodes.get(&node).ok_or(Rejection::NoDialog)?;
+    let id = def_id(&format!("dialog/{}/{}/{name}", dialog.name, node.name));
+    if node.choices.contains_key(&id) { Ok(id) } else { Err(Rejection::UnknownChoice) }
+}
