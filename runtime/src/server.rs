@@ -71,7 +71,8 @@ impl Server {
         let metrics = telemetry::metrics().context("set up metrics")?;
         std::fs::create_dir_all(&config.data)
             .with_context(|| format!("make the data folder {}", config.data.display()))?;
-        let store = Store::open(&config.data, config.database_url.as_deref()).await.context("open the database")?;
+        let store =
+            Store::open(&config.data, config.database_url.as_deref()).await.context("open the database")?;
         store.migrate().await.context("bring the database up to date")?;
         let auth = Auth::open(store.clone(), &config.data, config.access_ttl, config.refresh_ttl)
             .await
@@ -107,8 +108,12 @@ impl Server {
         let online = Online::default();
         let roster = Roster::new(online.clone());
         let reachable = Arc::new(AtomicBool::new(true));
-        let journal =
-            tokio::spawn(zone::journal_loop(store.clone(), roster.clone(), journal_queue, Arc::clone(&reachable)));
+        let journal = tokio::spawn(zone::journal_loop(
+            store.clone(),
+            roster.clone(),
+            journal_queue,
+            Arc::clone(&reachable),
+        ));
         let pipeline = Pipeline::new(engine, Arc::clone(&zones), archive, set, generation, content);
         tokio::spawn(strikes_loop(Arc::clone(&pipeline), Arc::clone(&zones), failure_queue));
         let gateway = Gateway::new(GatewaySetup {
@@ -198,7 +203,8 @@ impl Server {
         tokio::time::sleep(FAREWELL).await;
         self.gateway.drain_zones().await;
         let threads = std::mem::take(&mut self.sim_threads);
-        let ended = tokio::task::spawn_blocking(move || threads.into_iter().all(|thread| thread.join().is_ok()));
+        let ended =
+            tokio::task::spawn_blocking(move || threads.into_iter().all(|thread| thread.join().is_ok()));
         let zones_ended = tokio::time::timeout(DRAIN, ended).await;
         let written = match self.journal.is_finished() {
             true => Ok(Ok(Ok(()))),
@@ -234,8 +240,7 @@ async fn load(
     let set = archive.live().context("read DATA/live.json")?;
     let engine = engine.clone();
     let assemble = move || -> Result<_, PackError> {
-        let Pack { modules, content } = pack;
-        let (generation, set) = pack::assemble(&engine, modules, &content, &archive, set)?;
+        let (generation, content, set) = pack::assemble(&engine, pack, &archive, set)?;
         Ok((generation, Arc::new(content), archive, set))
     };
     Ok(tokio::task::spawn_blocking(assemble).await.context("load the scripts")??)

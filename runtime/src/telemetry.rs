@@ -5,8 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use tracing_subscriber::EnvFilter;
 
 /// Seconds; ticks of a healthy zone are far below 50 ms.
-const TICK_BUCKETS: &[f64] =
-    &[0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0];
+const TICK_BUCKETS: &[f64] = &[0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0];
 /// Seconds; an answer waits for the next tick, a durable one for the commit.
 const LATENCY_BUCKETS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 5.0];
 /// Seconds a client stays.
@@ -35,7 +34,10 @@ pub fn metrics() -> Result<PrometheusHandle, BuildError> {
     }
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Prefix("game_tick".to_owned()), TICK_BUCKETS)?
-        .set_buckets_for_metric(Matcher::Full("websocket_connection_duration_seconds".to_owned()), STAY_BUCKETS)?
+        .set_buckets_for_metric(
+            Matcher::Full("websocket_connection_duration_seconds".to_owned()),
+            STAY_BUCKETS,
+        )?
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), LATENCY_BUCKETS)?
         .install_recorder()?;
     describe();

@@ -57,7 +57,8 @@ async fn authenticate(State(state): State<AdminState>, request: Request, next: N
         .and_then(|value| value.strip_prefix("Bearer "));
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0);
     // A page in a browser on this machine is not the operator: it sends an origin.
-    let local = peer.is_some_and(|peer| peer.ip().is_loopback()) && !request.headers().contains_key(header::ORIGIN);
+    let local =
+        peer.is_some_and(|peer| peer.ip().is_loopback()) && !request.headers().contains_key(header::ORIGIN);
     let reads_status = request.method() == Method::GET && request.uri().path().ends_with("/v1/status");
     let known = bearer.is_some_and(|bearer| state.token.is(bearer));
     if known || (state.open_status && local && reads_status) {
@@ -93,14 +94,15 @@ async fn push_module(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let octets = headers.get(header::CONTENT_TYPE).is_some_and(|kind| {
-        kind == "application/octet-stream" || kind == "application/wasm"
-    });
+    let octets = headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind == "application/octet-stream" || kind == "application/wasm");
     if !octets {
         let detail = "send the component as application/octet-stream";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
     }
-    let pushed = state.pipeline.push_module(body.to_vec(), &asked.into()).await.map_err(|error| problem(&error))?;
+    let pushed =
+        state.pipeline.push_module(body.to_vec(), &asked.into()).await.map_err(|error| problem(&error))?;
     Ok(Json(pushed).into_response())
 }
 
@@ -109,8 +111,13 @@ async fn push_content(
     Query(asked): Query<Asked>,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let files: ContentFiles = serde_json::from_slice(&body)
-        .map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", format!("the body is a JSON object of path and text: {error}")))?;
+    let files: ContentFiles = serde_json::from_slice(&body).map_err(|error| {
+        Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid_body",
+            format!("the body is a JSON object of path and text: {error}"),
+        )
+    })?;
     let pushed = state.pipeline.push_content(files, &asked.into()).await.map_err(|error| problem(&error))?;
     Ok(Json(pushed).into_response())
 }
@@ -127,15 +134,22 @@ async fn rollback(
     Query(asked): Query<Asked>,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let Rollback { script } = serde_json::from_slice(&body)
-        .map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", format!("the body is {{\"script\": NAME}}: {error}")))?;
+    let Rollback { script } = serde_json::from_slice(&body).map_err(|error| {
+        Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid_body",
+            format!("the body is {{\"script\": NAME}}: {error}"),
+        )
+    })?;
     let pushed = state.pipeline.rollback(&script, &asked.into()).await.map_err(|error| problem(&error))?;
     Ok(Json(pushed).into_response())
 }
 
 async fn history(State(state): State<AdminState>) -> Response {
-    Json(serde_json::json!({"history": state.pipeline.history(), "quarantined": state.pipeline.quarantined()}))
-        .into_response()
+    Json(
+        serde_json::json!({"history": state.pipeline.history(), "quarantined": state.pipeline.quarantined()}),
+    )
+    .into_response()
 }
 
 fn problem(error: &PushError) -> Problem {

@@ -92,7 +92,9 @@ impl Status {
         let modules = generation
             .modules()
             .map(|module| {
-                let mine = || stats.iter().filter(|(_, row)| row.label == module.label()).map(|(_, row)| row.counters);
+                let mine = || {
+                    stats.iter().filter(|(_, row)| row.label == module.label()).map(|(_, row)| row.counters)
+                };
                 let calls: u64 = mine().map(|counters| counters.calls).sum();
                 let time_ns: u64 = mine().map(|counters| counters.time_ns).sum();
                 ModuleRow {

@@ -72,7 +72,8 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            let mode = std::fs::metadata(AdminToken::path(folder.path())).expect("there").permissions().mode();
+            let mode =
+                std::fs::metadata(AdminToken::path(folder.path())).expect("there").permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
     }

@@ -10,7 +10,9 @@ use std::path::PathBuf;
 /// A .wasm file is one script; a folder is all scripts in it, or content if it holds no .wasm
 /// file. What is refused leaves the world as it was.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  lore push scripts/target/lore/combat.wasm --why 'softer wolves'\n  lore push content --admin http://127.0.0.1:7878")]
+#[command(
+    after_help = "Examples:\n  lore push scripts/target/lore/combat.wasm --why 'softer wolves'\n  lore push content --admin http://127.0.0.1:7878"
+)]
 pub struct Args {
     /// What to push.
     #[arg(value_name = "FILE|DIR")]

@@ -19,12 +19,13 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> anyhow::Result<()> {
+    let Args { script, admin, why, json } = args;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let answer = runtime.block_on(async {
-        let client = AdminClient::new(&args.admin)?;
-        client.rollback(&args.script, &args.why).await
+        let client = AdminClient::new(&admin)?;
+        client.rollback(&script, &why).await
     })?;
-    if args.json {
+    if json {
         println!("{answer}");
     } else {
         super::push::describe(&answer);

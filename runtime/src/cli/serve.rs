@@ -19,7 +19,9 @@ use tokio_util::sync::CancellationToken;
 /// Without --pack the scripts of the project are built first. Everything else comes from the
 /// configuration file and LORE_* variables; what is given here wins.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  lore serve\n  lore serve --dev\n  lore serve --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --data /tmp/world --json")]
+#[command(
+    after_help = "Examples:\n  lore serve\n  lore serve --dev\n  lore serve --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --data /tmp/world --json"
+)]
 pub struct Args {
     /// Where players connect; port 0 takes a free one [default: 127.0.0.1:7777].
     #[arg(long, value_name = "ADDR")]
@@ -56,8 +58,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     tracing::debug!("settings:\n{}", config.redacted());
     let sources = Sources::find(&args)?;
     let pack = sources.pack(args.dev)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
-    runtime.block_on(serve(config, pack, sources, &args))
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
+    runtime.block_on(serve(config, pack, sources, args))
 }
 
 fn settings(args: &Args) -> anyhow::Result<Config> {
@@ -78,15 +81,17 @@ fn settings(args: &Args) -> anyhow::Result<Config> {
     Ok(config)
 }
 
-async fn serve(config: Config, pack: Pack, sources: Sources, args: &Args) -> anyhow::Result<()> {
+async fn serve(config: Config, pack: Pack, sources: Sources, args: Args) -> anyhow::Result<()> {
+    let Args { dev, json, .. } = args;
     let data = config.data.clone();
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
     let mut server = Server::start(config, pack).await?;
-    announce(&server, &data, args.json)?;
+    announce(&server, &data, json)?;
     let stop_watching = CancellationToken::new();
-    if args.dev {
-        let folders = sources.folders().context("--dev needs the project's scripts: run it inside the project")?;
+    if dev {
+        let folders =
+            sources.folders().context("--dev needs the project's scripts: run it inside the project")?;
         let (pipeline, stop) = (Arc::clone(&server.pipeline), stop_watching.clone());
         tokio::spawn(async move {
             if let Err(error) = watch_loop(pipeline, folders, stop).await {
@@ -100,7 +105,7 @@ async fn serve(config: Config, pack: Pack, sources: Sources, args: &Args) -> any
         failed = server.failed() => failed.err(),
     };
     stop_watching.cancel();
-    if !args.json {
+    if !json {
         eprintln!("saving everything ...");
     }
     let saved = server.shutdown().await;
@@ -165,7 +170,8 @@ impl Sources {
         };
         if components.is_empty() {
             let folder = self.components.clone().unwrap_or_default();
-            return Err(PackError::Empty(folder)).context("run this inside the project, or name a folder with --pack");
+            return Err(PackError::Empty(folder))
+                .context("run this inside the project, or name a folder with --pack");
         }
         Ok(Pack::read(&components, &self.content)?)
     }

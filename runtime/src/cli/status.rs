@@ -15,12 +15,13 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> anyhow::Result<()> {
+    let Args { admin, json } = args;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let status = runtime.block_on(async {
-        let client = AdminClient::new(&args.admin)?;
+        let client = AdminClient::new(&admin)?;
         client.status().await
     })?;
-    if args.json {
+    if json {
         println!("{status}");
     } else {
         show(&status);
@@ -38,31 +39,37 @@ fn show(status: &Value) {
         process["rss_bytes"].as_u64().unwrap_or(0) >> 20,
         process["cpu_ms"].as_f64().unwrap_or(0.0) / 1_000.0
     );
-    println!("\n{:<16} {:>7} {:>9} {:>8} {:>8} {:>8} {:>8}", "ZONE", "PLAYERS", "ENTITIES", "TICK p50", "p99", "max ms", "LAG ms");
+    println!(
+        "\n{:<16} {:>7} {:>9} {:>8} {:>8} {:>8} {:>8}",
+        "ZONE", "PLAYERS", "ENTITIES", "TICK p50", "p99", "max ms", "LAG ms"
+    );
     for zone in rows(&status["zones"]) {
         let tick = &zone["tick_ms"];
         let state = if zone["stalled"] == true { "  STANDS STILL: the store does not answer" } else { "" };
         println!(
             "{:<16} {:>7} {:>9} {:>8.2} {:>8.2} {:>8.2} {:>8.2}{state}",
             text(&zone["name"]),
-            zone["population"],
-            zone["entities"],
+            zone["population"].to_string(),
+            zone["entities"].to_string(),
             number(&tick["p50"]),
             number(&tick["p99"]),
             number(&tick["max"]),
             number(&zone["lag_ms"])
         );
     }
-    println!("\n{:<36} {:<8} {:>10} {:>10} {:>8} {:>8}", "MODULE", "KIND", "CALLS", "VIEWS", "us/CALL", "STRIKES");
+    println!(
+        "\n{:<36} {:<8} {:>10} {:>10} {:>8} {:>8}",
+        "MODULE", "KIND", "CALLS", "VIEWS", "us/CALL", "STRIKES"
+    );
     for module in rows(&status["modules"]) {
         println!(
             "{:<36} {:<8} {:>10} {:>10} {:>8.1} {:>8}",
             text(&module["label"]),
             text(&module["kind"]),
-            module["calls"],
-            module["views"],
+            module["calls"].to_string(),
+            module["views"].to_string(),
             number(&module["micros_per_call"]),
-            module["strikes"]
+            module["strikes"].to_string()
         );
     }
     for failure in rows(&status["failures"]).take(5) {

@@ -168,9 +168,10 @@ impl Connection {
             Action::Join { request, character } => {
                 let (gateway, client) = (Arc::clone(&self.gateway), Arc::clone(&self.client));
                 let account = self.claims.account;
-                let task = tokio::spawn(async move {
-                    join::join(&gateway, &client, account, character, request).await
-                });
+                let task =
+                    tokio::spawn(
+                        async move { join::join(&gateway, &client, account, character, request).await },
+                    );
                 self.joining = Some((character, task));
                 Ok(())
             }

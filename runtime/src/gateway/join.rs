@@ -80,8 +80,7 @@ async fn enter(
         return Err(RpcError::Rejected(sim::output::Rejection::ZoneFull.code()));
     };
     client.set_zone(index);
-    let arrival =
-        Arrival { client: Arc::clone(client), state, seat, last_seq: 0, request: Some(request) };
+    let arrival = Arrival { client: Arc::clone(client), state, seat, last_seq: 0, request: Some(request) };
     zone.submit(Message::Enter(Box::new(arrival))).map_err(|(error, _)| match error {
         InboxError::Busy => RpcError::Busy(Duration::from_millis(100)),
         InboxError::Gone => RpcError::Unavailable(RETRY),

@@ -120,10 +120,11 @@ fn decode_call(raw: &RawValue) -> Parsed<'_> {
     if envelope.jsonrpc.is_none_or(|version| version.get() != "\"2.0\"") {
         return invalid(id, "`jsonrpc` is not \"2.0\"");
     }
-    let Some(method) = envelope.method.and_then(|raw| serde_json::from_str::<Text<'_>>(raw.get()).ok()) else {
+    let Some(method) = envelope.method.and_then(|raw| serde_json::from_str::<Text<'_>>(raw.get()).ok())
+    else {
         return invalid(id, "`method` is not a string");
     };
-    let params = match envelope.params.map(|raw| Params::parse(raw)) {
+    let params = match envelope.params.map(Params::parse) {
         None => Params::default(),
         Some(Ok(params)) => params,
         Some(Err(why)) => return Err((id.unwrap_or(Id::Null), RpcError::InvalidParams(why))),
@@ -178,7 +179,9 @@ impl<'a> Params<'a> {
             }
         }
         let mut deserializer = serde_json::Deserializer::from_str(raw.get());
-        deserializer.deserialize_map(ParamsVisitor).map_err(|error| format!("`params`: {}", without_place(&error)))
+        deserializer
+            .deserialize_map(ParamsVisitor)
+            .map_err(|error| format!("`params`: {}", without_place(&error)))
     }
 
     /// Takes a member that must be there.
@@ -354,7 +357,9 @@ mod tests {
         assert!(answer(r#"{"jsonrpc":"2.0","id":1,"method":"a","params":{"x":NaN}}"#).contains("-32700"));
         assert!(answer("[]").contains("-32600"));
         assert!(answer("1").contains("-32600"));
-        assert!(answer(r#"{"jsonrpc":"1.0","id":5,"method":"a"}"#).contains(r#""id":5,"error":{"code":-32600"#));
+        assert!(
+            answer(r#"{"jsonrpc":"1.0","id":5,"method":"a"}"#).contains(r#""id":5,"error":{"code":-32600"#)
+        );
         assert!(answer(r#"{"jsonrpc":"2.0","id":{},"method":"a"}"#).contains("-32600"));
         assert!(answer(r#"{"jsonrpc":"2.0","id":"q\"","method":7}"#).contains(r#""id":"q\"","error""#));
         assert!(answer(r#"{"jsonrpc":"2.0","id":1,"method":"a","params":[1]}"#).contains("-32602"));
@@ -371,14 +376,18 @@ mod tests {
 
     #[test]
     fn wrong_params_are_named() {
-        let text = r#"{"jsonrpc":"2.0","id":1,"method":"a","params":{"x":"1","big":99999999999,"f":1e999,"odd":1}}"#;
+        let text =
+            r#"{"jsonrpc":"2.0","id":1,"method":"a","params":{"x":"1","big":99999999999,"f":1e999,"odd":1}}"#;
         let Frame::Single(Ok(mut call)) = decode(text) else { panic!("decodes") };
         let message = |error: RpcError| error.to_string();
         assert_eq!(
             message(call.params.required::<i32>("x").expect_err("a string")),
             "`x`: invalid type: string \"1\", expected i32"
         );
-        assert!(message(call.params.required::<i32>("big").expect_err("too big")).starts_with("`big`: invalid value"));
+        assert!(
+            message(call.params.required::<i32>("big").expect_err("too big"))
+                .starts_with("`big`: invalid value")
+        );
         assert!(message(call.params.required::<i32>("f").expect_err("infinite")).starts_with("`f`: "));
         assert_eq!(message(call.params.required::<i32>("y").expect_err("missing")), "`y` is missing");
         assert_eq!(message(call.params.finish().expect_err("odd")), "`odd` is not a member of these params");

@@ -207,7 +207,12 @@ impl Session {
         }
     }
 
-    fn dispatch(&mut self, request: RequestId, method: &str, mut params: Params<'_>) -> Result<Action, RpcError> {
+    fn dispatch(
+        &mut self,
+        request: RequestId,
+        method: &str,
+        mut params: Params<'_>,
+    ) -> Result<Action, RpcError> {
         match method {
             "world.join" => {
                 let character = CharacterId(params.required("character")?);
@@ -364,16 +369,20 @@ mod tests {
     #[test]
     fn a_command_before_joining_is_refused() {
         let mut session = Session::new();
-        let actions =
-            receive(&mut session, r#"{"jsonrpc":"2.0","id":1,"method":"combat.attack","params":{"target":3}}"#);
+        let actions = receive(
+            &mut session,
+            r#"{"jsonrpc":"2.0","id":1,"method":"combat.attack","params":{"target":3}}"#,
+        );
         assert!(sent(&actions).contains(r#""reason":"invalid_state""#));
     }
 
     #[test]
     fn a_request_is_answered_once_with_its_own_id() {
         let mut session = joined();
-        let actions =
-            receive(&mut session, r#"{"jsonrpc":"2.0","id":"a","method":"combat.attack","params":{"target":3}}"#);
+        let actions = receive(
+            &mut session,
+            r#"{"jsonrpc":"2.0","id":"a","method":"combat.attack","params":{"target":3}}"#,
+        );
         let [Action::Submit { request, ask }] = &actions[..] else { panic!("{actions:?}") };
         assert_eq!(*ask, Ask::Command(Command::Attack { target: EntityId(3) }));
         let answer = session.answer(*request, &Ok("{}".to_owned()));
@@ -403,7 +412,10 @@ mod tests {
         assert_eq!(session.answer(requests[1], &Ok("{}".to_owned())), None, "a notification");
         let frame = session.answer(requests[0], &Ok("{}".to_owned())).expect("all answered");
         let values: Vec<serde_json::Value> = serde_json::from_str(&frame).expect("an array");
-        assert_eq!(values.iter().map(|value| value["id"].as_i64()).collect::<Vec<_>>(), [Some(2), Some(3), Some(1)]);
+        assert_eq!(
+            values.iter().map(|value| value["id"].as_i64()).collect::<Vec<_>>(),
+            [Some(2), Some(3), Some(1)]
+        );
     }
 
     #[test]
@@ -418,7 +430,9 @@ mod tests {
         let attack = r#"{"jsonrpc":"2.0","id":1,"method":"combat.attack","params":{"target":3}}"#;
         receive(&mut session, attack);
         receive(&mut session, attack);
-        assert!(sent(&receive(&mut session, attack)).contains(r#""reason":"rate_limited","retry_after_ms":500"#));
+        assert!(
+            sent(&receive(&mut session, attack)).contains(r#""reason":"rate_limited","retry_after_ms":500"#)
+        );
     }
 
     #[test]

@@ -124,8 +124,11 @@ fn accept(gateway: Arc<Gateway>, mut request: Request) -> Result<Response, Refus
     tracker.spawn(async move {
         match upgraded.await {
             Ok(upgraded) => {
-                let socket =
-                    WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(socket_config()));
+                let socket = WebSocketStream::from_raw_socket(
+                    TokioIo::new(upgraded),
+                    Role::Server,
+                    Some(socket_config()),
+                );
                 Connection::new(gateway, socket.await, claims, token).run().await;
             }
             Err(error) => tracing::debug!(%error, "a client went away during the upgrade"),

@@ -2,11 +2,11 @@
 //! written by hand in `zone::encode`. Both directions of every name on the wire live here.
 
 use serde::Serialize;
+use sim::DefId;
 use sim::content::{Content, Element, EquipSlot, ItemKind, Rarity, Weather};
 use sim::input::{CharacterState, QuestProgress, Stack};
 use sim::output::{Environment, Lighting};
 use sim::rules::{HitKind, NpcState, QuestState};
-use sim::DefId;
 use std::collections::BTreeMap;
 
 /// A notification as a frame.
@@ -183,7 +183,10 @@ pub struct InventoryUpdate<'a> {
     pub equipment: BTreeMap<&'static str, Option<&'a str>>,
 }
 
-fn values<S: serde::Serializer, T: Serialize>(map: &BTreeMap<u16, T>, serializer: S) -> Result<S::Ok, S::Error> {
+fn values<S: serde::Serializer, T: Serialize>(
+    map: &BTreeMap<u16, T>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(map.values())
 }
 

@@ -23,6 +23,15 @@ pub struct LiveModule {
     pub base: Option<String>,
 }
 
+/// Content that is live in the place of that of the pack.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LiveContent {
+    /// First eight bytes of the digest of what runs, hex.
+    pub digest: String,
+    /// The same of what the pack had when it was pushed; a newer pack takes over again.
+    pub base: String,
+}
+
 /// `live.json`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct LiveSet {
@@ -30,6 +39,9 @@ pub struct LiveSet {
     pub generation: u64,
     /// By script name.
     pub modules: BTreeMap<String, LiveModule>,
+    /// Content that was pushed, if any.
+    #[serde(default)]
+    pub content: Option<LiveContent>,
     /// Digests that must not run again, and why.
     #[serde(default)]
     pub quarantined: BTreeMap<String, String>,
@@ -65,6 +77,7 @@ impl Archive {
     /// The folder cannot be made.
     pub fn open(data: &Path) -> std::io::Result<Self> {
         std::fs::create_dir_all(data.join("modules"))?;
+        std::fs::create_dir_all(data.join("content"))?;
         Ok(Self { data: data.to_owned() })
     }
 
@@ -87,6 +100,32 @@ impl Archive {
     /// They cannot be read.
     pub fn module(&self, digest: &str) -> std::io::Result<Vec<u8>> {
         std::fs::read(self.module_path(digest))
+    }
+
+    fn content_path(&self, digest: u64) -> PathBuf {
+        self.data.join("content").join(format!("{digest:016x}.json"))
+    }
+
+    /// Keeps the files of a content.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub fn keep_content(&self, digest: u64, files: &ContentFiles) -> std::io::Result<()> {
+        let path = self.content_path(digest);
+        if path.exists() {
+            return Ok(());
+        }
+        replace(&path, &serde_json::to_vec(files).map_err(std::io::Error::other)?)
+    }
+
+    /// The files of a content kept earlier, by its digest in hex.
+    ///
+    /// # Errors
+    /// They cannot be read or understood.
+    pub fn content(&self, digest: &str) -> std::io::Result<ContentFiles> {
+        let digest = u64::from_str_radix(digest, 16).map_err(std::io::Error::other)?;
+        let bytes = std::fs::read(self.content_path(digest))?;
+        serde_json::from_slice(&bytes).map_err(std::io::Error::other)
     }
 
     /// What was live last; empty before the first push.
@@ -143,7 +182,8 @@ mod tests {
         assert!(archive.live().expect("nothing yet").modules.is_empty());
         archive.keep_module("abc", b"bytes").expect("kept");
         let live = LiveModule { digest: "abc".to_owned(), base: None };
-        let set = LiveSet { generation: 3, modules: [("combat".to_owned(), live)].into(), ..LiveSet::default() };
+        let set =
+            LiveSet { generation: 3, modules: [("combat".to_owned(), live)].into(), ..LiveSet::default() };
         archive.set_live(&set).expect("written");
         let again = Archive::open(folder.path()).expect("opens").live().expect("read");
         assert_eq!(again.generation, 3);

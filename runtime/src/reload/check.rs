@@ -36,17 +36,26 @@ const LISTED: usize = 10;
 /// What is missing, on either side.
 pub fn fits(generation: &Generation, content: &Content) -> Result<(), Misfit> {
     for module in generation.modules() {
-        let missing: Vec<String> =
-            module.manifest().requires.iter().filter(|name| !has(content, name)).take(LISTED).cloned().collect();
+        let missing: Vec<String> = module
+            .manifest()
+            .requires
+            .iter()
+            .filter(|name| !has(content, name))
+            .take(LISTED)
+            .cloned()
+            .collect();
         if !missing.is_empty() {
             return Err(Misfit::Requires { script: module.label().to_owned(), missing });
         }
     }
     let live = |kind, script| generation.modules().any(|m| m.kind() == kind && m.script() == script);
     let npcs = content.npcs.values().map(|npc| (Kind::Npc, npc.script, format!("npc/{}", npc.name)));
-    let quests = content.quests.values().map(|quest| (Kind::Quest, quest.script, format!("quest/{}", quest.name)));
-    let dialogs =
-        content.dialogs.values().map(|dialog| (Kind::Dialog, dialog.script, format!("dialog/{}", dialog.name)));
+    let quests =
+        content.quests.values().map(|quest| (Kind::Quest, quest.script, format!("quest/{}", quest.name)));
+    let dialogs = content
+        .dialogs
+        .values()
+        .map(|dialog| (Kind::Dialog, dialog.script, format!("dialog/{}", dialog.name)));
     let missing: Vec<String> = npcs
         .chain(quests)
         .chain(dialogs)
@@ -70,9 +79,10 @@ fn has(content: &Content, name: &str) -> bool {
         Some("quest") => content.quests.contains_key(&id),
         Some("dialog") => match name.splitn(4, '/').collect::<Vec<_>>()[..] {
             [_, dialog] => content.dialogs.contains_key(&def_id(&format!("dialog/{dialog}"))),
-            [_, dialog, _] => {
-                content.dialogs.get(&def_id(&format!("dialog/{dialog}"))).is_some_and(|d| d.nodes.contains_key(&id))
-            }
+            [_, dialog, _] => content
+                .dialogs
+                .get(&def_id(&format!("dialog/{dialog}")))
+                .is_some_and(|d| d.nodes.contains_key(&id)),
             [_, dialog, node, _] => content
                 .dialogs
                 .get(&def_id(&format!("dialog/{dialog}")))

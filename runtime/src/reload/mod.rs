@@ -9,7 +9,7 @@ mod check;
 mod strikes;
 pub mod watch;
 
-pub use archive::{Archive, ContentFiles, HistoryEntry, LiveModule, LiveSet};
+pub use archive::{Archive, ContentFiles, HistoryEntry, LiveContent, LiveModule, LiveSet};
 pub use check::{Misfit, can_follow, fits};
 pub use strikes::{FailureRow, Strikes, strikes_loop};
 
@@ -97,6 +97,13 @@ pub struct Pushed {
     pub live_ms: f64,
     /// Nothing was done: it was live already.
     pub unchanged: bool,
+}
+
+impl Pushed {
+    fn unchanged(label: String, generation: u64, started: Instant) -> Self {
+        let (prepare_ms, live_ms) = (millis(started), millis(started));
+        Self { label, before: None, generation, zones: Vec::new(), prepare_ms, live_ms, unchanged: true }
+    }
 }
 
 /// One zone of a swap.
@@ -189,32 +196,28 @@ impl Pipeline {
     pub async fn push_module(&self, bytes: Vec<u8>, author: &Author) -> Result<Pushed, PushError> {
         let started = Instant::now();
         let engine = self.engine.clone();
-        let (module, bytes) = blocking(move || Module::load(&engine, &bytes).map(|module| (module, bytes))).await??;
+        let (module, bytes) =
+            blocking(move || Module::load(&engine, &bytes).map(|module| (module, bytes))).await??;
         let digest = module.digest();
         let _turn = self.changing.lock().await;
         let (generation, content, before) = {
             let live = self.live();
             if let Some(reason) = live.set.quarantined.get(&digest) {
-                return Err(PushError::Quarantined { label: module.label().to_owned(), reason: reason.clone() });
+                return Err(PushError::Quarantined {
+                    label: module.label().to_owned(),
+                    reason: reason.clone(),
+                });
             }
             let before = live.generation.module(module.name()).cloned();
             (live.generation.clone(), self.content(), before)
         };
         if before.as_ref().is_some_and(|before| before.digest() == digest) {
-            return Ok(Pushed {
-                label: module.label().to_owned(),
-                before: None,
-                generation: generation.number(),
-                zones: Vec::new(),
-                prepare_ms: millis(started),
-                live_ms: millis(started),
-                unchanged: true,
-            });
+            return Ok(Pushed::unchanged(module.label().to_owned(), generation.number(), started));
         }
         let next = generation.with_module(generation.number() + 1, module.clone())?;
         fits(&next, &content)?;
         self.archive.keep_module(&digest, &bytes)?;
-        let pushed = self.swap(next, None, &module, before, started).await?;
+        let pushed = self.swap(next, &module, before, started).await?;
         self.record("push", &pushed, &digest, author);
         Ok(pushed)
     }
@@ -252,13 +255,18 @@ impl Pipeline {
         Err(PushError::NothingBefore(script.to_owned()))
     }
 
-    async fn replace_by_earlier(&self, action: &str, module: Module, author: &Author) -> Result<Pushed, PushError> {
+    async fn replace_by_earlier(
+        &self,
+        action: &str,
+        module: Module,
+        author: &Author,
+    ) -> Result<Pushed, PushError> {
         let started = Instant::now();
         let (generation, content) = (self.generation(), self.content());
         let before = generation.module(module.name()).cloned();
         let next = generation.with_module(generation.number() + 1, module.clone())?;
         fits(&next, &content)?;
-        let pushed = self.swap(next, None, &module, before, started).await?;
+        let pushed = self.swap(next, &module, before, started).await?;
         // What we left is not an earlier version to return to.
         if let Some(versions) = self.live().earlier.get_mut(module.name()) {
             versions.pop_back();
@@ -273,15 +281,19 @@ impl Pipeline {
     /// [`PushError`]; what was live still is.
     pub async fn push_content(&self, files: ContentFiles, author: &Author) -> Result<Pushed, PushError> {
         let started = Instant::now();
-        let content = blocking(move || crate::content::load_files(&files)).await?;
+        let (content, files) = blocking(move || (crate::content::load_files(&files), files)).await?;
         let (content, _) = content.map_err(|errors| PushError::Content(errors.to_string()))?;
         let content = Arc::new(content);
         let _turn = self.changing.lock().await;
         let (generation, old) = (self.generation(), self.content());
         let label = format!("content+{:08x}", content.digest >> 32);
         let before = format!("content+{:08x}", old.digest >> 32);
+        if old.digest == content.digest {
+            return Ok(Pushed::unchanged(label, generation.number(), started));
+        }
         can_follow(&old, &content)?;
         fits(&generation, &content)?;
+        self.archive.keep_content(content.digest, &files)?;
         // The same modules under a new number.
         let next = Generation::new(generation.number() + 1, generation.modules().cloned())?;
         let prepared = self.prepare(&next).await?;
@@ -292,6 +304,8 @@ impl Pipeline {
             let mut live = self.live();
             live.generation = next;
             live.set.generation = number;
+            let base = live.set.content.take().map_or_else(|| hex(old.digest), |content| content.base);
+            live.set.content = Some(LiveContent { digest: hex(content.digest), base });
         }
         self.content.send_replace(content);
         let pushed = Pushed {
@@ -310,7 +324,6 @@ impl Pipeline {
     async fn swap(
         &self,
         next: Generation,
-        content: Option<Arc<Content>>,
         module: &Module,
         before: Option<Module>,
         started: Instant,
@@ -318,7 +331,7 @@ impl Pipeline {
         let prepared = self.prepare(&next).await?;
         let prepare_ms = millis(started);
         let number = next.number();
-        let zones = self.apply(prepared, content, number).await?;
+        let zones = self.apply(prepared, None, number).await?;
         let live_ms = millis(started);
         let before_label = before.as_ref().map(|before| before.label().to_owned());
         {
@@ -438,6 +451,10 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
         tracing::error!(%error, "the pipeline hit a defect");
         PushError::Defect
     })
+}
+
+fn hex(digest: u64) -> String {
+    format!("{digest:016x}")
 }
 
 fn millis(since: Instant) -> f64 {

@@ -69,7 +69,14 @@ impl Strikes {
         *book.total.entry(failure.module.clone()).or_default() += 1;
         if book.logged.get(&failure.module).is_none_or(|logged| now - *logged > QUIET) {
             book.logged.insert(failure.module.clone(), now);
-            tracing::warn!(module = row.module, export = row.export, zone = row.zone, tick = row.tick, "{}", row.message);
+            tracing::warn!(
+                module = row.module,
+                export = row.export,
+                zone = row.zone,
+                tick = row.tick,
+                "{}",
+                row.message
+            );
         }
         if book.last.len() == REMEMBERED {
             book.last.pop_front();
@@ -106,8 +113,14 @@ pub async fn strikes_loop(
         }
         let reason = format!("failed in {STRIKES} ticks within {} s; last: {failure}", WINDOW.as_secs());
         match pipeline.quarantine(&failure.module, &reason).await {
-            Ok(pushed) => tracing::error!(module = failure.module, back_to = pushed.label, "{reason}; the last good version took over"),
-            Err(error) => tracing::error!(module = failure.module, %error, "{reason}; its fallbacks stay in force"),
+            Ok(pushed) => tracing::error!(
+                module = failure.module,
+                back_to = pushed.label,
+                "{reason}; the last good version took over"
+            ),
+            Err(error) => {
+                tracing::error!(module = failure.module, %error, "{reason}; its fallbacks stay in force")
+            }
         }
     }
 }

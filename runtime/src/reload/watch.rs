@@ -28,7 +28,11 @@ pub struct Folders {
 ///
 /// # Errors
 /// The folders cannot be watched.
-pub async fn watch_loop(pipeline: Arc<Pipeline>, folders: Folders, stop: CancellationToken) -> notify::Result<()> {
+pub async fn watch_loop(
+    pipeline: Arc<Pipeline>,
+    folders: Folders,
+    stop: CancellationToken,
+) -> notify::Result<()> {
     let (changed, mut changes) = mpsc::channel::<PathBuf>(PATHS);
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let Ok(event) = event else { return };
@@ -99,7 +103,9 @@ async fn push_content(pipeline: &Pipeline, folder: &Path) {
         Err(errors) => return eprintln!("content: {errors}"),
     };
     match pipeline.push_content(files, &author).await {
-        Ok(pushed) => eprintln!("live: {} in {:.0} ms (generation {})", pushed.label, pushed.live_ms, pushed.generation),
+        Ok(pushed) => {
+            eprintln!("live: {} in {:.0} ms (generation {})", pushed.label, pushed.live_ms, pushed.generation)
+        }
         Err(error) => eprintln!("content stays as it was:\n{error}"),
     }
 }

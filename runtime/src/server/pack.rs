@@ -2,7 +2,7 @@
 //! place of the pack's own.
 
 use crate::content::{self, ContentErrors};
-use crate::reload::{Archive, LiveModule, LiveSet, Misfit, fits};
+use crate::reload::{Archive, LiveContent, LiveModule, LiveSet, Misfit, fits};
 use host_api::{Engine, Generation, GenerationError, LoadError, Module};
 use sim::content::Content;
 use std::path::{Path, PathBuf};
@@ -73,22 +73,40 @@ impl Pack {
 /// See [`PackError`].
 pub fn assemble(
     engine: &Engine,
-    modules: Vec<(PathBuf, Vec<u8>)>,
-    content: &Content,
+    pack: Pack,
     archive: &Archive,
     mut set: LiveSet,
-) -> Result<(Generation, LiveSet), PackError> {
+) -> Result<(Generation, Content, LiveSet), PackError> {
+    let Pack { modules, content } = pack;
+    let content = content_since(&content, archive, &mut set).unwrap_or(content);
     let mut loaded = Vec::new();
     for (file, bytes) in modules {
-        let base =
-            Module::load(engine, &bytes).map_err(|source| PackError::Module { file: file.clone(), source })?;
+        let base = Module::load(engine, &bytes)
+            .map_err(|source| PackError::Module { file: file.clone(), source })?;
         archive.keep_module(&base.digest(), &bytes).map_err(|source| PackError::Io { path: file, source })?;
         loaded.push(pushed_since(engine, &base, archive, &mut set).unwrap_or(base));
     }
     set.generation += 1;
     let generation = Generation::new(set.generation, loaded)?;
-    fits(&generation, content)?;
-    Ok((generation, set))
+    fits(&generation, &content)?;
+    Ok((generation, content, set))
+}
+
+/// The content that was live in the place of `base` when the server last ran.
+fn content_since(base: &Content, archive: &Archive, set: &mut LiveSet) -> Option<Content> {
+    let LiveContent { digest, base: pushed_over } = set.content.clone()?;
+    if pushed_over != format!("{:016x}", base.digest) {
+        set.content = None;
+        return None;
+    }
+    let files = archive.content(&digest).map_err(|error| error.to_string());
+    match files.and_then(|files| content::load_files(&files).map_err(|errors| errors.to_string())) {
+        Ok((content, _)) => Some(content),
+        Err(error) => {
+            tracing::error!(digest, error, "the live content cannot be restored; the pack's content runs");
+            None
+        }
+    }
 }
 
 /// The module that was live in the place of `base` when the server last ran.
@@ -99,16 +117,22 @@ fn pushed_since(engine: &Engine, base: &Module, archive: &Archive, set: &mut Liv
         set.modules.remove(base.name());
         return None;
     }
-    let module = archive.module(&digest).map_err(|error| error.to_string()).and_then(|bytes| {
-        Module::load(engine, &bytes).map_err(|error| error.to_string())
-    });
+    let module = archive
+        .module(&digest)
+        .map_err(|error| error.to_string())
+        .and_then(|bytes| Module::load(engine, &bytes).map_err(|error| error.to_string()));
     match module {
         Ok(module) => {
             tracing::info!(label = module.label(), "restored what was live");
             Some(module)
         }
         Err(error) => {
-            tracing::error!(script = base.name(), digest, error, "what was live cannot be restored; the pack's version runs");
+            tracing::error!(
+                script = base.name(),
+                digest,
+                error,
+                "what was live cannot be restored; the pack's version runs"
+            );
             None
         }
     }

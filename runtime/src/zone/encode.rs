@@ -32,7 +32,12 @@ pub fn entity(out: &mut String, entity: &Entity, world: &World) {
             let npc = content.npcs.get(&mind.template);
             named(out, "npc", npc.map_or("", |npc| &npc.title));
             template(out, npc.map_or("", |npc| &npc.name));
-            put!(out, r#","hostile":{},"boss":{}"#, npc.is_some_and(|npc| npc.hostile), npc.is_some_and(|npc| npc.boss));
+            put!(
+                out,
+                r#","hostile":{},"boss":{}"#,
+                npc.is_some_and(|npc| npc.hostile),
+                npc.is_some_and(|npc| npc.boss)
+            );
         }
         EntityKind::Item { stack, .. } => {
             let item = content.items.get(&stack.item);
@@ -202,7 +207,14 @@ pub fn zone(out: &mut String, world: &World) {
     for (index, crossing) in zone.crossings.iter().enumerate() {
         let comma = if index > 0 { "," } else { "" };
         let (min, max) = (crossing.area.min, crossing.area.max);
-        put!(out, r#"{comma}{{"x0":{},"y0":{},"x1":{},"y1":{},"to":"#, min.x_mm, min.y_mm, max.x_mm, max.y_mm);
+        put!(
+            out,
+            r#"{comma}{{"x0":{},"y0":{},"x1":{},"y1":{},"to":"#,
+            min.x_mm,
+            min.y_mm,
+            max.x_mm,
+            max.y_mm
+        );
         write_string(out, content.zones.get(&crossing.to).map_or("", |zone| &zone.name));
         out.push('}');
     }

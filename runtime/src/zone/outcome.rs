@@ -58,7 +58,9 @@ impl Room {
             if let Some(member) = self.members.get(&character) {
                 let client = &member.client;
                 commit.after.extend(
-                    frames.into_iter().map(|frame| (Arc::clone(client), Outgoing::Frame(Utf8Bytes::from(frame)))),
+                    frames
+                        .into_iter()
+                        .map(|frame| (Arc::clone(client), Outgoing::Frame(Utf8Bytes::from(frame)))),
                 );
             }
         }
@@ -196,7 +198,8 @@ impl Room {
                 let target = self.zones.find(state.zone);
                 let seat = target.and_then(|index| self.zones.handle(index).reserve());
                 let (Some(index), Some(seat)) = (target, seat) else {
-                    let text = format!("There is no room in {}.", zone_title(self.world.content(), state.zone));
+                    let text =
+                        format!("There is no room in {}.", zone_title(self.world.content(), state.zone));
                     let frame = notification("system.message", &serde_json::json!({"text": text}));
                     member.client.tell(Outgoing::Frame(Utf8Bytes::from(frame)));
                     state.at = Some(beside_crossings(self.definition(), member.at));

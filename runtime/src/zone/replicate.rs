@@ -138,7 +138,8 @@ impl Replication {
             return false;
         }
         let frame = &mut self.frame;
-        let _ = write!(frame, r#"{{"jsonrpc":"2.0","method":"world.delta","params":{{"tick":{}"#, world.tick());
+        let _ =
+            write!(frame, r#"{{"jsonrpc":"2.0","method":"world.delta","params":{{"tick":{}"#, world.tick());
         if ack != member.ack {
             let _ = write!(frame, r#","ack":{ack}"#);
         }

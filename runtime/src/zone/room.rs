@@ -227,7 +227,11 @@ impl Room {
 
     /// Whether the zone was drained and everything of it is on its way.
     pub fn has_ended(&self) -> bool {
-        self.draining && self.members.is_empty() && self.post.is_empty() && self.held.is_none() && self.early.is_empty()
+        self.draining
+            && self.members.is_empty()
+            && self.post.is_empty()
+            && self.held.is_none()
+            && self.early.is_empty()
     }
 
     /// One tick, `lag` after its time.
@@ -305,7 +309,9 @@ impl Room {
             match message {
                 Message::Enter(arrival) => self.enter(*arrival),
                 Message::Leave { client, character, request } => self.leave(client, character, request),
-                Message::Ask { client, character, request, ask } => self.ask(client, character, request, ask),
+                Message::Ask { client, character, request, ask } => {
+                    self.ask(&client, character, request, ask)
+                }
                 Message::Swap(swap) => self.swap(*swap),
                 Message::Inspect(answer) => {
                     // Who asked may have given up waiting.
@@ -331,14 +337,16 @@ impl Room {
             self.early.freed.push(state.id);
             return;
         }
-        let joining =
-            request.map(|request| (request, wire::to_json(&wire::Character::new(&state, self.world.content()))));
+        let joining = request
+            .map(|request| (request, wire::to_json(&wire::Character::new(&state, self.world.content()))));
         self.members.insert(state.id, Member::new(client, seat, last_seq, joining));
         self.inputs.push(Input::Enter(Box::new(state)));
     }
 
     fn leave(&mut self, client: Arc<Client>, character: CharacterId, request: RequestId) {
-        if let Some(member) = self.members.get_mut(&character).filter(|member| Arc::ptr_eq(&member.client, &client)) {
+        if let Some(member) =
+            self.members.get_mut(&character).filter(|member| Arc::ptr_eq(&member.client, &client))
+        {
             if member.leaving.replace(request).is_none() {
                 self.inputs.push(Input::Leave { character });
             }
@@ -359,8 +367,9 @@ impl Room {
         })
     }
 
-    fn ask(&mut self, client: Arc<Client>, character: CharacterId, request: RequestId, ask: Ask) {
-        let Some(member) = self.members.get_mut(&character).filter(|member| Arc::ptr_eq(&member.client, &client))
+    fn ask(&mut self, client: &Arc<Client>, character: CharacterId, request: RequestId, ask: Ask) {
+        let Some(member) =
+            self.members.get_mut(&character).filter(|member| Arc::ptr_eq(&member.client, client))
         else {
             return self.pass_on(client, character, request, ask);
         };
@@ -377,12 +386,14 @@ impl Room {
                 return client.answer(request, Ok("{}".to_owned()));
             }
             Ask::Quests => {
-                let json = self.describe(character, |state, content| wire::to_json(&wire::Quests::new(state, content)));
+                let json = self
+                    .describe(character, |state, content| wire::to_json(&wire::Quests::new(state, content)));
                 return self.answer_after_commit(character, request, json);
             }
             Ask::Inventory => {
-                let json =
-                    self.describe(character, |state, content| wire::to_json(&wire::Inventory::new(state, content)));
+                let json = self.describe(character, |state, content| {
+                    wire::to_json(&wire::Inventory::new(state, content))
+                });
                 return self.answer_after_commit(character, request, json);
             }
         };
@@ -392,7 +403,11 @@ impl Room {
         self.inputs.push(Input::Command { character, request, command });
     }
 
-    fn describe(&self, character: CharacterId, write: impl Fn(&CharacterState, &Content) -> String) -> String {
+    fn describe(
+        &self,
+        character: CharacterId,
+        write: impl Fn(&CharacterState, &Content) -> String,
+    ) -> String {
         match self.world.character(character) {
             Some(character) => write(&character.state, self.world.content()),
             None => "{}".to_owned(),
@@ -400,14 +415,15 @@ impl Room {
     }
 
     /// The character has walked on: its new zone answers.
-    fn pass_on(&self, client: Arc<Client>, character: CharacterId, request: RequestId, ask: Ask) {
+    fn pass_on(&self, client: &Arc<Client>, character: CharacterId, request: RequestId, ask: Ask) {
         let index = client.zone();
         if index == self.index {
-            let busy = self.posted_to(&client).is_some();
-            let error = if busy { RpcError::Busy(RETRY) } else { RpcError::Rejected(Rejection::NotInZone.code()) };
+            let busy = self.posted_to(client).is_some();
+            let error =
+                if busy { RpcError::Busy(RETRY) } else { RpcError::Rejected(Rejection::NotInZone.code()) };
             return client.answer(request, Err(error));
         }
-        let message = Message::Ask { client: Arc::clone(&client), character, request, ask };
+        let message = Message::Ask { client: Arc::clone(client), character, request, ask };
         if self.zones.handle(index).submit(message).is_err() {
             client.answer(request, Err(RpcError::Busy(RETRY)));
         }

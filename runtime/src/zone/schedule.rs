@@ -38,7 +38,11 @@ fn sim_loop(mut rooms: Vec<Room>, tick: Duration) {
             for room in &rooms {
                 room.handle().stats.dilated.fetch_add(lost as u64, Relaxed);
             }
-            tracing::warn!(?behind, ticks = lost, "the machine is too slow for the tick rate; game time was given up");
+            tracing::warn!(
+                ?behind,
+                ticks = lost,
+                "the machine is too slow for the tick rate; game time was given up"
+            );
             metrics::counter!("game_ticks_dilated_total").increment(lost as u64);
             due = Instant::now();
         }
