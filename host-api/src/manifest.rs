@@ -244,23 +244,29 @@ impl Manifest {
             return Err(ManifestError::TooLarge { bytes: json.len() });
         }
         let manifest: Self = serde_json::from_slice(json)?;
-        let name = &manifest.name;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    /// Whether name, API version and requirements are what a server accepts.
+    ///
+    /// # Errors
+    /// [`ManifestError::Name`], [`ManifestError::Api`] or [`ManifestError::Requires`].
+    pub fn check(&self) -> Result<(), ManifestError> {
+        let name = &self.name;
         let valid = name.len() <= 64
             && name.starts_with(|c: char| c.is_ascii_lowercase())
             && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if !valid {
             return Err(ManifestError::Name(name.chars().take(80).collect()));
         }
-        if manifest.api != API {
-            return Err(ManifestError::Api {
-                name: name.clone(),
-                need: manifest.api.chars().take(40).collect(),
-            });
+        if self.api != API {
+            return Err(ManifestError::Api { name: name.clone(), need: self.api.chars().take(40).collect() });
         }
-        if manifest.requires.len() > REQUIRES {
-            return Err(ManifestError::Requires { name: name.clone(), count: manifest.requires.len() });
+        if self.requires.len() > REQUIRES {
+            return Err(ManifestError::Requires { name: name.clone(), count: self.requires.len() });
         }
-        Ok(manifest)
+        Ok(())
     }
 }
 

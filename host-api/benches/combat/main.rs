@@ -10,6 +10,7 @@ mod native;
 mod rhai_script;
 
 use sim::content::Element;
+use sim::rng::Rng;
 use sim::rules::{Attack, HitKind, Outcome};
 use sim::{EntityId, def_id};
 use std::error::Error;
@@ -92,7 +93,7 @@ fn print(rows: &[Row], checksum: i64) {
 
 /// Fighters of all sorts: every branch of the formula is taken.
 fn views() -> Vec<Attack> {
-    let mut dice = native::Dice(def_id("bench/combat").0.into());
+    let mut dice = Rng(def_id("bench/combat").0.into());
     (0..VIEWS)
         .map(|id| Attack {
             id: id as u32,
@@ -113,7 +114,7 @@ fn views() -> Vec<Attack> {
             block_chance: dice.below(40),
             dodge_chance: dice.below(30),
             defender_health: 1_000,
-            seed: dice.next(),
+            seed: dice.next_u64(),
         })
         .collect()
 }

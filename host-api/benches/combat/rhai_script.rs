@@ -1,7 +1,7 @@
 //! The same formula in Rhai: views as object maps, outcomes as object maps.
 
-use crate::native::Dice;
 use rhai::{AST, Dynamic, Engine, Map, Scope};
+use sim::rng::Rng;
 use sim::rules::Attack;
 use std::error::Error;
 
@@ -22,7 +22,7 @@ impl Rhai {
         engine.register_type_with_name::<HostDice>("Dice");
         engine.register_fn("dice", |seed: i64| HostDice(seed as u64));
         engine.register_fn("below", |dice: &mut HostDice, bound: i64| {
-            let mut rolled = Dice(dice.0);
+            let mut rolled = Rng(dice.0);
             let roll = rolled.below(bound as u32);
             dice.0 = rolled.0;
             i64::from(roll)

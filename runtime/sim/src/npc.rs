@@ -158,7 +158,7 @@ impl World {
         let target = self.most_threatening(mind).and_then(|id| self.entities.entry(id));
         let (nearest, nearest_distance_mm) = self.nearest_enemy(entity, npc.hostile, npc.aggro_mm);
         let (friends_fighting, friends_idle) =
-            if target.is_some() { self.count_friends(entity, mind.template) } else { (0, 0) };
+            if target.is_some() && npc.hostile { self.count_friends(entity) } else { (0, 0) };
         let ready = |ability: DefId| {
             let at = entity.cooldowns.get(&ability).copied().unwrap_or(0);
             at.saturating_sub(self.tick).min(u64::from(u32::MAX)) as u32
@@ -223,15 +223,23 @@ impl World {
         (id, if id == EntityId::NONE { 0 } else { distance })
     }
 
-    /// Friends of the same template within call: how many fight, how many do not.
-    fn count_friends(&self, entity: &Entity, template: DefId) -> (u32, u32) {
+    /// Hostile NPCs are one side: whatever their template, they come to each other's help.
+    /// Peaceful ones cannot be attacked and have nobody to call.
+    fn is_hostile(&self, mind: &NpcMind) -> bool {
+        self.content.npcs.get(&mind.template).is_some_and(|npc| npc.hostile)
+    }
+
+    /// Friends of a hostile NPC within call: how many fight, how many do not.
+    fn count_friends(&self, entity: &Entity) -> (u32, u32) {
         let (mut fighting, mut idle) = (0, 0);
         self.grid.within(entity.at, limits::CALL_RANGE_MM, |point| {
-            if let Some(EntityKind::Npc(friend)) = self.entities.entry(point.id).map(|other| &other.kind)
-                && point.id != entity.id
-                && friend.template == template
+            if point.id != entity.id
+                && let Some(other) = self.entities.entry(point.id)
+                && let EntityKind::Npc(friend) = &other.kind
+                && other.is_alive()
+                && self.is_hostile(friend)
             {
-                if friend.target == EntityId::NONE { idle += 1 } else { fighting += 1 }
+                if is_idle(friend) { idle += 1 } else { fighting += 1 }
             }
         });
         (fighting, idle)
@@ -274,7 +282,7 @@ impl World {
         if target == EntityId::NONE {
             return;
         }
-        if decision.call_for_help {
+        if decision.call_for_help && self.content.npcs.get(&seen.template).is_some_and(|npc| npc.hostile) {
             self.call_friends(seen, target);
         }
         let ability = decision.ability;
@@ -287,19 +295,32 @@ impl World {
         }
     }
 
+    /// Idle friends of a hostile NPC turn against `target`; those that fight go on as they do.
     fn call_friends(&mut self, caller: &Perception, target: EntityId) {
         let mut near = std::mem::take(&mut self.scratch.near);
-        self.grid.within(caller.at, limits::CALL_RANGE_MM, |point| near.push(point.id));
-        for id in near.drain(..) {
-            if let Some(Entity { kind: EntityKind::Npc(friend), .. }) = self.entities.entry_mut(id)
-                && friend.template == caller.template
-                && friend.threat.is_empty()
+        self.grid.within(caller.at, limits::CALL_RANGE_MM, |point| {
+            if let Some(other) = self.entities.entry(point.id)
+                && let EntityKind::Npc(friend) = &other.kind
+                && point.id != caller.id
+                && other.is_alive()
+                && self.is_hostile(friend)
+                && is_idle(friend)
             {
+                near.push(point.id);
+            }
+        });
+        for id in near.drain(..) {
+            if let Some(Entity { kind: EntityKind::Npc(friend), .. }) = self.entities.entry_mut(id) {
                 friend.threat.insert(target, 1);
             }
         }
         self.scratch.near = near;
     }
+}
+
+/// Has nobody to fight: neither chosen nor feared.
+fn is_idle(mind: &NpcMind) -> bool {
+    mind.target == EntityId::NONE && mind.threat.is_empty()
 }
 
 /// Health as a share of the most.

@@ -252,7 +252,12 @@ pub(crate) struct Scenario {
 
 impl Scenario {
     pub(crate) fn new() -> Self {
-        let world = World::new(FIELD, Arc::new(content()), 42, 0, 50);
+        Self::with(content())
+    }
+
+    /// In the field of another content.
+    pub(crate) fn with(content: Content) -> Self {
+        let world = World::new(FIELD, Arc::new(content), 42, 0, 50);
         let hero = CharacterId(1);
         let mut scenario = Self {
             world,

@@ -1,8 +1,10 @@
 //! One small scenario per mechanic.
 
-use crate::content::Position;
+use crate::content::{Npc, Position, Spawn, Stats};
+use crate::entity::EntityKind;
 use crate::ids::{EntityId, def_id};
 use crate::input::{Command, Input};
+use crate::npc::permille;
 use crate::scenario::Scenario;
 use expect_test::{Expect, expect};
 
@@ -255,4 +257,64 @@ fn new_definitions_take_effect_and_what_is_unchanged_stays() {
     scenario.command(Command::Interact { target: elder });
     scenario.step();
     assert!(scenario.take_log().contains("elder: Go away."));
+}
+
+/// An ogre with two wolves within call, a third out of it, and an elder beside them.
+fn ogre_and_friends() -> Scenario {
+    let mut content = crate::scenario::content();
+    let wolf = content.npcs[&def_id("npc/wolf")].clone();
+    let strong = Stats { health: 400, evasion: 0, ..wolf.stats };
+    let ogre = Npc { name: "ogre".into(), aggro_mm: 0, stats: strong, ..wolf };
+    content.npcs.insert(def_id("npc/ogre"), ogre);
+    content.npcs.get_mut(&def_id("npc/wolf")).expect("the wolf").aggro_mm = 0;
+    let spawn = |npc: &str, x, y| Spawn {
+        npc: def_id(npc),
+        at: Position::units(x, y),
+        radius_mm: 0,
+        count: 1,
+        respawn_ms: 60_000,
+    };
+    content.zones.get_mut(&crate::scenario::FIELD).expect("the field").spawns = vec![
+        spawn("npc/ogre", 60, 60),
+        spawn("npc/wolf", 60, 78),
+        spawn("npc/wolf", 45, 60),
+        spawn("npc/elder", 60, 65),
+        spawn("npc/wolf", 60, 85),
+    ];
+    Scenario::with(content)
+}
+
+#[test]
+fn a_call_for_help_brings_hostile_npcs_of_every_template_within_call() {
+    let mut scenario = ogre_and_friends();
+    scenario.walk(60, 58);
+    let ogre = scenario.nearest("npc/ogre");
+    let me = scenario.entity();
+    let enemies = |scenario: &Scenario| {
+        let mut angry: Vec<(i32, i32)> = Vec::new();
+        for entity in scenario.world.entities() {
+            if let EntityKind::Npc(mind) = &entity.kind
+                && entity.id != ogre
+                && mind.threat.contains_key(&me)
+            {
+                angry.push((mind.home.x_mm / 1_000, mind.home.y_mm / 1_000));
+            }
+        }
+        angry.sort_unstable();
+        angry
+    };
+    let mut called_at = None;
+    for _ in 0..2_000 {
+        scenario.command(Command::Attack { target: ogre });
+        scenario.step();
+        let angry = enemies(&scenario);
+        let Some(ogre) = scenario.world.entity(ogre) else { break };
+        if !angry.is_empty() {
+            assert_eq!(angry, [(45, 60), (60, 78)], "neither the elder nor the wolf 25 m away");
+            called_at = Some(permille(ogre));
+            break;
+        }
+    }
+    let health = called_at.expect("the ogre called");
+    assert!((1..500).contains(&health), "at {health} permille");
 }
