@@ -271,6 +271,21 @@ impl Workshop {
         from: &str,
         to: &str,
     ) -> anyhow::Result<Vec<u8>> {
+        self.build_as(script, version, (file, from, to), &[])
+    }
+
+    /// The same, with line tables.
+    pub fn build_with_lines(&self, script: &str, change: (&str, &str, &str)) -> anyhow::Result<Vec<u8>> {
+        self.build_as(script, "0.1.9", change, &["--lines"])
+    }
+
+    fn build_as(
+        &self,
+        script: &str,
+        version: &str,
+        (file, from, to): (&str, &str, &str),
+        options: &[&str],
+    ) -> anyhow::Result<Vec<u8>> {
         let original = root().join("scripts").join(script);
         let copy = self.folder.join("scripts").join(script);
         // Takes back what the build before changed.
@@ -285,6 +300,7 @@ impl Workshop {
         let output = Command::new(LORE)
             .args(["build", script, "--json", "--scripts"])
             .arg(self.folder.join("scripts"))
+            .args(options)
             .current_dir(root())
             .output()?;
         if !output.status.success() {

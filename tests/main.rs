@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
+mod determinism;
+mod formulas;
 mod hostile;
 mod http_bad_input;
 mod http_characters;
@@ -12,3 +14,4 @@ mod live;
 mod newcomer;
 mod storm;
 mod support;
+mod trap_lines;

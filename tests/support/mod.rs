@@ -2,3 +2,4 @@
 
 pub mod content;
 pub mod http_server;
+pub mod starter;

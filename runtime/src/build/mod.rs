@@ -9,8 +9,9 @@ mod toolchain;
 mod workspace;
 
 pub use toolchain::{Choice, Finding, Toolchain, diagnose};
-pub use workspace::{find_workspace, scripts_of};
+pub use workspace::{Script, find_workspace, scripts_of};
 
+use host_api::Kind;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -21,8 +22,8 @@ pub struct BuiltScript {
     pub name: String,
     /// Of its Cargo.toml.
     pub version: semver::Version,
-    /// `combat`, `ability`, `npc`, `quest` or `dialog`.
-    pub kind: String,
+    /// What it decides.
+    pub kind: Kind,
     /// The component.
     pub path: PathBuf,
     /// Of the component's bytes, manifest included.
@@ -140,7 +141,7 @@ pub fn build_scripts(
     let mut built = Vec::with_capacity(scripts.len());
     for script in &scripts {
         let module = modules.get(&script.manifest_path).ok_or_else(|| {
-            BuildError::Cargo(format!("{} made no .wasm; its crate-type must hold \"cdylib\"", script.name))
+            BuildError::Cargo(format!("{} made no .wasm; its crate-type must hold \"cdylib\"", script.name()))
         })?;
         let ready = component::finish(script, module, &out_dir)?;
         progress(Step::Script(&ready));

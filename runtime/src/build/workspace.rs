@@ -1,40 +1,40 @@
 //! The scripts' workspace: where it is, which scripts it has, what their `lore.toml` says.
 
 use super::{BuildError, io_error};
+use host_api::{Kind, Manifest, ManifestLimits};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Kinds of script, one world of `wit/worlds.wit` each.
-const KINDS: [&str; 5] = ["ability", "combat", "dialog", "npc", "quest"];
-
 /// One script crate.
 #[derive(Clone, Debug)]
 pub struct Script {
-    /// Of its `lore.toml`.
-    pub name: String,
-    /// One of [`KINDS`].
-    pub kind: String,
-    /// Version of the script interface.
-    pub api: String,
-    /// Content it needs.
-    pub requires: Vec<String>,
+    /// Of its `lore.toml`, with the crate's version.
+    pub manifest: Manifest,
     /// cargo's name of the crate.
     pub package: String,
-    /// Of the crate.
-    pub version: semver::Version,
     /// Its Cargo.toml.
     pub manifest_path: PathBuf,
 }
 
+impl Script {
+    /// As content names it: `script/NAME`.
+    pub fn name(&self) -> &str {
+        &self.manifest.name
+    }
+}
+
+/// What an author writes; the version stands in Cargo.toml.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LoreToml {
     name: String,
-    kind: String,
+    kind: Kind,
     api: String,
     #[serde(default)]
     requires: Vec<String>,
+    #[serde(default)]
+    limits: ManifestLimits,
 }
 
 #[derive(Deserialize)]
@@ -81,49 +81,28 @@ pub fn scripts_of(workspace_dir: &Path) -> Result<Vec<Script>, BuildError> {
     for package in metadata.packages {
         let path = package.manifest_path.with_file_name("lore.toml");
         if path.is_file() {
-            scripts.push(read_script(package, path)?);
+            scripts.push(read_script(package, &path)?);
         }
     }
-    scripts.sort_by(|a, b| a.name.cmp(&b.name));
+    scripts.sort_by(|a, b| a.name().cmp(b.name()));
     Ok(scripts)
 }
 
-fn read_script(package: Package, path: PathBuf) -> Result<Script, BuildError> {
+fn read_script(package: Package, path: &Path) -> Result<Script, BuildError> {
     let text =
-        std::fs::read_to_string(&path).map_err(io_error(|| format!("cannot read {}", path.display())))?;
-    let manifest = toml::from_str::<LoreToml>(&text).map_err(|error| error.to_string()).and_then(check);
-    match manifest {
-        Ok(LoreToml { name, kind, api, requires }) => Ok(Script {
-            name,
-            kind,
-            api,
-            requires,
-            package: package.name,
-            version: package.version,
-            manifest_path: package.manifest_path,
-        }),
-        Err(reason) => Err(BuildError::Manifest { path, reason }),
-    }
-}
-
-fn check(manifest: LoreToml) -> Result<LoreToml, String> {
-    let name = &manifest.name;
-    let valid = name.len() <= 64
-        && name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    if !valid {
-        return Err(format!("name `{name}` must be 1 to 64 of a-z, 0-9 and `-`, starting with a letter"));
-    }
-    if !KINDS.contains(&manifest.kind.as_str()) {
-        return Err(format!("kind `{}` is none of {}", manifest.kind, KINDS.join(", ")));
-    }
-    Ok(manifest)
+        std::fs::read_to_string(path).map_err(io_error(|| format!("cannot read {}", path.display())))?;
+    let wrong = |reason: String| BuildError::Manifest { path: path.to_owned(), reason };
+    let LoreToml { name, kind, api, requires, limits } =
+        toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    let manifest = Manifest { name, version: package.version, kind, api, requires, limits };
+    manifest.check().map_err(|error| wrong(error.to_string()))?;
+    Ok(Script { manifest, package: package.name, manifest_path: package.manifest_path })
 }
 
 /// All scripts, or the one that is asked for.
 pub(super) fn select(scripts: Vec<Script>, only: Option<&str>) -> Result<Vec<Script>, BuildError> {
     let Some(name) = only else { return Ok(scripts) };
-    let known: Vec<&str> = scripts.iter().map(|script| script.name.as_str()).collect();
+    let known: Vec<&str> = scripts.iter().map(Script::name).collect();
     if let Some(at) = known.iter().position(|known| *known == name) {
         return Ok(vec![scripts[at].clone()]);
     }
@@ -169,8 +148,8 @@ mod tests {
         let root = workspace("name = \"wolf\"\nkind = \"npc\"\napi = \"0.1\"\n");
         let scripts = scripts_of(&find_workspace(&root.path().join("scripts/wolf/src")).unwrap()).unwrap();
         let [wolf] = scripts.as_slice() else { panic!("{scripts:?}") };
-        assert_eq!((wolf.name.as_str(), wolf.package.as_str()), ("wolf", "wolf-crate"));
-        assert_eq!(wolf.version, semver::Version::new(1, 2, 3));
+        assert_eq!((wolf.name(), wolf.package.as_str()), ("wolf", "wolf-crate"));
+        assert_eq!(wolf.manifest.version, semver::Version::new(1, 2, 3));
         let error = select(scripts, Some("wofl")).unwrap_err().to_string();
         assert_eq!(error, "there is no script `wofl` (did you mean `wolf`?); there are: wolf");
     }
@@ -178,14 +157,14 @@ mod tests {
     #[test]
     fn a_wrong_manifest_is_named_with_what_is_wrong() {
         let wrong_kind = complaint("name = \"wolf\"\nkind = \"poet\"\napi = \"0.1\"\n");
-        assert!(
-            wrong_kind.contains("wolf/lore.toml: kind `poet` is none of ability, combat"),
-            "{wrong_kind}"
-        );
+        assert!(wrong_kind.contains("wolf/lore.toml: TOML parse error at line 2"), "{wrong_kind}");
+        assert!(wrong_kind.contains("unknown variant `poet`, expected one of `combat`"), "{wrong_kind}");
         let typo = complaint("name = \"wolf\"\nknd = \"npc\"\napi = \"0.1\"\n");
         assert!(typo.contains("line 2") && typo.contains("unknown field `knd`"), "{typo}");
+        let api = complaint("name = \"wolf\"\nkind = \"npc\"\napi = \"0.9\"\n");
+        assert!(api.contains("wolf/lore.toml: wolf is built for script API 0.9"), "{api}");
         let name = complaint("name = \"../wolf\"\nkind = \"npc\"\napi = \"0.1\"\n");
-        assert!(name.contains("name `../wolf` must be"), "{name}");
+        assert!(name.contains("name `../wolf` must be 1 to 64"), "{name}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Whether modules and content fit together, and whether content can change under a running world.
 
-use host_api::{Generation, Kind};
+use host_api::{Generation, Kind, Module};
 use sim::content::Content;
 use sim::{DefId, def_id};
 use std::collections::BTreeMap;
@@ -36,14 +36,7 @@ const LISTED: usize = 10;
 /// What is missing, on either side.
 pub fn fits(generation: &Generation, content: &Content) -> Result<(), Misfit> {
     for module in generation.modules() {
-        let missing: Vec<String> = module
-            .manifest()
-            .requires
-            .iter()
-            .filter(|name| !has(content, name))
-            .take(LISTED)
-            .cloned()
-            .collect();
+        let missing: Vec<String> = missing_content(module, content).take(LISTED).cloned().collect();
         if !missing.is_empty() {
             return Err(Misfit::Requires { script: module.label().to_owned(), missing });
         }
@@ -64,6 +57,11 @@ pub fn fits(generation: &Generation, content: &Content) -> Result<(), Misfit> {
         .map(|(kind, _, by)| format!("the {kind} script of {by}"))
         .collect();
     if missing.is_empty() { Ok(()) } else { Err(Misfit::NoScript(missing)) }
+}
+
+/// What a module requires and the content does not have.
+pub fn missing_content<'a>(module: &'a Module, content: &Content) -> impl Iterator<Item = &'a String> {
+    module.manifest().requires.iter().filter(|name| !has(content, name))
 }
 
 fn has(content: &Content, name: &str) -> bool {

@@ -10,7 +10,7 @@ mod strikes;
 pub mod watch;
 
 pub use archive::{Archive, ContentFiles, HistoryEntry, LiveContent, LiveModule, LiveSet};
-pub use check::{Misfit, can_follow, fits};
+pub use check::{Misfit, can_follow, fits, missing_content};
 pub use strikes::{FailureRow, Strikes, strikes_loop};
 
 use crate::zone::{Applied, InboxError, Message, Swap, ZoneRules, Zones};

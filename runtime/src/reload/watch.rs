@@ -116,7 +116,7 @@ async fn push_scripts(pipeline: &Pipeline, workspace: &Path, folder: Option<Stri
     let built = tokio::task::spawn_blocking(move || {
         // The SDK is no script: everything that uses it is built then.
         let known = build::scripts_of(&workspace)?;
-        let only = folder.filter(|folder| known.iter().any(|script| script.name == *folder));
+        let only = folder.filter(|folder| known.iter().any(|script| script.name() == folder));
         let order = Order { only: only.as_deref(), lines: true, ..Order::default() };
         let built = build_scripts(&workspace, order, &mut |step| {
             if let build::Step::Diagnostic(text) = step {

@@ -1,0 +1,242 @@
+//! The starter pack and content in the Greywood: the same seed, inputs and modules give the same
+//! digest after every tick, on whatever thread, and however a batch is ordered or cut.
+
+use crate::live::seed;
+use crate::support::starter;
+use host_api::ScriptRules;
+use sim::content::{Content, Position};
+use sim::entity::{Entity, EntityKind};
+use sim::input::{CharacterState, Command, Input, QuestProgress};
+use sim::output::{EventKind, Output};
+use sim::rng::Rng;
+use sim::rules::{
+    Answer, Attack, Cast, Context, Conversation, Decision, DialogReply, Inquiry, Origin, Outcome, Perception,
+    Plan, Pulse, PulseOutcome, QuestState, QuestStep, Rules,
+};
+use sim::{CharacterId, DefId, EntityId, RequestId, World, def_id};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const TICKS: usize = 10_000;
+const BOTS: i64 = 12;
+const GREYWOOD: DefId = def_id("zone/greywood");
+
+/// How a batch reaches the components.
+#[derive(Clone, Copy, Debug)]
+enum Batches {
+    /// As the simulation made it.
+    Whole,
+    /// Back to front.
+    Reversed,
+    /// In calls of at most this many views.
+    Cut(usize),
+}
+
+/// Scripts that are asked in another way than the simulation asked.
+struct Rearranged {
+    rules: ScriptRules,
+    batches: Batches,
+    /// Views asked about, and whether any batch had two: what makes the comparison worth something.
+    views: usize,
+    largest: usize,
+}
+
+impl Rearranged {
+    fn ask<V: Clone, T: Clone>(
+        &mut self,
+        views: &[V],
+        out: &mut Vec<Answer<T>>,
+        mut call: impl FnMut(&mut ScriptRules, &[V], &mut Vec<Answer<T>>),
+    ) {
+        self.views += views.len();
+        self.largest = self.largest.max(views.len());
+        match self.batches {
+            Batches::Whole => call(&mut self.rules, views, out),
+            Batches::Reversed => {
+                let views: Vec<V> = views.iter().rev().cloned().collect();
+                call(&mut self.rules, &views, out);
+                out.reverse();
+            }
+            Batches::Cut(most) => {
+                let mut answers = Vec::with_capacity(views.len());
+                for part in views.chunks(most) {
+                    call(&mut self.rules, part, out);
+                    answers.append(out);
+                }
+                *out = answers;
+            }
+        }
+    }
+}
+
+impl Rules for Rearranged {
+    fn plan_casts(&mut self, ctx: &Context, views: &[Cast], out: &mut Vec<Answer<Plan>>) {
+        self.ask(views, out, |rules, views, out| rules.plan_casts(ctx, views, out));
+    }
+    fn resolve(&mut self, ctx: &Context, views: &[Attack], out: &mut Vec<Answer<Outcome>>) {
+        self.ask(views, out, |rules, views, out| rules.resolve(ctx, views, out));
+    }
+    fn pulse_statuses(&mut self, ctx: &Context, views: &[Pulse], out: &mut Vec<Answer<PulseOutcome>>) {
+        self.ask(views, out, |rules, views, out| rules.pulse_statuses(ctx, views, out));
+    }
+    fn think(&mut self, ctx: &Context, script: DefId, views: &[Perception], out: &mut Vec<Answer<Decision>>) {
+        self.ask(views, out, |rules, views, out| rules.think(ctx, script, views, out));
+    }
+    fn advance(&mut self, ctx: &Context, script: DefId, views: &[Inquiry], out: &mut Vec<Answer<QuestStep>>) {
+        self.ask(views, out, |rules, views, out| rules.advance(ctx, script, views, out));
+    }
+    fn converse(
+        &mut self,
+        ctx: &Context,
+        script: DefId,
+        views: &[Conversation],
+        out: &mut Vec<Answer<DialogReply>>,
+    ) {
+        self.ask(views, out, |rules, views, out| rules.converse(ctx, script, views, out));
+    }
+}
+
+/// A bot as it enters: of either class, near the north edge, on the wolf quest.
+fn bot(id: i64, content: &Content, dice: &mut Rng) -> CharacterState {
+    let class = if id % 2 == 0 { "class/warrior" } else { "class/mage" };
+    let progress = |quest: &str| {
+        let quest = def_id(quest);
+        let done = vec![0; content.quests[&quest].objectives.len()];
+        (quest, QuestProgress { state: QuestState::Active, done, memory: 0 })
+    };
+    CharacterState {
+        id: CharacterId(id),
+        name: format!("Bot{id}"),
+        class: def_id(class),
+        level: 1 + dice.below(8),
+        experience: 0,
+        gold: 10,
+        zone: GREYWOOD,
+        at: Some(Position::units(200 + dice.below(200) as i32, 400 + dice.below(180) as i32)),
+        health: None,
+        mana: None,
+        inventory: BTreeMap::new(),
+        equipment: BTreeMap::new(),
+        quests: BTreeMap::from([progress("quest/wolves_at_the_gate"), progress("quest/old_greyjaw")]),
+        dialog_flags: BTreeMap::new(),
+    }
+}
+
+/// What all bots send before one tick: they come and go, hunt what is nearest with whatever their
+/// class knows, and now and then do something else.
+fn inputs(world: &World, dice: &mut Rng, seq: &mut u32) -> Vec<Input> {
+    let mut inputs = Vec::new();
+    for id in 1..=BOTS {
+        let character = CharacterId(id);
+        let Some(me) = world.character(character) else {
+            if dice.below(20) == 0 {
+                inputs.push(Input::Enter(Box::new(bot(id, world.content(), dice))));
+            }
+            continue;
+        };
+        if dice.below(3_000) == 0 {
+            inputs.push(Input::Leave { character });
+            continue;
+        }
+        *seq += 1;
+        let Some(body) = world.entity(me.entity) else { continue };
+        let prey = nearest_beast(world, body);
+        let class = &world.content().classes[&me.state.class];
+        let skill = class.abilities.get(dice.below(class.abilities.len() as u32) as usize).copied();
+        let near = prey.is_some_and(|prey| prey.at.distance_mm(body.at) <= 2_500);
+        let command = match (dice.below(16), prey) {
+            (0..6, Some(prey)) if near => Command::Attack { target: prey.id },
+            (6..11, _) if skill.is_some() => {
+                Command::UseSkill { ability: skill.unwrap_or(class.basic), target: prey.map(|prey| prey.id) }
+            }
+            (14, _) => Command::Drop { slot: dice.below(4) as u16, count: 1 },
+            (15, _) => Command::UseItem { slot: dice.below(4) as u16 },
+            (_, Some(prey)) => Command::Move { seq: *seq, to: towards(body.at, prey.at) },
+            (_, None) => {
+                let drift = |dice: &mut Rng| dice.below(601) as i32 - 300;
+                let (x_mm, y_mm) = (body.at.x_mm + drift(dice), body.at.y_mm + drift(dice));
+                Command::Move { seq: *seq, to: Position { x_mm, y_mm } }
+            }
+        };
+        inputs.push(Input::Command { character, request: RequestId(u64::from(*seq)), command });
+    }
+    inputs
+}
+
+fn nearest_beast<'a>(world: &'a World, body: &Entity) -> Option<&'a Entity> {
+    let mut seen: Vec<EntityId> = Vec::new();
+    world.visible(body.id, &mut seen);
+    let beasts = seen.iter().filter_map(|id| world.entity(*id));
+    beasts
+        .filter(|entity| matches!(entity.kind, EntityKind::Npc(_)) && entity.is_alive())
+        .min_by_key(|beast| (beast.at.distance_mm(body.at), beast.id))
+}
+
+/// One tick's walk of at most 400 mm.
+fn towards(from: Position, to: Position) -> Position {
+    let distance = i64::from(from.distance_mm(to).max(1));
+    let step = distance.min(400);
+    let part = |a: i32, b: i32| a + ((i64::from(b) - i64::from(a)) * step / distance) as i32;
+    Position { x_mm: part(from.x_mm, to.x_mm), y_mm: part(from.y_mm, to.y_mm) }
+}
+
+/// What a run leaves behind.
+struct Run {
+    digests: Vec<u64>,
+    swings: usize,
+    deaths: usize,
+    facts: usize,
+    views: usize,
+    largest: usize,
+}
+
+fn run(content: &Arc<Content>, seed: u64, rules: ScriptRules, batches: Batches) -> Run {
+    let mut rules = Rearranged { rules, batches, views: 0, largest: 0 };
+    let mut world = World::new(GREYWOOD, Arc::clone(content), seed, 0, 50);
+    let (mut dice, mut seq, mut out) = (Rng(seed), 0, Output::default());
+    let mut run =
+        Run { digests: Vec::with_capacity(TICKS), swings: 0, deaths: 0, facts: 0, views: 0, largest: 0 };
+    for tick in 0..TICKS {
+        let mut inputs = inputs(&world, &mut dice, &mut seq);
+        world.step(&mut inputs, &mut rules, &mut out);
+        for event in &out.events {
+            assert_ne!(event.origin, Origin::Fallback, "a script failed in tick {tick}, seed {seed}");
+            run.swings += usize::from(matches!(event.kind, EventKind::Swing { .. }));
+            run.deaths += usize::from(matches!(event.kind, EventKind::Death { .. }));
+        }
+        run.facts += out.facts.len();
+        run.digests.push(world.digest());
+    }
+    let failures = rules.rules.drain_failures();
+    assert!(failures.is_empty(), "seed {seed}: {}", failures[0]);
+    Run { views: rules.views, largest: rules.largest, ..run }
+}
+
+#[test]
+fn ten_thousand_ticks_of_the_greywood_have_the_same_digests_however_they_are_computed() {
+    let Some(generation) = starter::generation() else { return };
+    let (seed, content) = (seed("determinism"), starter::content());
+    let ways = [Batches::Whole, Batches::Whole, Batches::Reversed, Batches::Cut(3)];
+    // Each world on a thread of its own, as in a server.
+    let runs: Vec<Run> = std::thread::scope(|scope| {
+        let threads: Vec<_> = ways
+            .iter()
+            .map(|&batches| {
+                let (content, rules) = (&content, starter::rules(&generation));
+                scope.spawn(move || run(content, seed, rules, batches))
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let first = &runs[0];
+    eprintln!(
+        "determinism: {TICKS} ticks, {} swings, {} deaths, {} facts, {} views in batches of at most {}",
+        first.swings, first.deaths, first.facts, first.views, first.largest
+    );
+    assert!(first.swings > 1_000 && first.deaths > 50, "the bots hardly fought, seed {seed}");
+    assert!(first.largest > 3, "no batch was worth cutting, seed {seed}");
+    for (other, batches) in runs.iter().zip(ways).skip(1) {
+        let differs = first.digests.iter().zip(&other.digests).position(|(a, b)| a != b);
+        assert_eq!(differs, None, "first tick that differs with batches {batches:?}, seed {seed}");
+    }
+}

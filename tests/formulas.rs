@@ -1,0 +1,264 @@
+//! The starter's combat and ability scripts against the same rules in Rust, answer by answer, and
+//! against the probabilities that a designer would work out on paper.
+
+use crate::live::seed;
+use crate::support::starter;
+use sim::content::Element;
+use sim::native::{NativeRules, hit_chance};
+use sim::rng::Rng;
+use sim::rules::{Answer, Attack, Cast, Context, HitKind, Outcome, Pulse, Rules};
+use sim::{DefId, EntityId, def_id};
+use std::fmt::Debug;
+
+const VIEWS: usize = 100_000;
+const BATCH: usize = 1_000;
+const CONTEXT: Context = Context { tick: 77, tick_ms: 50, zone: def_id("zone/greywood"), minute_of_day: 600 };
+const ELEMENTS: [Element; 8] = [
+    Element::Physical,
+    Element::Fire,
+    Element::Frost,
+    Element::Lightning,
+    Element::Poison,
+    Element::Holy,
+    Element::Shadow,
+    Element::Arcane,
+];
+
+/// Numbers as they occur, and now and then as they should not.
+struct Draw(Rng);
+
+impl Draw {
+    fn among(&mut self, low: i32, high: i32) -> i32 {
+        match self.0.below(40) {
+            0 => i32::MIN,
+            1 => i32::MAX,
+            2 => 0,
+            3 => self.0.next_u64() as i32,
+            _ => low + self.0.below(high.abs_diff(low) + 1) as i32,
+        }
+    }
+
+    fn up_to(&mut self, most: u32) -> u32 {
+        match self.0.below(40) {
+            0 => u32::MAX,
+            1 => 0,
+            2 => most,
+            _ => self.0.below(most + 1),
+        }
+    }
+
+    fn element(&mut self) -> Element {
+        ELEMENTS[self.0.below(ELEMENTS.len() as u32) as usize]
+    }
+
+    fn coin(&mut self) -> bool {
+        self.0.below(4) == 0
+    }
+
+    fn attack(&mut self, id: u32) -> Attack {
+        Attack {
+            id,
+            attacker: EntityId(self.0.next_u64()),
+            defender: EntityId(self.0.next_u64()),
+            element: self.element(),
+            attacker_level: self.up_to(60),
+            defender_level: self.up_to(60),
+            accuracy: self.among(0, 150),
+            evasion: self.among(0, 150),
+            distance_mm: self.up_to(40_000),
+            attack_power: self.among(0, 300),
+            weapon_damage: self.among(0, 100),
+            // The simulation passes on no more.
+            power_permille: self.up_to(5_000).min(100_000),
+            critical_chance: self.up_to(60).min(100),
+            defence: self.among(0, 80),
+            resistance_permille: self.among(-500, 900),
+            block_chance: self.up_to(60).min(100),
+            dodge_chance: self.up_to(60).min(100),
+            defender_health: self.among(1, 1_000),
+            seed: self.0.next_u64(),
+        }
+    }
+
+    fn cast(&mut self, id: u32) -> Cast {
+        let caster = EntityId(self.0.next_u64());
+        let target = if self.coin() { caster } else { EntityId(self.0.next_u64()) };
+        Cast {
+            id,
+            caster,
+            target,
+            ability: def_id("ability/strike"),
+            caster_level: self.up_to(60),
+            caster_is_npc: self.coin(),
+            distance_mm: self.up_to(6_000),
+            health: self.among(1, 500),
+            health_max: 500,
+            mana: self.among(0, 60),
+            energy: self.among(0, 60),
+            cooldown_left_ticks: if self.coin() { self.up_to(40) } else { 0 },
+            since_last_action_ticks: self.up_to(60),
+            stunned: self.0.below(10) == 0,
+            silenced: self.0.below(10) == 0,
+            range_mm: self.up_to(20_000),
+            mana_cost: self.up_to(20),
+            energy_cost: self.up_to(20),
+            cooldown_ticks: self.up_to(200),
+            power_permille: self.up_to(3_000),
+            element: self.element(),
+            status: if self.coin() { def_id("status/bleeding") } else { DefId::NONE },
+            status_ticks: self.up_to(200),
+            heal: self.up_to(100),
+            seed: self.0.next_u64(),
+        }
+    }
+
+    fn pulse(&mut self, id: u32) -> Pulse {
+        Pulse {
+            id,
+            source: EntityId(self.0.next_u64()),
+            bearer: EntityId(self.0.next_u64()),
+            status: def_id("status/bleeding"),
+            stacks: self.up_to(5),
+            age_ticks: self.up_to(200),
+            left_ticks: self.up_to(200),
+            health: self.among(1, 500),
+            health_max: 500,
+            strength: self.among(-30, 30),
+            element: self.element(),
+            resistance_permille: self.among(-500, 900),
+            seed: self.0.next_u64(),
+        }
+    }
+}
+
+/// Asks both about the same views and compares every answer whole.
+fn agree<V: Debug, T: PartialEq + Debug>(
+    seed: u64,
+    mut draw: impl FnMut(u32) -> V,
+    mut ask: impl FnMut(&[V], &mut Vec<Answer<T>>, &mut Vec<Answer<T>>),
+) {
+    let (mut script, mut native) = (Vec::new(), Vec::new());
+    for batch in 0..VIEWS / BATCH {
+        let views: Vec<V> = (0..BATCH).map(|i| draw((batch * BATCH + i) as u32)).collect();
+        ask(&views, &mut script, &mut native);
+        assert_eq!((script.len(), native.len()), (BATCH, BATCH));
+        for ((view, script), native) in views.iter().zip(&script).zip(&native) {
+            assert_eq!(script.value, native.value, "script and Rust differ over {view:?}, seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn the_scripts_compute_what_the_rules_in_rust_compute() {
+    let Some(generation) = starter::generation() else { return };
+    let seed = seed("formulas");
+    let (mut draw, mut rules) = (Draw(Rng(seed)), starter::rules(&generation));
+    agree(
+        seed,
+        |id| draw.attack(id),
+        |views, script, native| {
+            rules.resolve(&CONTEXT, views, script);
+            NativeRules.resolve(&CONTEXT, views, native);
+        },
+    );
+    agree(
+        seed,
+        |id| draw.cast(id),
+        |views, script, native| {
+            rules.plan_casts(&CONTEXT, views, script);
+            NativeRules.plan_casts(&CONTEXT, views, native);
+        },
+    );
+    agree(
+        seed,
+        |id| draw.pulse(id),
+        |views, script, native| {
+            rules.pulse_statuses(&CONTEXT, views, script);
+            NativeRules.pulse_statuses(&CONTEXT, views, native);
+        },
+    );
+    let failures = rules.drain_failures();
+    assert!(failures.is_empty(), "seed {seed}: {}", failures[0]);
+}
+
+/// `part` of `whole` is within five standard deviations of `percent`.
+fn assert_share(what: &str, part: usize, whole: usize, percent: f64) {
+    let (n, p) = (whole as f64, percent / 100.0);
+    let deviation = (n * p * (1.0 - p)).sqrt();
+    let off = (part as f64 - n * p).abs();
+    assert!(off <= 5.0 * deviation.max(1.0), "{what}: {part} of {whole}, {percent} % expected");
+}
+
+#[test]
+fn swings_land_crit_and_vary_as_the_formula_says() {
+    let Some(generation) = starter::generation() else { return };
+    let mut rules = starter::rules(&generation);
+    // A fixed seed: five standard deviations would be passed once in a million honest runs.
+    let mut draw = Draw(Rng(0x10ae_f0a6));
+    for (accuracy, evasion, distance_mm, critical, block, dodge) in [
+        (50, 50, 1_500, 10, 0, 0),
+        (90, 40, 2_000, 25, 15, 5),
+        (20, 120, 30_000, 50, 30, 20),
+        (150, 0, 0, 100, 50, 10),
+        (0, 150, 40_000, 0, 100, 0),
+    ] {
+        let swing = |id: u32, draw: &mut Draw| Attack {
+            accuracy,
+            evasion,
+            distance_mm,
+            critical_chance: critical,
+            block_chance: block,
+            dodge_chance: dodge,
+            attack_power: 900,
+            weapon_damage: 100,
+            power_permille: 2_000,
+            defence: 50,
+            resistance_permille: 250,
+            ..draw.attack(id)
+        };
+        let mut outcomes: Vec<Outcome> = Vec::with_capacity(VIEWS);
+        let mut answers = Vec::new();
+        for _ in 0..VIEWS / BATCH {
+            let views: Vec<Attack> = (0..BATCH).map(|id| swing(id as u32, &mut draw)).collect();
+            rules.resolve(&CONTEXT, &views, &mut answers);
+            outcomes.extend(answers.iter().map(|answer| answer.value));
+        }
+        let count = |kind| outcomes.iter().filter(|outcome| outcome.kind == kind).count();
+        let (miss, dodged, blocked) = (count(HitKind::Miss), count(HitKind::Dodge), count(HitKind::Block));
+        let (hit, crit) = (count(HitKind::Hit), count(HitKind::Critical));
+        let chance = hit_chance(accuracy, evasion, distance_mm);
+        let on_paper = 70 + (accuracy - 50) / 2 - (evasion - 50) / 2 - distance_mm as i32 / 1_000 / 10;
+        assert_eq!(chance as i32, on_paper.clamp(5, 95));
+        assert_share("missed", miss, VIEWS, f64::from(100 - chance));
+        assert_share("dodged", dodged, VIEWS - miss, f64::from(dodge));
+        let landed = hit + crit + blocked;
+        assert_share("critical", crit, landed, f64::from(critical));
+        assert_share("blocked", blocked, landed - crit, f64::from(block));
+        check_damage(&outcomes);
+    }
+}
+
+/// 2,000 on average, 1,600 to 2,400; half as much again on a critical hit, half when blocked; a
+/// quarter resisted, then 50 off.
+fn check_damage(outcomes: &[Outcome]) {
+    let landed: Vec<&Outcome> =
+        outcomes.iter().filter(|o| !matches!(o.kind, HitKind::Miss | HitKind::Dodge)).collect();
+    for outcome in &landed {
+        assert!((1_600..=2_400).contains(&outcome.base), "{outcome:?}");
+        let (raw, passed) = match outcome.kind {
+            HitKind::Critical => (outcome.base * 3 / 2, outcome.base * 3 / 2),
+            HitKind::Block => (outcome.base, outcome.base / 2),
+            _ => (outcome.base, outcome.base),
+        };
+        assert_eq!((outcome.raw, outcome.amount), (raw, passed * 3 / 4 - 50), "{outcome:?}");
+    }
+    // 401 equally likely steps of 2: variance (401² - 1) / 12 * 2².
+    let n = landed.len() as f64;
+    let mean = landed.iter().map(|outcome| f64::from(outcome.base)).sum::<f64>() / n;
+    let variance = landed.iter().map(|outcome| (f64::from(outcome.base) - mean).powi(2)).sum::<f64>() / n;
+    let expected = (401.0_f64.powi(2) - 1.0) / 12.0 * 4.0;
+    assert!((mean - 2_000.0).abs() <= 5.0 * (expected / n).sqrt(), "mean {mean} of {n}");
+    // The fourth moment of a uniform distribution is 9/5 of the squared variance.
+    let spread = expected * (0.8 / n).sqrt();
+    assert!((variance - expected).abs() <= 5.0 * spread, "variance {variance}, {expected} expected, of {n}");
+}
