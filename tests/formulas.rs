@@ -87,7 +87,7 @@ impl Draw {
             id,
             caster,
             target,
-            ability: def_id("ability/strike"),
+            ability: if self.0.below(50) == 0 { DefId::NONE } else { def_id("ability/strike") },
             caster_level: self.up_to(60),
             caster_is_npc: self.coin(),
             distance_mm: self.up_to(6_000),

@@ -14,6 +14,10 @@ use wasmparser::{Encoding, Parser, Payload};
 const FRAMES: usize = 48;
 /// Bytes of a name or path taken from debug sections.
 const NAME_BYTES: usize = 256;
+/// Bytes of code looked back over for a line, where the failing instruction has none.
+const LOOK_BACK: u64 = 256;
+
+type Lines<'a> = Context<EndianSlice<'a, LittleEndian>>;
 
 /// The debug sections of a component's main core module.
 pub(crate) struct Symbols {
@@ -68,12 +72,31 @@ impl Symbols {
 }
 
 /// The functions at one place of the code, innermost first.
-fn lines(
-    context: &Context<EndianSlice<'_, LittleEndian>>,
-    address: u64,
-    outer: &Frame,
-    located: &mut Vec<Frame>,
-) {
+fn lines(context: &Lines<'_>, address: u64, outer: &Frame, located: &mut Vec<Frame>) {
+    for (function, place) in places(context, address) {
+        let location = place.and_then(|(file, line)| match line {
+            // The optimiser merged instructions of several lines: those just before are close enough.
+            0 => Some((file, line_before(context, address, file)?)),
+            line => Some((file, line)),
+        });
+        located.push(Frame {
+            function: function.unwrap_or_else(|| outer.function.clone()),
+            location: location.map(|(file, line)| (clip(file, NAME_BYTES).to_owned(), line)),
+            offset: outer.offset,
+        });
+    }
+}
+
+/// The line in `file` of the closest code before `address` that has one.
+fn line_before(context: &Lines<'_>, address: u64, file: &str) -> Option<u32> {
+    (1..=LOOK_BACK).map_while(|back| address.checked_sub(back)).find_map(|address| {
+        let known = places(context, address).into_iter().filter_map(|(_, place)| place);
+        known.filter(|(other, line)| *other == file && *line > 0).map(|(_, line)| line).next()
+    })
+}
+
+/// Function, file and line of everything inlined at one address, innermost first.
+fn places<'a>(context: &'a Lines<'_>, address: u64) -> Vec<(Option<String>, Option<(&'a str, u32)>)> {
     let mut lookup = context.find_frames(address);
     let found = loop {
         match lookup {
@@ -84,14 +107,12 @@ fn lines(
             }
         }
     };
-    let Ok(mut found) = found else { return };
+    let mut places = Vec::new();
+    let Ok(mut found) = found else { return places };
     while let Ok(Some(frame)) = found.next() {
         let name = frame.function.as_ref().and_then(|function| function.raw_name().ok());
-        let location = frame.location.as_ref().and_then(|place| Some((place.file?, place.line.unwrap_or(0))));
-        located.push(Frame {
-            function: name.map_or_else(|| outer.function.clone(), |name| clip(&name, NAME_BYTES).to_owned()),
-            location: location.map(|(file, line)| (clip(file, NAME_BYTES).to_owned(), line)),
-            offset: outer.offset,
-        });
+        let place = frame.location.and_then(|place| Some((place.file?, place.line.unwrap_or(0))));
+        places.push((name.map(|name| clip(&name, NAME_BYTES).to_owned()), place));
     }
+    places
 }

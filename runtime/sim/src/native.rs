@@ -109,7 +109,9 @@ fn share(amount: i64, permille: i64) -> i64 {
 }
 
 fn plan(cast: &Cast, tick_ms: u32) -> Plan {
-    let verdict = if cast.stunned {
+    let verdict = if cast.ability == DefId::NONE || cast.health <= 0 {
+        Verdict::Invalid
+    } else if cast.stunned {
         Verdict::Stunned
     } else if cast.silenced && cast.mana_cost > 0 {
         Verdict::Silenced
@@ -127,7 +129,7 @@ fn plan(cast: &Cast, tick_ms: u32) -> Plan {
         Verdict::Allow
     };
     if verdict != Verdict::Allow {
-        return Plan { verdict, ..Plan::fallback(cast.id) };
+        return Plan { verdict, element: cast.element, ..Plan::fallback(cast.id) };
     }
     Plan {
         id: cast.id,
@@ -145,11 +147,11 @@ fn plan(cast: &Cast, tick_ms: u32) -> Plan {
 }
 
 fn pulse(pulse: &Pulse) -> PulseOutcome {
-    let full = i64::from(pulse.strength) * i64::from(pulse.stacks);
+    let most = i64::from(AMOUNT_MAX);
+    let full = (i64::from(pulse.strength) * i64::from(pulse.stacks)).clamp(-most, most);
     let resistance = i64::from(pulse.resistance_permille.clamp(-1_000, 1_000));
     let damage = if full > 0 { (full * (1_000 - resistance) / 1_000).max(1) } else { full };
-    let most = i64::from(AMOUNT_MAX);
-    PulseOutcome { id: pulse.id, damage: damage.clamp(-most, most) as i32, expire: false }
+    PulseOutcome { id: pulse.id, damage: damage.min(most) as i32, expire: pulse.health <= 0 }
 }
 
 fn think(seen: &Perception) -> Decision {
