@@ -2,12 +2,14 @@
 //! but for reading the status from the same machine on a developer's server.
 
 pub mod client;
+mod events;
 mod status;
 mod token;
 
 pub use status::{ModuleRow, Status, ZoneRow, script_stats};
 pub use token::{AdminToken, TokenError};
 
+use crate::bus::Bus;
 use crate::http::Problem;
 use crate::reload::{Author, ContentFiles, MODULE_BYTES, Pipeline, PushError};
 use crate::zone::Zones;
@@ -21,6 +23,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// What handlers work with.
 #[derive(Clone)]
@@ -29,6 +32,10 @@ pub struct AdminState {
     pub pipeline: Arc<Pipeline>,
     /// What is asked about.
     pub zones: Arc<Zones>,
+    /// What happens.
+    pub bus: Bus,
+    /// Ends the event streams.
+    pub stop: CancellationToken,
     /// Who may.
     pub token: Arc<AdminToken>,
     /// Whether the status may be read from the same machine without the token.
@@ -44,6 +51,7 @@ pub fn router(state: AdminState) -> Router {
         .route("/admin/v1/content", post(push_content))
         .route("/admin/v1/rollback", post(rollback))
         .route("/admin/v1/history", get(history))
+        .route("/admin/v1/events", get(events::events))
         .layer(DefaultBodyLimit::max(MODULE_BYTES))
         .layer(from_fn_with_state(state.clone(), authenticate))
         .with_state(state)
