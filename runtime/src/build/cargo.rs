@@ -93,8 +93,7 @@ pub(super) fn compile(
 fn command(toolchain: &Toolchain, workspace_dir: &Path, scripts: &[Script], lines: bool) -> Command {
     let mut command = Command::new("cargo");
     command
-        .args(["build", "--message-format=json", "--target", TARGET, "--profile"])
-        .arg(if lines { "lines" } else { "release" })
+        .args(["build", "--release", "--message-format=json", "--target", TARGET])
         .arg("--target-dir")
         .arg(workspace_dir.join("target"))
         .args(scripts.iter().map(|script| format!("--package={}", script.package)))
@@ -107,6 +106,12 @@ fn command(toolchain: &Toolchain, workspace_dir: &Path, scripts: &[Script], line
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
+    if lines {
+        // Not a profile of its own: that would compile the macros of the guests once more.
+        command
+            .env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only")
+            .env("CARGO_PROFILE_RELEASE_STRIP", "none");
+    }
     if let Toolchain::Distro { rustc, linker, .. } = toolchain {
         command
             .arg("-Zbuild-std=std,panic_abort")
