@@ -18,6 +18,8 @@ const NAME_BYTES: usize = 256;
 const LOOK_BACK: u64 = 256;
 
 type Lines<'a> = Context<EndianSlice<'a, LittleEndian>>;
+/// A function's name, file and line, as far as they are known; line 0 is unknown.
+type Place<'a> = (Option<String>, Option<(&'a str, u32)>);
 
 /// The debug sections of a component's main core module.
 pub(crate) struct Symbols {
@@ -96,7 +98,7 @@ fn line_before(context: &Lines<'_>, address: u64, file: &str) -> Option<u32> {
 }
 
 /// Function, file and line of everything inlined at one address, innermost first.
-fn places<'a>(context: &'a Lines<'_>, address: u64) -> Vec<(Option<String>, Option<(&'a str, u32)>)> {
+fn places<'a>(context: &'a Lines<'_>, address: u64) -> Vec<Place<'a>> {
     let mut lookup = context.find_frames(address);
     let found = loop {
         match lookup {
