@@ -132,14 +132,21 @@ impl Server {
         let sim_threads = start_threads(rooms, &config)?;
         let stop = CancellationToken::new();
         let draining = Arc::new(AtomicBool::new(false));
-        let token = match &config.admin_token {
-            Some(token) => AdminToken::new(token),
-            None => AdminToken::open(&config.data)?,
+        let (token, token_file) = match &config.admin_token {
+            Some(token) => (AdminToken::new(token), None),
+            None => {
+                let token = AdminToken::open(&config.data)?;
+                (
+                    token,
+                    Some(AdminToken::path(&config.data).canonicalize().context("find the operator's token")?),
+                )
+            }
         };
         let admin_router = admin::router(AdminState {
             pipeline: Arc::clone(&pipeline),
             zones: Arc::clone(&zones),
             token: Arc::new(token),
+            token_file: token_file.map(Arc::from),
             open_status: config.profile == Profile::Development,
         });
         let upkeep = tokio::spawn(upkeep::upkeep_loop(
