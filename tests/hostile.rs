@@ -5,6 +5,7 @@ use crate::live::{Fighter, Server, Workshop, scale, seed};
 use anyhow::{Context, ensure};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use runtime::admin::AdminToken;
 use runtime::load::mind::Scenario;
 use runtime::load::replica::Heard;
 use runtime::load::wire::Event;
@@ -23,12 +24,12 @@ const BEFORE: &str = "    let mut dice = Rng::new(attack.seed);";
 const CULPRITS: u64 = 3;
 /// What is done there and under which name, and what the server's words must hold. All of it compiles.
 const EVILS: [(&str, &str, Fate); 6] = [
-    ("endless_loop", "    loop { std::hint::black_box(attack.id); }", Fate::Refused(&["combat", "fuel", "formula.rs"])),
     (
-        "memory_bomb",
-        "    std::hint::black_box(vec![1_u8; 1 << 30]);",
-        Fate::Refused(&["combat", "memory"]),
+        "endless_loop",
+        "    loop { std::hint::black_box(attack.id); }",
+        Fate::Refused(&["combat", "fuel", "formula.rs"]),
     ),
+    ("memory_bomb", "    std::hint::black_box(vec![1_u8; 1 << 30]);", Fate::Refused(&["combat", "memory"])),
     (
         "unknown_id",
         "    if attack.id < u32::MAX { return harmless(attack.id.wrapping_add(1_000_000), HitKind::Miss); }",
@@ -292,6 +293,27 @@ async fn try_bad(stage: &mut Stage, bad: &Bad, folder: &Path) -> anyhow::Result<
     anyhow::bail!("{name}: never were culprits and others seen in the same tick")
 }
 
+/// Noise that no client of ours has looked at: the server refuses it, or hangs up on it.
+async fn noise_straight_to_the_port(server: &Server, data: &Path) -> anyhow::Result<()> {
+    let token = std::fs::read_to_string(AdminToken::path(data))?;
+    let sending = reqwest::Client::new()
+        .post(format!("{}/admin/v1/modules", server.admin))
+        .bearer_auth(token.trim())
+        .header("content-type", "application/octet-stream")
+        .body(vec![7_u8; NOISE_BYTES])
+        .timeout(PATIENCE)
+        .send();
+    match sending.await {
+        Ok(answer) => {
+            ensure!(answer.status().as_u16() == 413, "{answer:?}");
+            eprintln!("hostile: noise without a client: {}", answer.text().await?);
+        }
+        Err(error) if !error.is_timeout() => eprintln!("hostile: noise without a client: {error}"),
+        Err(error) => return Err(error).context("the server neither refused nor hung up"),
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_modules_are_refused_or_contained() -> anyhow::Result<()> {
     let (bots, seed) = (scale("LORE_HOSTILE_BOTS", 16), seed("hostile"));
@@ -308,7 +330,10 @@ async fn bad_modules_are_refused_or_contained() -> anyhow::Result<()> {
         more_swings(&mut stage.seen).await.with_context(|| format!("after {}", bad.name))?;
     }
     let tick = stage.seen.borrow().last_tick();
-    swing_by(&mut stage.seen, tick, "combat@0.1.3").await.context("the good one does not decide in the end")?;
+    swing_by(&mut stage.seen, tick, "combat@0.1.3")
+        .await
+        .context("the good one does not decide in the end")?;
+    noise_straight_to_the_port(&stage.server, data.path()).await?;
     let status = status(&stage.server).await?;
     let zones = status["zones"].as_array().context("no zones")?;
     ensure!(zones.iter().all(|zone| zone["restarts"] == 0), "a zone was restarted: {zones:?}");

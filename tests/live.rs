@@ -20,7 +20,10 @@ use tokio_util::sync::CancellationToken;
 /// The binary under test; `LORE_BIN` names another one, to measure a release build.
 pub fn lore() -> Command {
     let own = || env!("CARGO_BIN_EXE_lore").into();
-    Command::new(std::env::var_os("LORE_BIN").unwrap_or_else(own))
+    let mut lore = Command::new(std::env::var_os("LORE_BIN").unwrap_or_else(own));
+    // A story has its own data folder, whatever the machine is set up for.
+    lore.env_remove("DATABASE_URL").env_remove("REDIS_URL");
+    lore
 }
 
 /// The first start builds the starter scripts, which takes minutes without rustup's target.
@@ -125,9 +128,9 @@ impl Server {
     }
 
     /// The operator's side without the time a process takes to start.
-    pub fn operator(&self) -> anyhow::Result<AdminClient> {
+    pub async fn operator(&self) -> anyhow::Result<AdminClient> {
         let args = AdminArgs { admin: self.admin.clone(), data: self.data.clone(), admin_token: None };
-        Ok(AdminClient::new(&args)?)
+        Ok(AdminClient::connect(&args).await?)
     }
 }
 

@@ -81,15 +81,17 @@ async fn first_use(
     tick: u64,
 ) -> anyhow::Result<(Instant, u64)> {
     let used = seen.wait_for(|seen| seen.used.get(version).is_some_and(|used| *used >= tick));
-    let seen =
-        tokio::time::timeout(PATIENCE, used).await.with_context(|| format!("no swing by combat@{version}"))??;
+    let seen = tokio::time::timeout(PATIENCE, used)
+        .await
+        .with_context(|| format!("no swing by combat@{version}"))??;
     Ok((Instant::now(), seen.used.get(version).copied().unwrap_or(tick)))
 }
 
 /// The middle one and the one that 99 of 100 do not exceed.
 fn percentiles(mut values: Vec<u64>) -> (u64, u64) {
     values.sort_unstable();
-    let at = |percent: usize| values.get(values.len().saturating_sub(1) * percent / 100).copied().unwrap_or(0);
+    let at =
+        |percent: usize| values.get(values.len().saturating_sub(1) * percent / 100).copied().unwrap_or(0);
     (at(50), at(99))
 }
 
@@ -111,7 +113,7 @@ async fn push_all(
     pushes: usize,
     seen: &mut watch::Receiver<Seen>,
 ) -> anyhow::Result<()> {
-    let operator = server.operator()?;
+    let operator = server.operator().await?;
     let (mut accepted, mut used) = (Latency::default(), Latency::default());
     let (mut pushed_to_used, mut live_to_used) = (Vec::new(), Vec::new());
     for push in 0..pushes {
