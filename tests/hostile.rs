@@ -73,7 +73,7 @@ struct Bad {
 
 /// The good module and the bad ones.
 fn modules(seed: u64) -> anyhow::Result<(Vec<u8>, Vec<Bad>)> {
-    let workshop = Workshop::open()?;
+    let workshop = Workshop::open()?.with_lines();
     let good = workshop.combat("0.1.3", BEFORE, BEFORE)?;
     let mut bad = Vec::new();
     for (name, evil, fate) in EVILS {

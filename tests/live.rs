@@ -22,7 +22,8 @@ pub fn lore() -> Command {
     let own = || env!("CARGO_BIN_EXE_lore").into();
     let mut lore = Command::new(std::env::var_os("LORE_BIN").unwrap_or_else(own));
     // A story has its own data folder, whatever the machine is set up for.
-    lore.env_remove("DATABASE_URL").env_remove("REDIS_URL");
+    lore.env_remove("DATABASE_URL").env_remove("REDIS_URL").env_remove("NATS_URL");
+    lore.env_remove("RUST_BACKTRACE");
     lore
 }
 
@@ -284,6 +285,7 @@ async fn carry_out(client: &mut Client, order: Order) -> anyhow::Result<()> {
 /// first build takes longest.
 pub struct Workshop {
     folder: PathBuf,
+    lines: bool,
     _only_one: MutexGuard<'static, ()>,
 }
 
@@ -297,7 +299,12 @@ impl Workshop {
         for part in ["scripts", "wit"] {
             copy_changed(&root().join(part), &folder.join(part))?;
         }
-        Ok(Self { folder, _only_one: only_one })
+        Ok(Self { folder, lines: false, _only_one: only_one })
+    }
+
+    /// From now on traps name the line of the source.
+    pub fn with_lines(self) -> Self {
+        Self { lines: true, ..self }
     }
 
     /// Builds the combat script as version `version` with `from` in its formula replaced by `to`
@@ -329,6 +336,7 @@ impl Workshop {
         let output = lore()
             .args(["build", script, "--json", "--scripts"])
             .arg(self.folder.join("scripts"))
+            .args(self.lines.then_some("--lines"))
             .current_dir(root())
             .output()?;
         if !output.status.success() {
