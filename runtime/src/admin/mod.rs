@@ -3,12 +3,14 @@
 //! the status.
 
 pub mod client;
+mod events;
 mod status;
 mod token;
 
 pub use status::{ModuleRow, Status, ZoneRow, script_stats};
 pub use token::{AdminToken, TokenError};
 
+use crate::bus::Bus;
 use crate::http::Problem;
 use crate::reload::{Author, ContentFiles, MODULE_BYTES, Pipeline, PushError};
 use crate::zone::Zones;
@@ -23,6 +25,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// Tells this machine where the token is; who may read that file is the operator.
 const TOKEN_FILE_ROUTE: &str = "/admin/v1/token-file";
@@ -34,6 +37,10 @@ pub struct AdminState {
     pub pipeline: Arc<Pipeline>,
     /// What is asked about.
     pub zones: Arc<Zones>,
+    /// What happens.
+    pub bus: Bus,
+    /// Ends the event streams.
+    pub stop: CancellationToken,
     /// Who may.
     pub token: Arc<AdminToken>,
     /// Where the token is kept, unless it was configured; told to this machine alone.
@@ -52,6 +59,7 @@ pub fn router(state: AdminState) -> Router {
         .route("/admin/v1/content", post(push_content))
         .route("/admin/v1/rollback", post(rollback))
         .route("/admin/v1/history", get(history))
+        .route("/admin/v1/events", get(events::events))
         .layer(DefaultBodyLimit::max(MODULE_BYTES))
         .layer(from_fn_with_state(state.clone(), authenticate))
         .with_state(state)
