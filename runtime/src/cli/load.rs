@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// Send bots into a running world and measure how it bears them.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Example:\n  lore load --url ws://127.0.0.1:7777/v1/world/ws --admin http://127.0.0.1:7878 \\\n    --data ./data --bots 200 --seconds 60 --scenario fight --json\n\nExits with 1 when a bot could not join or the server broke the protocol."
+    after_help = "Example:\n  lore load --url ws://127.0.0.1:7777/v1/world/ws --admin http://127.0.0.1:7878 \\\n    --data ./data --bots 200 --seconds 60 --scenario fight --json\n\nExits with 1 when a bot could not join or was disconnected, an answer was lost, or the server broke the protocol."
 )]
 pub struct Args {
     /// The world's socket.
@@ -71,10 +71,12 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     }
     anyhow::ensure!(
         report.passed(),
-        "{} of {} bots joined, {} protocol errors",
+        "{} of {} bots joined, {} protocol errors, {} disconnects, {} lost replies",
         report.joined,
         report.bots,
-        report.protocol_errors
+        report.protocol_errors,
+        report.disconnects,
+        report.lost_replies
     );
     Ok(())
 }
