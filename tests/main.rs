@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
+mod audit;
 mod full_zones;
 mod hostile;
 mod http_bad_input;
