@@ -1,11 +1,11 @@
-//! The server is killed at random moments while characters fight, loot and take quests: nothing that a
-//! client was told is gone afterwards, and nothing exists twice.
+//! The server is killed at random moments while characters fight, loot, change what they wear, drop
+//! things and take quests: nothing that a client was told is gone afterwards, and nothing exists twice.
 //!
 //! What was told is looked for in the journal, in its order: a death may rightly take experience back
 //! after it was told, so comparing with the newest state alone would prove nothing. That state and
-//! journal agree is the store's own audit. `LORE_KILLS` and `LORE_KILL_BOTS` make it longer.
+//! journal agree is what `lore audit` says. `LORE_KILLS` and `LORE_KILL_BOTS` make it longer.
 
-use crate::live::{Fighter, Server, scale, seed};
+use crate::live::{Fighter, Server, audit, scale, seed};
 use anyhow::{Context, ensure};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -13,8 +13,8 @@ use runtime::load::client::Client;
 use runtime::load::mind::Scenario;
 use runtime::load::replica::Heard;
 use runtime::load::wire::{InventoryUpdate, Quest};
-use runtime::store::Store;
 use serde::Deserialize;
+use serde_json::json;
 use sqlx::{Connection, Row};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -34,7 +34,14 @@ struct Told {
     quests: BTreeMap<String, Quest>,
     slots: BTreeMap<u16, (String, u32)>,
     equipment: BTreeMap<String, String>,
+    /// What was last taken off, to be put on again.
+    taken_off: Option<String>,
+    /// Changes of equipment that were asked for and not answered.
+    changing: usize,
 }
+
+/// Where the starter's characters carry their weapon.
+const HAND: &str = "main_hand";
 
 #[derive(Deserialize)]
 struct Quests {
@@ -91,6 +98,9 @@ impl Told {
             Heard::QuestUpdate(update) => {
                 self.quests.insert(update.quest.name.clone(), update.quest.clone());
             }
+            Heard::Reply { method: "inventory.equip" | "inventory.unequip", .. } => {
+                self.changing = self.changing.saturating_sub(1);
+            }
             Heard::Reply { method: "inventory.list", outcome: Ok(list), .. } => {
                 let list: InventoryUpdate = serde_json::from_str(list)?;
                 self.slots.clear();
@@ -108,14 +118,32 @@ impl Told {
     }
 }
 
+/// Takes the weapon off or puts it on again, and now and then drops something for others to find.
+async fn fidget(client: &mut Client, told: &mut Told, rng: &mut StdRng) -> anyhow::Result<()> {
+    if let Some(weapon) = told.equipment.get(HAND).cloned() {
+        told.taken_off = Some(weapon);
+        told.changing += 1;
+        client.send("inventory.unequip", json!({"from": HAND})).await?;
+    } else if let Some(slot) = told.slots.iter().find(|(_, (item, _))| Some(item) == told.taken_off.as_ref())
+    {
+        told.changing += 1;
+        client.send("inventory.equip", json!({"slot": slot.0})).await?;
+    }
+    let spare = told.slots.iter().find(|(_, (item, _))| Some(item) != told.taken_off.as_ref());
+    if let Some((slot, _)) = spare.filter(|_| rng.random_range(0..4) == 0) {
+        client.send("inventory.drop", json!({"slot": slot, "count": 1})).await?;
+    }
+    Ok(())
+}
+
 /// Joins and hears out, in order, what the server has on the character.
 async fn rejoin(server: &Server, fighter: &mut Fighter) -> anyhow::Result<(Client, Told)> {
     let (mut client, joined) = fighter.join(server).await?;
     let mut now = Told::default();
     now.progress.push((joined.character.level, joined.character.experience));
     now.gold.push(joined.character.gold);
-    client.send("inventory.list", serde_json::json!({})).await?;
-    client.send("quest.list", serde_json::json!({})).await?;
+    client.send("inventory.list", json!({})).await?;
+    client.send("quest.list", json!({})).await?;
     let lists = async {
         while client.replica().pending() > 0 {
             now.hear(&client.next().await?)?;
@@ -183,10 +211,8 @@ fn in_order<T: PartialEq>(told: &[T], recorded: &[T]) -> bool {
 
 /// With the server dead: is what was told in the journal, and does the state agree with the journal?
 async fn check_store(data: &Path, all: &[(Fighter, Told)]) -> anyhow::Result<()> {
-    let store = Store::open_sqlite(data).await?;
-    let report = store.audit().await?;
-    store.close().await;
-    ensure!(report.discrepancies.is_empty(), "state and journal disagree: {:?}", report.discrepancies);
+    let folder = data.to_owned();
+    tokio::task::spawn_blocking(move || audit(&folder)).await??;
     let url = format!("sqlite://{}", data.join("lore.db").display());
     let mut database = sqlx::SqliteConnection::connect(&url).await?;
     for (fighter, told) in all {
@@ -219,6 +245,16 @@ fn rank(state: &str) -> u32 {
     }
 }
 
+/// With the server back: worn is what was told, unless an unanswered change was under way.
+fn check_equipment(name: &str, told: &Told, now: &Told) -> anyhow::Result<()> {
+    let (before, after) = (&told.equipment, &now.equipment);
+    ensure!(
+        told.changing > 0 || before.is_empty() || before == after,
+        "{name} wore {before:?}, now {after:?}"
+    );
+    Ok(())
+}
+
 /// With the server back: no quest is less far than it was told to be.
 fn check_quests(name: &str, told: &Told, now: &Told) -> anyhow::Result<()> {
     for (quest, before) in &told.quests {
@@ -243,18 +279,29 @@ async fn round(
     for (mut fighter, told) in all {
         let (mut client, mut now) = rejoin(&server, &mut fighter).await?;
         check_quests(&fighter.player.name, &told, &now)?;
+        check_equipment(&fighter.player.name, &told, &now)?;
+        now.taken_off = told.taken_off;
+        let mut rng = StdRng::seed_from_u64(rng.random());
         playing.spawn(async move {
             let mut unreadable = None;
-            let played = fighter
-                .play(&mut client, &CancellationToken::new(), |heard| {
-                    unreadable = now.hear(heard).err().or(unreadable.take());
-                })
-                .await;
             // The kill is what ends the connection.
-            let lost = played.is_err();
+            loop {
+                let moment = CancellationToken::new();
+                let ringing = moment.clone();
+                let pause = Duration::from_millis(rng.random_range(300..1_200));
+                let alarm = tokio::spawn(async move {
+                    tokio::time::sleep(pause).await;
+                    ringing.cancel();
+                });
+                let hear = |heard: &Heard| unreadable = now.hear(heard).err().or(unreadable.take());
+                let played = fighter.play(&mut client, &moment, hear).await;
+                alarm.abort();
+                if played.is_err() || fidget(&mut client, &mut now, &mut rng).await.is_err() {
+                    break;
+                }
+            }
             let (faults, words) = client.faults();
             ensure!(unreadable.is_none() && faults == 0, "{unreadable:?} {words:?}");
-            ensure!(lost, "play ended without a kill");
             Ok((fighter, now))
         });
     }
@@ -274,18 +321,102 @@ async fn nothing_that_was_told_is_lost() -> anyhow::Result<()> {
     for index in 0..bots {
         all.push((Fighter::enlist(&server, Scenario::Mixed, index, seed).await?, Told::default()));
     }
-    let mut facts = 0;
+    let (mut facts, mut quests) = (0, 0);
     for kill in 0..kills {
         all = round(server, all, &mut rng).await?;
         check_store(data.path(), &all).await.with_context(|| format!("after kill {}", kill + 1))?;
-        facts += all.iter().map(|(_, told)| told.progress.len() + told.items.len()).sum::<usize>();
+        let values = |told: &Told| told.progress.len() + told.gold.len() + told.items.len();
+        facts += all.iter().map(|(_, told)| values(told)).sum::<usize>();
+        quests += all.iter().map(|(_, told)| told.quests.len()).sum::<usize>();
         server = Server::start(data.path())?;
     }
     for (fighter, told) in &mut all {
         let (client, now) = rejoin(&server, fighter).await?;
         check_quests(&fighter.player.name, told, &now)?;
+        check_equipment(&fighter.player.name, told, &now)?;
         client.close().await;
     }
-    eprintln!("kill: {kills} kills, {bots} characters, {facts} values told and found");
+    eprintln!(
+        "kill: {kills} kills, {bots} characters, {facts} values and {quests} quests told and found, 0 lost, \
+         state and journal agree"
+    );
+    Ok(())
+}
+
+/// How often the item changes hands.
+const PASSES: usize = 20;
+
+/// Puts one piece of `item` from whoever has it to the ground, in sight of both; its entity, which is
+/// newer than the one `before`.
+async fn drop_one(clients: &mut [(Client, Told); 2], item: &str, before: u64) -> anyhow::Result<u64> {
+    let giver =
+        clients.iter().position(|(_, told)| told.totals().contains_key(item)).context("nobody has it")?;
+    let (client, told) = &mut clients[giver];
+    let slot = told.slots.iter().find(|(_, (name, _))| name == item).context("it is worn")?.0;
+    client.call::<serde_json::Value>("inventory.drop", json!({"slot": slot, "count": 1})).await?;
+    let mut dropped = 0;
+    for (client, told) in clients {
+        let seeing = async {
+            loop {
+                let mut entities = client.replica().entities.values();
+                let lying = entities.find(|e| e.kind == "item" && e.template == item && e.id > before);
+                if let Some(lying) = lying {
+                    return anyhow::Ok(lying.id);
+                }
+                told.hear(&client.next().await?)?;
+            }
+        };
+        dropped = tokio::time::timeout(Duration::from_secs(10), seeing).await.context("nothing fell")??;
+    }
+    Ok(dropped)
+}
+
+/// Reaches for the entity; whether it was got, with everything heard on the way.
+async fn grab((client, told): &mut (Client, Told), entity: u64) -> anyhow::Result<bool> {
+    let asked = client.send("npc.interact", json!({"target": entity})).await?;
+    let answer = async {
+        loop {
+            let heard = client.next().await?;
+            told.hear(&heard)?;
+            if let Heard::Reply { id, outcome, .. } = heard
+                && id == asked
+            {
+                return anyhow::Ok(outcome.is_ok());
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), answer).await.context("no answer")?
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_item_on_the_ground_has_one_taker() -> anyhow::Result<()> {
+    let seed = seed("one taker");
+    let data = tempfile::tempdir()?;
+    let server = Server::start(data.path())?;
+    let mut one = Fighter::enlist(&server, Scenario::Crowd, 0, seed).await?;
+    let mut two = Fighter::enlist(&server, Scenario::Crowd, 0, seed).await?;
+    let mut clients = [rejoin(&server, &mut one).await?, rejoin(&server, &mut two).await?];
+    let item = "bread";
+    let had: i64 = clients.iter().map(|(_, told)| told.totals().get(item).copied().unwrap_or(0)).sum();
+    ensure!(had > 0, "the starter's characters bring bread");
+    let mut lying = 0;
+    for pass in 0..PASSES {
+        lying = drop_one(&mut clients, item, lying).await?;
+        let [first, second] = &mut clients;
+        let (first, second) = tokio::join!(grab(first, lying), grab(second, lying));
+        let (first, second) = (first?, second?);
+        ensure!(first != second, "pass {pass}: got by the one: {first}, by the other: {second}");
+    }
+    server.kill()?;
+    let folder = data.path().to_owned();
+    tokio::task::spawn_blocking(move || audit(&folder)).await??;
+    let server = Server::start(data.path())?;
+    let mut has = 0;
+    for fighter in [&mut one, &mut two] {
+        let (client, now) = rejoin(&server, fighter).await?;
+        has += now.totals().get(item).copied().unwrap_or(0);
+        client.close().await;
+    }
+    ensure!(has == had, "there were {had} pieces of {item}, now there are {has}");
     Ok(())
 }

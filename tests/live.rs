@@ -2,6 +2,7 @@
 //! and a workshop that builds scripts which differ from the starter ones.
 
 use anyhow::{Context, bail, ensure};
+use runtime::admin::client::{AdminArgs, AdminClient};
 use runtime::load::account::{Player, Registrar};
 use runtime::load::client::Client;
 use runtime::load::mind::{Mind, Order, PACE, Scenario};
@@ -16,8 +17,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-/// The binary under test.
-pub const LORE: &str = env!("CARGO_BIN_EXE_lore");
+/// The binary under test; `LORE_BIN` names another one, to measure a release build.
+pub fn lore() -> Command {
+    let own = || env!("CARGO_BIN_EXE_lore").into();
+    let mut lore = Command::new(std::env::var_os("LORE_BIN").unwrap_or_else(own));
+    // A story has its own data folder, whatever the machine is set up for.
+    lore.env_remove("DATABASE_URL").env_remove("REDIS_URL").env_remove("NATS_URL");
+    lore.env_remove("RUST_BACKTRACE");
+    lore
+}
+
 /// The first start builds the starter scripts, which takes minutes without rustup's target.
 const START_PATIENCE: Duration = Duration::from_secs(420);
 
@@ -48,14 +57,22 @@ pub struct Server {
     pub http: String,
     /// `http://HOST:PORT` of the operator listener.
     pub admin: String,
+    data: PathBuf,
 }
 
 impl Server {
     /// Starts a server on `data` and free ports, and waits until it tells its addresses.
     pub fn start(data: &Path) -> anyhow::Result<Self> {
-        let mut child = Command::new(LORE)
+        Self::start_with(data, &root().join("content"))
+    }
+
+    /// The same with another content.
+    pub fn start_with(data: &Path, content: &Path) -> anyhow::Result<Self> {
+        let mut child = lore()
             .args(["serve", "--json", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data"])
             .arg(data)
+            .arg("--content")
+            .arg(content)
             .current_dir(root())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -71,7 +88,8 @@ impl Server {
                 }
             }
         });
-        let mut server = Self { child, ws: String::new(), http: String::new(), admin: String::new() };
+        let (ws, http, admin, data) = (String::new(), String::new(), String::new(), data.to_owned());
+        let mut server = Self { child, ws, http, admin, data };
         let line = told.recv_timeout(START_PATIENCE).context("lore serve told no addresses")?;
         let bound: Value = serde_json::from_str(&line).with_context(|| format!("not JSON: {line}"))?;
         let listen = address(&bound, &["listen", "http", "address"])?;
@@ -91,11 +109,38 @@ impl Server {
 
     /// `lore push FILE`: the outcome's success and everything it said.
     pub fn push(&self, file: &Path) -> anyhow::Result<(bool, String)> {
-        let output = Command::new(LORE).arg("push").arg(file).args(["--admin", &self.admin]).output()?;
+        let output = self.operate("push").arg(file).output()?;
         let said =
             format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         Ok((output.status.success(), said))
     }
+
+    /// `lore status --json`.
+    pub fn status(&self) -> anyhow::Result<Value> {
+        let output = self.operate("status").arg("--json").output()?;
+        ensure!(output.status.success(), "lore status: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(serde_json::from_slice(&output.stdout)?)
+    }
+
+    fn operate(&self, command: &str) -> Command {
+        let mut lore = lore();
+        lore.args([command, "--admin", &self.admin, "--data"]).arg(&self.data);
+        lore
+    }
+
+    /// The operator's side without the time a process takes to start.
+    pub async fn operator(&self) -> anyhow::Result<AdminClient> {
+        let args = AdminArgs { admin: self.admin.clone(), data: self.data.clone(), admin_token: None };
+        Ok(AdminClient::connect(&args).await?)
+    }
+}
+
+/// `lore audit`: that everybody has what the journal says.
+pub fn audit(data: &Path) -> anyhow::Result<()> {
+    let output = lore().args(["audit", "--json", "--data"]).arg(data).output()?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    ensure!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
 }
 
 impl Drop for Server {
@@ -240,6 +285,7 @@ async fn carry_out(client: &mut Client, order: Order) -> anyhow::Result<()> {
 /// first build takes longest.
 pub struct Workshop {
     folder: PathBuf,
+    lines: bool,
     _only_one: MutexGuard<'static, ()>,
 }
 
@@ -253,7 +299,12 @@ impl Workshop {
         for part in ["scripts", "wit"] {
             copy_changed(&root().join(part), &folder.join(part))?;
         }
-        Ok(Self { folder, _only_one: only_one })
+        Ok(Self { folder, lines: false, _only_one: only_one })
+    }
+
+    /// From now on traps name the line of the source.
+    pub fn with_lines(self) -> Self {
+        Self { lines: true, ..self }
     }
 
     /// Builds the combat script as version `version` with `from` in its formula replaced by `to`
@@ -271,21 +322,6 @@ impl Workshop {
         from: &str,
         to: &str,
     ) -> anyhow::Result<Vec<u8>> {
-        self.build_as(script, version, (file, from, to), &[])
-    }
-
-    /// The same, with line tables.
-    pub fn build_with_lines(&self, script: &str, change: (&str, &str, &str)) -> anyhow::Result<Vec<u8>> {
-        self.build_as(script, "0.1.9", change, &["--lines"])
-    }
-
-    fn build_as(
-        &self,
-        script: &str,
-        version: &str,
-        (file, from, to): (&str, &str, &str),
-        options: &[&str],
-    ) -> anyhow::Result<Vec<u8>> {
         let original = root().join("scripts").join(script);
         let copy = self.folder.join("scripts").join(script);
         // Takes back what the build before changed.
@@ -297,10 +333,10 @@ impl Workshop {
         ensure!(manifest.contains("version.workspace = true"), "{script} has a version of its own");
         let manifest = manifest.replacen("version.workspace = true", &format!("version = {version:?}"), 1);
         std::fs::write(copy.join("Cargo.toml"), manifest)?;
-        let output = Command::new(LORE)
+        let output = lore()
             .args(["build", script, "--json", "--scripts"])
             .arg(self.folder.join("scripts"))
-            .args(options)
+            .args(self.lines.then_some("--lines"))
             .current_dir(root())
             .output()?;
         if !output.status.success() {

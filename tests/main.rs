@@ -4,6 +4,8 @@
 
 mod determinism;
 mod formulas;
+mod audit;
+mod full_zones;
 mod hostile;
 mod http_bad_input;
 mod http_characters;

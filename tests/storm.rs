@@ -1,6 +1,7 @@
 //! A storm of pushes while a crowd fights: two combat modules with different critical multipliers take
-//! turns. No connection drops, no answer is lost, and every critical hit has the multiplier of
-//! the module that its stamp names. `LORE_STORM_BOTS` and `LORE_STORM_PUSHES` make it longer.
+//! turns. No connection drops, no answer is lost, every critical hit has the multiplier of the module
+//! that its stamp names, and no swap makes a tick late. `LORE_STORM_BOTS` and `LORE_STORM_PUSHES`
+//! make it longer.
 
 use crate::live::{Fighter, Server, Workshop, scale, seed};
 use anyhow::{Context, ensure};
@@ -18,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Version of a combat module and its critical multiplier, permille; the first is the starter's.
 const MODULES: [(&str, i64); 3] = [("0.1.0", 1_500), ("0.1.1", 2_000), ("0.1.2", 3_000)];
+/// No swap may keep a zone's thread longer than this: half of a tick's 50 ms, so that on a busy machine
+/// only a swap that really is slow fails. A bucket of the server's histogram.
+const SWAP_MAX_S: &str = "0.025";
 /// How long a swing of the newest module may take to be seen.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -27,15 +31,21 @@ struct Seen {
     /// Swings by the version that decided them.
     swings: BTreeMap<String, u64>,
     criticals: u64,
+    /// Newest tick with a swing, and the newest in which a version decided one.
+    tick: u64,
+    used: BTreeMap<String, u64>,
     /// Critical hits whose multiplier is not that of their stamp.
     wrong: Vec<String>,
 }
 
 impl Seen {
-    fn swing(&mut self, swing: &Swing) {
+    fn swing(&mut self, tick: u64, swing: &Swing) {
         let version =
             swing.by.strip_prefix("combat@").and_then(|by| by.split('+').next()).unwrap_or(&swing.by);
         *self.swings.entry(version.to_owned()).or_default() += 1;
+        self.tick = self.tick.max(tick);
+        let used = self.used.entry(version.to_owned()).or_default();
+        *used = tick.max(*used);
         let Some((_, multiplier)) = MODULES.iter().find(|(known, _)| *known == version) else {
             self.wrong.push(format!("decided by {}", swing.by));
             return;
@@ -64,10 +74,72 @@ fn modules() -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
     built.collect()
 }
 
-async fn first_use(seen: &mut watch::Receiver<Seen>, version: &str, before: u64) -> anyhow::Result<Instant> {
-    let used = seen.wait_for(|seen| seen.swings.get(version).copied().unwrap_or(0) > before);
-    tokio::time::timeout(PATIENCE, used).await.with_context(|| format!("no swing by combat@{version}"))??;
-    Ok(Instant::now())
+/// Waits for a swing by the version in `tick` or later; when it was seen, and its tick.
+async fn first_use(
+    seen: &mut watch::Receiver<Seen>,
+    version: &str,
+    tick: u64,
+) -> anyhow::Result<(Instant, u64)> {
+    let used = seen.wait_for(|seen| seen.used.get(version).is_some_and(|used| *used >= tick));
+    let seen = tokio::time::timeout(PATIENCE, used)
+        .await
+        .with_context(|| format!("no swing by combat@{version}"))??;
+    Ok((Instant::now(), seen.used.get(version).copied().unwrap_or(tick)))
+}
+
+/// The middle one and the one that 99 of 100 do not exceed.
+fn percentiles(mut values: Vec<u64>) -> (u64, u64) {
+    values.sort_unstable();
+    let at =
+        |percent: usize| values.get(values.len().saturating_sub(1) * percent / 100).copied().unwrap_or(0);
+    (at(50), at(99))
+}
+
+/// Swaps of all zones and how many of them took at most `seconds`, from the server's own histogram.
+async fn swaps_within(server: &Server, seconds: &str) -> anyhow::Result<(f64, f64)> {
+    let text = reqwest::get(format!("{}/metrics", server.http)).await?.error_for_status()?.text().await?;
+    let sum = |start: &str, part: &str| -> f64 {
+        let rows = text.lines().filter(|line| line.starts_with(start) && line.contains(part));
+        rows.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+    };
+    let within = sum("game_swap_duration_seconds_bucket", &format!("le=\"{seconds}\""));
+    Ok((sum("game_swap_duration_seconds_count", ""), within))
+}
+
+/// Pushes the modules by turns and waits for each to be used.
+async fn push_all(
+    server: &Server,
+    modules: &[(&'static str, Vec<u8>)],
+    pushes: usize,
+    seen: &mut watch::Receiver<Seen>,
+) -> anyhow::Result<()> {
+    let operator = server.operator().await?;
+    let (mut accepted, mut used) = (Latency::default(), Latency::default());
+    let (mut pushed_to_used, mut live_to_used) = (Vec::new(), Vec::new());
+    for push in 0..pushes {
+        let (version, bytes) = &modules[push % modules.len()];
+        let (began, at) = (Instant::now(), seen.borrow().tick);
+        let pushed = operator.push_module(bytes.clone(), "storm").await;
+        let pushed = pushed.with_context(|| format!("push {push} of {version}"))?;
+        accepted.record(began.elapsed());
+        let mut zones = pushed["zones"].as_array().into_iter().flatten();
+        let live = zones.find(|zone| zone["zone"] == "greywood").and_then(|zone| zone["tick"].as_u64());
+        let live = live.with_context(|| format!("the answer names no tick: {pushed}"))?;
+        let (when, tick) = first_use(seen, version, live).await?;
+        used.record(when - began);
+        pushed_to_used.push(tick.saturating_sub(at));
+        live_to_used.push(tick - live);
+    }
+    let (accepted, used) = (accepted.summary(), used.summary());
+    eprintln!("storm: push to accepted p50 {:.0} ms, p99 {:.0} ms", accepted.p50, accepted.p99);
+    let (p50, p99) = percentiles(pushed_to_used);
+    eprintln!(
+        "storm: push to first use p50 {:.0} ms, p99 {:.0} ms; {p50} and {p99} ticks",
+        used.p50, used.p99
+    );
+    let (p50, p99) = percentiles(live_to_used);
+    eprintln!("storm: first tick with the new version to first use p50 {p50}, p99 {p99} ticks");
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,12 +148,7 @@ async fn a_storm_of_pushes_drops_nothing_and_mixes_nothing() -> anyhow::Result<(
     let seed = seed("storm");
     let modules = tokio::task::spawn_blocking(modules).await??;
     let data = tempfile::tempdir()?;
-    let files: Vec<_> =
-        modules.iter().map(|(version, _)| data.path().join(format!("combat-{version}.wasm"))).collect();
-    for (file, (_, bytes)) in files.iter().zip(&modules) {
-        std::fs::write(file, bytes)?;
-    }
-    let server = Arc::new(Server::start(data.path())?);
+    let server = Server::start(data.path())?;
     let stop = CancellationToken::new();
     let (tell, mut seen) = watch::channel(Seen::default());
     let tell = Arc::new(tell);
@@ -91,13 +158,13 @@ async fn a_storm_of_pushes_drops_nothing_and_mixes_nothing() -> anyhow::Result<(
         let (mut client, _) = fighter.join(&server).await?;
         let (stop, tell) = (stop.clone(), Arc::clone(&tell));
         let listen = move |heard: &Heard| {
-            if let Heard::Delta { events, .. } = heard
+            if let Heard::Delta { tick, events, .. } = heard
                 && events.iter().any(|event| matches!(event, Event::Swing(_)))
             {
                 tell.send_modify(|seen| {
                     for event in events {
                         if let Event::Swing(swing) = event {
-                            seen.swing(swing);
+                            seen.swing(*tick, swing);
                         }
                     }
                 });
@@ -114,18 +181,7 @@ async fn a_storm_of_pushes_drops_nothing_and_mixes_nothing() -> anyhow::Result<(
     }
     first_use(&mut seen, MODULES[0].0, 0).await.context("nobody fights")?;
 
-    let (mut accepted, mut used) = (Latency::default(), Latency::default());
-    for push in 0..pushes {
-        let which = push % files.len();
-        let (version, file) = (modules[which].0, files[which].clone());
-        let before = seen.borrow().swings.get(version).copied().unwrap_or(0);
-        let began = Instant::now();
-        let pushing = Arc::clone(&server);
-        let (taken, said) = tokio::task::spawn_blocking(move || pushing.push(&file)).await??;
-        ensure!(taken, "push {push} of {version}: {said}");
-        accepted.record(began.elapsed());
-        used.record(first_use(&mut seen, version, before).await? - began);
-    }
+    push_all(&server, &modules, pushes, &mut seen).await?;
 
     stop.cancel();
     let ended: Vec<anyhow::Result<usize>> = playing.join_all().await;
@@ -139,14 +195,15 @@ async fn a_storm_of_pushes_drops_nothing_and_mixes_nothing() -> anyhow::Result<(
         seen.wrong.first()
     );
     ensure!(seen.criticals > 0, "no critical hit in {:?}", seen.swings);
-    let (accepted, used) = (accepted.summary(), used.summary());
     eprintln!(
         "storm: {bots} bots, {pushes} pushes, 0 disconnects, 0 lost replies, {} critical hits agree, swings {:?}",
         seen.criticals, seen.swings
     );
-    eprintln!("storm: push to accepted p50 {:.0} ms, p99 {:.0} ms", accepted.p50, accepted.p99);
-    eprintln!("storm: push to first use p50 {:.0} ms, p99 {:.0} ms", used.p50, used.p99);
-    for zone in Operator::new(&server.admin)?.status().await?.zones {
+    let (swaps, quick) = swaps_within(&server, SWAP_MAX_S).await?;
+    let (_, at_once) = swaps_within(&server, "0.001").await?;
+    eprintln!("storm: {swaps} swaps of zones, {at_once} within 1 ms, {quick} within {SWAP_MAX_S} s");
+    ensure!(swaps >= pushes as f64 && quick >= swaps, "{} swaps were slow", swaps - quick);
+    for zone in Operator::new(&server.admin, None)?.status().await?.zones {
         eprintln!("storm: ticks of {}: {:?} ms", zone.name, zone.tick_ms);
     }
     Ok(())

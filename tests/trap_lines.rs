@@ -21,7 +21,7 @@ fn line_of_fault() -> u32 {
 /// A combat script whose formula begins with `fault`, built with lines.
 fn faulty(fault: &str) -> Vec<u8> {
     let planted = format!("    {fault}\n{BEFORE}");
-    Workshop::open().unwrap().build_with_lines("combat", (FILE, BEFORE, &planted)).unwrap()
+    Workshop::open().unwrap().with_lines().build("combat", "0.1.9", FILE, BEFORE, &planted).unwrap()
 }
 
 fn attack(id: u32, attack_power: i32) -> Attack {

@@ -124,6 +124,7 @@ impl Server {
         tokio::spawn(strikes_loop(Arc::clone(&pipeline), Arc::clone(&zones), failure_queue));
         let gateway = Gateway::new(GatewaySetup {
             zones: Arc::clone(&zones),
+            content: pipeline.watch_content(),
             roster,
             store: store.clone(),
             auth: auth.clone(),

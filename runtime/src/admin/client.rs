@@ -1,7 +1,7 @@
 //! The other side of the interface, for the command line.
 
 use crate::admin::AdminToken;
-use crate::reload::ContentFiles;
+use crate::reload::{ContentFiles, MODULE_BYTES};
 use serde_json::Value;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -97,6 +97,11 @@ impl AdminClient {
     /// # Errors
     /// [`CallError`]; says which script, export and line.
     pub async fn push_module(&self, bytes: Vec<u8>, why: &str) -> Result<Value, CallError> {
+        // The server would hang up in the middle of it, without a chance to say why.
+        if bytes.len() > MODULE_BYTES {
+            let len = bytes.len();
+            return Err(CallError::Refused(format!("{len} bytes, but a module has at most {MODULE_BYTES}")));
+        }
         let request = self.http.post(format!("{}/admin/v1/modules", self.url)).query(&asked(why));
         self.send(request.header("content-type", "application/octet-stream").body(bytes)).await
     }

@@ -15,6 +15,7 @@ use crate::http::Problem;
 use crate::reload::{Author, ContentFiles, MODULE_BYTES, Pipeline, PushError};
 use crate::zone::Zones;
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Query, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
@@ -97,6 +98,17 @@ async fn status(State(state): State<AdminState>) -> Json<Status> {
     Json(Status::collect(&state.pipeline, &state.zones).await)
 }
 
+/// The body, or that it is too long or was cut off.
+fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Problem> {
+    body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            let detail = format!("a body has at most {MODULE_BYTES} bytes");
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+        }
+        status => Problem::new(status, "invalid_body", rejection.body_text()),
+    })
+}
+
 /// Who and why, in the query.
 #[derive(Deserialize)]
 struct Asked {
@@ -117,8 +129,9 @@ async fn push_module(
     State(state): State<AdminState>,
     Query(asked): Query<Asked>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
+    let body = whole(body)?;
     let octets = headers
         .get(header::CONTENT_TYPE)
         .is_some_and(|kind| kind == "application/octet-stream" || kind == "application/wasm");
@@ -134,8 +147,9 @@ async fn push_module(
 async fn push_content(
     State(state): State<AdminState>,
     Query(asked): Query<Asked>,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
+    let body = whole(body)?;
     let files: ContentFiles = serde_json::from_slice(&body).map_err(|error| {
         Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,

@@ -1,5 +1,6 @@
 //! The command line: one file per command, each parses its arguments and calls the library.
 
+mod audit;
 mod build;
 mod check;
 mod doctor;
@@ -30,6 +31,7 @@ enum Command {
     Status(status::Args),
     Load(load::Args),
     Migrate(migrate::Args),
+    Audit(audit::Args),
     Doctor(doctor::Args),
 }
 
@@ -48,6 +50,7 @@ impl Cli {
             Command::Status(args) => status::run(args),
             Command::Load(args) => load::run(args),
             Command::Migrate(args) => migrate::run(args),
+            Command::Audit(args) => audit::run(args),
             Command::Doctor(args) => doctor::run(args),
         }
     }

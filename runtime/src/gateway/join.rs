@@ -4,13 +4,16 @@
 use super::Gateway;
 use super::client::{Client, CloseReason, Outgoing};
 use super::limits::TAKEOVER_TIMEOUT;
+use super::placement;
 use super::rpc::RpcError;
+use super::wire::notification;
 use crate::store::AccountId;
 use crate::zone::{Arrival, InboxError, Message};
 use sim::input::CharacterState;
 use sim::{CharacterId, RequestId};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// When a client should try again after `unavailable`.
 const RETRY: Duration = Duration::from_secs(1);
@@ -70,16 +73,24 @@ async fn enter(
     request: RequestId,
 ) -> Result<(), RpcError> {
     // Again, for only now nobody else changes it.
-    let state = load(gateway, account, character).await?;
-    let Some(index) = gateway.zones.find(state.zone) else {
+    let mut state = load(gateway, account, character).await?;
+    if gateway.zones.find(state.zone).is_none() {
         tracing::error!(%character, zone = state.zone.0, "a character stands in a zone that is not here");
         return Err(RpcError::Internal);
-    };
-    let zone = gateway.zones.handle(index);
-    let Some(seat) = zone.reserve() else {
+    }
+    let content = Arc::clone(&gateway.content.borrow());
+    let Some((index, seat)) = placement::seat(&gateway.zones, &content, state.zone) else {
         return Err(RpcError::Rejected(sim::output::Rejection::ZoneFull.code()));
     };
+    let zone = gateway.zones.handle(index);
     client.set_zone(index);
+    if zone.id != state.zone {
+        let title = |id| content.zones.get(&id).map_or("Your zone", |zone| zone.title.as_str());
+        let text = format!("{} is full. You are in {}.", title(state.zone), title(zone.id));
+        let frame = notification("system.message", &serde_json::json!({"text": text}));
+        client.tell(Outgoing::Frame(Utf8Bytes::from(frame)));
+        (state.zone, state.at) = (zone.id, None);
+    }
     let arrival = Arrival { client: Arc::clone(client), state, seat, last_seq: 0, request: Some(request) };
     zone.submit(Message::Enter(Box::new(arrival))).map_err(|(error, _)| match error {
         InboxError::Busy => RpcError::Busy(Duration::from_millis(100)),

@@ -10,6 +10,7 @@ pub mod wire;
 
 mod connection;
 mod join;
+mod placement;
 mod rate;
 mod upgrade;
 
@@ -19,14 +20,17 @@ use crate::auth::Auth;
 use crate::store::Store;
 use crate::zone::{InboxError, Message, Zones};
 use roster::Roster;
+use sim::content::Content;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// What all connections share.
 pub struct Gateway {
     zones: Arc<Zones>,
+    content: watch::Receiver<Arc<Content>>,
     roster: Roster,
     store: Store,
     auth: Auth,
@@ -43,6 +47,8 @@ pub struct Gateway {
 pub struct GatewaySetup {
     /// Where commands go.
     pub zones: Arc<Zones>,
+    /// The live definitions.
+    pub content: watch::Receiver<Arc<Content>>,
     /// Who plays which character.
     pub roster: Roster,
     /// Where characters are loaded from.
@@ -58,9 +64,10 @@ pub struct GatewaySetup {
 impl Gateway {
     /// A gateway without connections.
     pub fn new(setup: GatewaySetup) -> Arc<Self> {
-        let GatewaySetup { zones, roster, store, auth, tick_ms, origins } = setup;
+        let GatewaySetup { zones, content, roster, store, auth, tick_ms, origins } = setup;
         Arc::new(Self {
             zones,
+            content,
             roster,
             store,
             auth,

@@ -252,7 +252,7 @@ impl<'a> Bot<'a> {
             Heard::CharacterUpdate(_) | Heard::InventoryUpdate(_) | Heard::QuestUpdate(_) => {
                 self.run.count(|tally| tally.facts += 1);
             }
-            Heard::Chat | Heard::System | Heard::Reconnect => {}
+            Heard::Chat | Heard::System(_) | Heard::Reconnect => {}
         }
     }
 

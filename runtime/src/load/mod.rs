@@ -39,6 +39,8 @@ pub struct Plan {
     pub ws_url: String,
     /// `http://HOST:PORT` of the operator listener, for the server's own figures.
     pub admin_url: Option<String>,
+    /// The operator's token.
+    pub admin_token: Option<String>,
     /// How many bots, 1 to [`BOTS_MAX`].
     pub bots: usize,
     /// How long they play once the last one has joined or given up, seconds.
@@ -74,7 +76,10 @@ pub async fn run(plan: &Plan, mut progress: impl FnMut(&str)) -> Result<Report, 
         return Err(LoadError::BadPlan(plan.bots));
     }
     let registrar = Registrar::new(&plan.ws_url)?;
-    let operator = plan.admin_url.as_deref().map(Operator::new).transpose()?;
+    let operator = match &plan.admin_url {
+        Some(url) => Some(Operator::new(url, plan.admin_token.clone())?),
+        None => None,
+    };
     let idle = status(operator.as_ref()).await?;
     let run = Arc::new(Run {
         ws_url: plan.ws_url.clone(),

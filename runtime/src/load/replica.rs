@@ -5,7 +5,7 @@
 
 use super::wire::{
     CallError, Character, CharacterUpdate, Corrected, Crossed, Delta, DialogShown, Entity, Envelope, Event,
-    InventoryUpdate, Joined, QuestUpdate, Snapshot, Welcome, Zone,
+    InventoryUpdate, Joined, QuestUpdate, Snapshot, SystemMessage, Welcome, Zone,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -112,7 +112,7 @@ pub enum Heard {
     /// Durable: a quest.
     QuestUpdate(QuestUpdate),
     /// Something for everybody.
-    System,
+    System(SystemMessage),
     /// The server goes away and asks to come back.
     Reconnect,
 }
@@ -226,7 +226,7 @@ impl Replica {
             "character.update" => self.character_update(read(method, json)?),
             "inventory.update" => Heard::InventoryUpdate(read(method, json)?),
             "quest.update" => Heard::QuestUpdate(read(method, json)?),
-            "system.message" => Heard::System,
+            "system.message" => Heard::System(read(method, json)?),
             "system.reconnect" => Heard::Reconnect,
             unknown => return Err(Fault::UnknownNotification(unknown.chars().take(64).collect())),
         })

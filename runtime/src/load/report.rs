@@ -148,9 +148,10 @@ impl Report {
         }
     }
 
-    /// Whether every bot joined and the server kept to the protocol.
+    /// Whether every bot joined, stayed, was answered, and the server kept to the protocol.
     pub fn passed(&self) -> bool {
-        self.joined == self.bots as u64 && self.protocol_errors == 0
+        let broken = self.protocol_errors + self.disconnects + self.lost_replies;
+        self.joined == self.bots as u64 && broken == 0
     }
 }
 

@@ -52,24 +52,28 @@ pub struct Process {
 pub struct ZoneStatus {
     /// Its name.
     pub name: String,
-    /// Recent ticks.
+    /// The last minute's ticks.
     pub tick_ms: TickTimes,
+    /// Characters.
+    #[serde(default)]
+    pub population: usize,
 }
 
 /// The operator's side of a server.
 pub struct Operator {
     http: reqwest::Client,
     url: String,
+    token: Option<String>,
 }
 
 impl Operator {
-    /// The operator API at `admin_url`.
+    /// The operator API at `admin_url`; a developer's server answers without a token.
     ///
     /// # Errors
     /// [`StatusError`] when no HTTP client can be made.
-    pub fn new(admin_url: &str) -> Result<Self, StatusError> {
+    pub fn new(admin_url: &str, token: Option<String>) -> Result<Self, StatusError> {
         let http = reqwest::Client::builder().timeout(PATIENCE).build()?;
-        Ok(Self { http, url: format!("{}/v1/status", admin_url.trim_end_matches('/')) })
+        Ok(Self { http, url: format!("{}/admin/v1/status", admin_url.trim_end_matches('/')), token })
     }
 
     /// Asks for the status now.
@@ -77,7 +81,12 @@ impl Operator {
     /// # Errors
     /// [`StatusError`] when the server does not answer as expected.
     pub async fn status(&self) -> Result<Status, StatusError> {
-        Ok(self.http.get(&self.url).send().await?.error_for_status()?.json().await?)
+        let request = self.http.get(&self.url);
+        let request = match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        Ok(request.send().await?.error_for_status()?.json().await?)
     }
 }
 

@@ -234,6 +234,13 @@ pub struct Swing {
     pub by: String,
 }
 
+/// `system.message`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SystemMessage {
+    /// For people.
+    pub text: String,
+}
+
 /// `world.corrected`: back to where the server has the character.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct Corrected {

@@ -91,6 +91,16 @@ impl Strikes {
     }
 }
 
+/// The same with the lines of the author's source; `None` after a defect of ours, which is logged.
+async fn locate(pipeline: &Pipeline, mut failure: ScriptFailure) -> Option<ScriptFailure> {
+    let generation = pipeline.generation();
+    let locating = tokio::task::spawn_blocking(move || {
+        generation.locate(&mut failure);
+        failure
+    });
+    locating.await.inspect_err(|error| tracing::error!(%error, "a failure could not be located")).ok()
+}
+
 /// Counts failures until the zones are gone, and acts on them.
 pub async fn strikes_loop(
     pipeline: Arc<Pipeline>,
@@ -98,6 +108,7 @@ pub async fn strikes_loop(
     mut failures: mpsc::Receiver<(ZoneIndex, ScriptFailure)>,
 ) {
     while let Some((zone, failure)) = failures.recv().await {
+        let Some(failure) = locate(&pipeline, failure).await else { continue };
         let row = FailureRow {
             module: failure.module.clone(),
             export: failure.export.to_string(),

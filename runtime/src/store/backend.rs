@@ -57,7 +57,8 @@ impl Backend {
 /// Reader pool and writer (a pool of one).
 pub(super) async fn open_sqlite(data: &Path) -> Result<(AnyPool, AnyPool), StoreError> {
     tokio::fs::create_dir_all(data).await.map_err(|error| StoreError::Unavailable(Box::new(error)))?;
-    let url = format!("sqlite://{}?mode=rwc", escape_path(&data.join("lore.db").to_string_lossy()));
+    let url =
+        format!("sqlite://{}?mode=rwc", escape_path(&super::Store::sqlite_file(data).to_string_lossy()));
     // The writer first: it creates the file and switches it to WAL.
     let writer = pool(1, SQLITE_SESSION).connect(&url).await?;
     let reader = pool(POOL_SIZE, SQLITE_SESSION).connect(&url).await?;

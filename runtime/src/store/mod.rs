@@ -35,7 +35,7 @@ pub use names::{equip_slot_name, quest_state_name};
 pub use sessions::{NewSession, Rotation, Session};
 
 use sqlx::{Any, AnyPool, Transaction};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The clonable front of one database.
@@ -55,6 +55,11 @@ impl Store {
     pub async fn open_sqlite(data: &Path) -> Result<Self, StoreError> {
         let (reader, writer) = backend::open_sqlite(data).await?;
         Ok(Self { backend: Backend::Sqlite, reader, writer })
+    }
+
+    /// The file that [`Store::open_sqlite`] opens.
+    pub fn sqlite_file(data: &Path) -> PathBuf {
+        data.join("lore.db")
     }
 
     /// Connects to PostgreSQL.

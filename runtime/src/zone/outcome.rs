@@ -205,6 +205,7 @@ impl Room {
                     state.at = Some(beside_crossings(self.definition(), member.at));
                     state.zone = self.world.zone();
                     self.inputs.push(Input::Enter(Box::new(state)));
+                    member.ack_base = member.ack_base.max(departure.last_seq);
                     member.forget();
                     self.members.insert(id, member);
                     return;
