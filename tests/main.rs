@@ -10,5 +10,6 @@ mod http_login;
 mod kill;
 mod live;
 mod newcomer;
+mod socket_bad_input;
 mod storm;
 mod support;

@@ -122,6 +122,7 @@ impl Server {
             store: store.clone(),
             auth: auth.clone(),
             tick_ms: config.tick_ms,
+            heartbeat: config.heartbeat,
             origins: config.cors_origins.clone(),
         });
 

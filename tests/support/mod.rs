@@ -2,3 +2,6 @@
 
 pub mod content;
 pub mod http_server;
+pub mod raw;
+pub mod socket;
+pub mod world;

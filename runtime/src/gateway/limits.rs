@@ -35,8 +35,6 @@ pub const SOCKET_BUFFER: usize = 4 * 1024;
 pub const OUTBOX_FRAMES: usize = 64;
 /// Places of the outbox that deltas leave free for answers and private notifications.
 pub const OUTBOX_RESERVE: usize = 24;
-/// From one ping to the next; a client that did not answer the last one by then is closed.
-pub const HEARTBEAT: Duration = Duration::from_secs(30);
 /// A client that could not be sent anything for so long is closed.
 pub const SLOW_CLIENT: Duration = Duration::from_secs(5);
 /// A single write may take so long; more than [`SLOW_CLIENT`], so that the zone decides first.
