@@ -15,7 +15,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The world as the protocol says a client can know it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Replica {
     /// Name of the zone.
     pub zone: String,
@@ -104,6 +104,8 @@ pub struct Socket {
     pub events: Vec<Value>,
     /// What is known of the world.
     pub replica: Replica,
+    /// What the replica was before the last snapshot.
+    pub before_snapshot: Option<Replica>,
     /// Whether the socket is open; else the close code.
     closed: Option<u16>,
 }
@@ -123,6 +125,7 @@ impl Socket {
             notes: VecDeque::new(),
             events: Vec::new(),
             replica: Replica::default(),
+            before_snapshot: None,
             closed: None,
         };
         socket.notified("session.welcome").await;
@@ -262,6 +265,12 @@ impl Socket {
         }
     }
 
+    /// Hears frames until the world has gone on.
+    pub async fn one_delta(&mut self) {
+        let tick = self.replica.tick;
+        self.until("a delta", |socket| (socket.replica.tick > tick).then_some(())).await;
+    }
+
     /// Hears whatever comes for this long: what a client does that was asked to wait.
     pub async fn pump_for(&mut self, time: Duration) {
         let hear = async {
@@ -284,6 +293,18 @@ impl Socket {
             }
         };
         timeout(PATIENCE, hearing).await.expect("the server closes")
+    }
+
+    /// Sends, unless the server has closed.
+    pub async fn send_or_closed(&mut self, message: Message) {
+        // Whoever reads next learns how it was closed.
+        let _ = timeout(PATIENCE, self.stream.send(message)).await.expect("the server reads");
+    }
+
+    /// Hears what is there already; the close code if that was among it.
+    pub async fn closed_now(&mut self) -> Option<u16> {
+        self.pump_for(Duration::from_millis(1)).await;
+        self.closed
     }
 
     /// Leaves with a close frame.
@@ -320,6 +341,7 @@ impl Socket {
                 self.events.extend(events.into_iter().flatten().cloned());
             }
             "world.snapshot" => {
+                self.before_snapshot = Some(self.replica.clone());
                 self.replica.snapshot(&message["params"]);
                 self.notes.push_back(message);
             }
@@ -370,5 +392,19 @@ impl Socket {
     pub fn place(&self) -> (i64, i64) {
         let me = self.replica.me();
         (me["x"].as_i64().unwrap(), me["y"].as_i64().unwrap())
+    }
+
+    /// The slot of the first stack of an item.
+    pub async fn slot_of(&mut self, item: &str) -> u64 {
+        let inventory = self.done("inventory.list", json!({})).await;
+        let slots = inventory["slots"].as_array().unwrap();
+        slots.iter().find(|slot| slot["item"] == item).unwrap()["slot"].as_u64().unwrap()
+    }
+
+    /// How many of an item are in the inventory.
+    pub async fn count_of(&mut self, item: &str) -> u64 {
+        let inventory = self.done("inventory.list", json!({})).await;
+        let slots = inventory["slots"].as_array().unwrap();
+        slots.iter().filter(|slot| slot["item"] == item).map(|slot| slot["count"].as_u64().unwrap()).sum()
     }
 }

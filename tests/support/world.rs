@@ -292,19 +292,19 @@ impl World {
         }
     }
 
+    /// Starts it again on the same data, once it has ended.
+    pub fn start_again(&self) -> Self {
+        let Setup { content, settings, data, dev_in } = &self.setup;
+        let (content, settings, dev_in) = (content.clone(), settings.clone(), dev_in.clone());
+        Setup { content, settings, data: Arc::clone(data), dev_in }.start()
+    }
+
     /// Ends it with SIGTERM, and starts it again on the same data.
     pub async fn restart(mut self) -> Self {
         self.terminate();
         let status = self.ended().await;
         assert!(status.success(), "{status}");
-        let setup = Setup {
-            content: self.setup.content.clone(),
-            settings: self.setup.settings.clone(),
-            data: Arc::clone(&self.setup.data),
-            dev_in: self.setup.dev_in.clone(),
-        };
-        drop(self);
-        setup.start()
+        self.start_again()
     }
 }
 
