@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
+mod browser;
 mod hostile;
 mod http_bad_input;
 mod http_characters;
@@ -10,6 +11,7 @@ mod http_login;
 mod kill;
 mod live;
 mod newcomer;
+mod protocol_doc;
 mod reload_pipeline;
 mod socket_bad_input;
 mod socket_conduct;

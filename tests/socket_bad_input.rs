@@ -366,7 +366,7 @@ async fn inventory(socket: &mut Socket) {
         ("inventory.drop", json!({"slot": bread, "count": 4}), "bad_count"),
         ("inventory.drop", json!({"slot": bread, "count": u32::MAX}), "bad_count"),
         ("inventory.move", json!({"from": 31, "to": 30, "count": 1}), "empty_slot"),
-        ("inventory.move", json!({"from": bread, "to": 32, "count": 1}), "empty_slot"),
+        ("inventory.move", json!({"from": bread, "to": 32, "count": 1}), "bad_count"),
         ("inventory.move", json!({"from": bread, "to": 30, "count": 0}), "bad_count"),
         ("inventory.move", json!({"from": bread, "to": 30, "count": 4}), "bad_count"),
         ("inventory.move", json!({"from": bread, "to": sword, "count": 1}), "bad_count"),

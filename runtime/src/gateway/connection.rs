@@ -146,9 +146,9 @@ impl Connection {
             }
             Some(Ok(Message::Binary(_))) => Err(End::Close(CloseReason::Unsupported)),
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(()),
-            // tungstenite has queued the answer to the close frame.
+            // tungstenite has queued the answer to the close frame, and takes no further message.
             Some(Ok(Message::Close(_))) => {
-                let _ = tokio::time::timeout(limits::CLOSE_TIMEOUT, self.socket.close(None)).await;
+                let _ = tokio::time::timeout(limits::CLOSE_TIMEOUT, self.socket.flush()).await;
                 Err(End::Gone)
             }
             Some(Err(Error::Capacity(_))) => Err(End::Close(CloseReason::TooBig)),
