@@ -272,13 +272,13 @@ async fn greeting(socket: &mut Socket, mira: u64) -> String {
 
 #[tokio::test]
 async fn dev_mode_makes_live_what_is_saved() {
-    let folder = tempfile::tempdir().unwrap();
-    let content = Copied::into("content", folder.path());
-    let scripts = Copied::into("scripts", folder.path());
-    let _wit = Copied::into("wit", folder.path());
-    // What is built already need not be built again for the story.
+    // Kept between runs: the first build takes longest.
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("dev");
+    let content = Copied::into("content", &folder);
+    let scripts = Copied::into("scripts", &folder);
+    let _wit = Copied::into("wit", &folder);
     let patience = Duration::from_secs(420);
-    let world = Setup::default().dev_in(folder.path()).start();
+    let world = Setup::default().dev_in(&folder).start();
     let (_, from) = world.said("watching", 0, patience).await;
     let (_, mut socket) = world.player("warrior").await;
     socket.walk(210_000, 106_000, 20_000).await;

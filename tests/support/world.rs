@@ -72,7 +72,13 @@ fn copy_sources(from: &Path, to: &Path) {
         match entry.file_type().unwrap().is_dir() {
             true if entry.file_name() == "target" => {}
             true => copy_sources(&entry.path(), &target),
-            false => drop(std::fs::copy(entry.path(), target).unwrap()),
+            false => {
+                // What did not change keeps its time, so that nothing is built for it.
+                let new = std::fs::read(entry.path()).unwrap();
+                if std::fs::read(&target).ok().as_ref() != Some(&new) {
+                    std::fs::write(target, new).unwrap();
+                }
+            }
         }
     }
 }
@@ -267,11 +273,6 @@ impl World {
             // A process' standard error cannot be awaited here; it is looked at again.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-    }
-
-    /// Lines on standard error so far.
-    pub fn lines(&self) -> usize {
-        self.log.0.lock().unwrap().len()
     }
 
     /// Sends SIGTERM.
