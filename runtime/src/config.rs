@@ -24,6 +24,8 @@ pub struct Config {
     pub database_url: Option<String>,
     /// Redis instead of the in-memory cache; also `REDIS_URL`.
     pub redis_url: Option<String>,
+    /// NATS, to tell others what happens; also `NATS_URL`.
+    pub nats_url: Option<String>,
     /// Length of a tick, milliseconds.
     pub tick_ms: u32,
     /// Seed of the zones' randomness.
@@ -88,6 +90,7 @@ impl Default for Config {
             data: PathBuf::from("./data"),
             database_url: None,
             redis_url: None,
+            nats_url: None,
             tick_ms: 50,
             seed: 1,
             sim_threads: 0,
@@ -120,7 +123,9 @@ impl Config {
         }
         // The names that other tools set come first, so that ours override them. Only known names
         // are taken: LORE_JWT_KEYS and the like are read where they are needed.
-        for (variable, setting) in [("DATABASE_URL", "database-url"), ("REDIS_URL", "redis-url")] {
+        for (variable, setting) in
+            [("DATABASE_URL", "database-url"), ("REDIS_URL", "redis-url"), ("NATS_URL", "nats-url")]
+        {
             if let Some(value) = variables.get(variable) {
                 sources = sources.set_override(setting, value.as_str())?;
             }
@@ -171,7 +176,7 @@ impl Config {
     pub fn redacted(&self) -> String {
         let mut shown = self.clone();
         shown.admin_token = shown.admin_token.map(|_| "<redacted>".to_owned());
-        for url in [&mut shown.database_url, &mut shown.redis_url] {
+        for url in [&mut shown.database_url, &mut shown.redis_url, &mut shown.nats_url] {
             *url = url.take().map(|url| redact_password(&url));
         }
         toml::to_string(&shown).unwrap_or_else(|error| format!("settings cannot be shown: {error}"))
@@ -185,6 +190,7 @@ const SETTINGS: &[&str] = &[
     "data",
     "database-url",
     "redis-url",
+    "nats-url",
     "tick-ms",
     "seed",
     "sim-threads",

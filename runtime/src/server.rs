@@ -7,6 +7,7 @@ pub use pack::{Pack, PackError};
 
 use crate::admin::{self, AdminState, AdminToken};
 use crate::auth::Auth;
+use crate::bus::Bus;
 use crate::cache::Cache;
 use crate::config::{Config, Profile};
 use crate::gateway::roster::Roster;
@@ -81,6 +82,10 @@ impl Server {
             Some(url) => Cache::redis(url).context("set up the cache")?,
             None => Cache::memory(),
         };
+        let bus = match &config.nats_url {
+            Some(url) => Bus::nats(url).context("set up the bus")?,
+            None => Bus::in_process(),
+        };
 
         let engine = Engine::new(Limits::default(), Some(&config.data.join("compiled")))?;
         let (generation, content, archive, set) = load(&engine, pack, &config).await?;
@@ -113,6 +118,7 @@ impl Server {
             roster.clone(),
             journal_queue,
             Arc::clone(&reachable),
+            bus.clone(),
         ));
         let pipeline = Pipeline::new(engine, Arc::clone(&zones), archive, set, generation, content);
         tokio::spawn(strikes_loop(Arc::clone(&pipeline), Arc::clone(&zones), failure_queue));
@@ -132,14 +138,23 @@ impl Server {
         let sim_threads = start_threads(rooms, &config)?;
         let stop = CancellationToken::new();
         let draining = Arc::new(AtomicBool::new(false));
-        let token = match &config.admin_token {
-            Some(token) => AdminToken::new(token),
-            None => AdminToken::open(&config.data)?,
+        let (token, token_file) = match &config.admin_token {
+            Some(token) => (AdminToken::new(token), None),
+            None => {
+                let token = AdminToken::open(&config.data)?;
+                (
+                    token,
+                    Some(AdminToken::path(&config.data).canonicalize().context("find the operator's token")?),
+                )
+            }
         };
         let admin_router = admin::router(AdminState {
             pipeline: Arc::clone(&pipeline),
             zones: Arc::clone(&zones),
             token: Arc::new(token),
+            bus,
+            stop: stop.clone(),
+            token_file: token_file.map(Arc::from),
             open_status: config.profile == Profile::Development,
         });
         let upkeep = tokio::spawn(upkeep::upkeep_loop(

@@ -1,12 +1,12 @@
 //! Characters: coming in, going out, what they are worth in a fight, levels, death and return.
 
 use crate::content::{Content, Stats};
-use crate::entity::{Changes, Entity, EntityKind};
+use crate::entity::{Changes, Entity, EntityKind, StatusInstance};
 use crate::ids::{CharacterId, EntityId};
-use crate::input::CharacterState;
+use crate::input::{CharacterState, Condition, StatusLeft};
 use crate::inventory::Cause;
 use crate::limits;
-use crate::output::{Departure, DepartureKind, FactKind, Notice, Output, Reason};
+use crate::output::{Departure, DepartureKind, FactKind, Notice, Output, Reason, Rejection, Reply};
 use crate::rules::Origin;
 use crate::world::{Character, World};
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,6 +69,9 @@ impl World {
             last_combat: None,
             changes: Changes::SPAWNED,
         });
+        if let Some(condition) = state.condition.take().filter(|_| !dead) {
+            self.resume(id, condition);
+        }
         let character = Character {
             entity: id,
             last_seq: 0,
@@ -95,7 +98,11 @@ impl World {
         let (entity, last_seq) = (character.entity, character.last_seq);
         self.despawn(entity);
         self.characters.remove(&id);
-        self.inquiries.retain(|inquiry| inquiry.character != id);
+        for inquiry in self.inquiries.extract_if(.., |inquiry| inquiry.character == id) {
+            if let Some(request) = inquiry.request {
+                out.replies.push(Reply { character: id, request, result: Err(Rejection::NotInZone) });
+            }
+        }
         let at = state.at.unwrap_or(self.definition().entrance);
         let whereabouts = FactKind::Whereabouts {
             zone: state.zone,
@@ -115,9 +122,46 @@ impl World {
             state.at = Some(entity.at);
             state.health = Some(entity.health);
             state.mana = Some(entity.mana);
+            state.condition = Some(self.condition(entity));
         }
         state.zone = self.zone;
         state
+    }
+
+    /// What goes along into another zone, in ticks from now: each zone counts its own.
+    fn condition(&self, entity: &Entity) -> Condition {
+        let left = |tick: u64| tick.saturating_sub(self.tick).min(u64::from(u32::MAX)) as u32;
+        Condition {
+            energy: entity.energy,
+            cooldowns: entity.cooldowns.iter().map(|(ability, ready)| (*ability, left(*ready))).collect(),
+            statuses: entity
+                .statuses
+                .iter()
+                .map(|s| StatusLeft { status: s.status, stacks: s.stacks, ticks: left(s.until) })
+                .collect(),
+        }
+    }
+
+    fn resume(&mut self, id: EntityId, condition: Condition) {
+        let tick = self.tick;
+        let Some(entity) = self.entities.entry_mut(id) else { return };
+        entity.energy = condition.energy.clamp(0, entity.stats.energy);
+        entity.cooldowns = condition
+            .cooldowns
+            .into_iter()
+            .map(|(ability, left)| (ability, tick + u64::from(left)))
+            .collect();
+        let statuses = condition.statuses.into_iter().take(limits::STATUSES_PER_ENTITY);
+        entity.statuses = statuses
+            .map(|left| StatusInstance {
+                status: left.status,
+                // Who put it there stayed behind.
+                source: EntityId::NONE,
+                stacks: left.stacks,
+                since: tick,
+                until: tick + u64::from(left.ticks),
+            })
+            .collect();
     }
 
     /// Computes the fighting numbers of a character again, after a change of level or equipment.
@@ -145,7 +189,7 @@ impl World {
 
     /// Gives health and mana; returns the health gained.
     pub(crate) fn restore(&mut self, id: EntityId, health: i32, mana: i32) -> i32 {
-        let Some(entity) = self.entities.entry_mut(id) else { return 0 };
+        let Some(entity) = self.entities.entry_mut(id).filter(|entity| entity.is_alive()) else { return 0 };
         let before = entity.health;
         entity.health = before.saturating_add(health).clamp(0, entity.stats.health);
         entity.mana = entity.mana.saturating_add(mana).clamp(0, entity.stats.mana);

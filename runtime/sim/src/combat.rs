@@ -130,12 +130,13 @@ impl World {
         let tick = self.tick;
         let caster = self.entities.entry_mut(request.caster).ok_or(Rejection::NoTarget)?;
         let left = |have: i32, cost: u32| i32::try_from(cost).ok().and_then(|cost| have.checked_sub(cost));
-        caster.mana = left(caster.mana, plan.mana_cost)
+        let mana = left(caster.mana, plan.mana_cost)
             .filter(|mana| *mana >= 0)
             .ok_or(Rejection::Ability(Verdict::NotEnoughMana))?;
-        caster.energy = left(caster.energy, plan.energy_cost)
+        let energy = left(caster.energy, plan.energy_cost)
             .filter(|energy| *energy >= 0)
             .ok_or(Rejection::Ability(Verdict::NotEnoughEnergy))?;
+        (caster.mana, caster.energy) = (mana, energy);
         if plan.mana_cost > 0 || plan.energy_cost > 0 {
             caster.changes.add(Changes::RESOURCES);
         }

@@ -50,9 +50,9 @@ impl Position {
 
     /// Distance to another place, millimetres, rounded down.
     pub fn distance_mm(self, other: Self) -> u32 {
-        let dx = i64::from(self.x_mm) - i64::from(other.x_mm);
-        let dy = i64::from(self.y_mm) - i64::from(other.y_mm);
-        ((dx * dx + dy * dy) as u64).isqrt() as u32
+        let dx = u64::from(self.x_mm.abs_diff(other.x_mm));
+        let dy = u64::from(self.y_mm.abs_diff(other.y_mm));
+        (dx * dx).saturating_add(dy * dy).isqrt() as u32
     }
 }
 

@@ -118,7 +118,8 @@ impl World {
 
     /// Puts an item on the ground; false when the zone is full.
     pub(crate) fn spawn_ground_item(&mut self, item: DefId, count: u32, at: Position) -> bool {
-        if self.entities.len() >= limits::ENTITIES_PER_ZONE {
+        let litter = self.entities.iter().filter(|e| matches!(e.kind, EntityKind::Item { .. })).count();
+        if self.entities.len() >= limits::ENTITIES_PER_ZONE || litter >= limits::GROUND_ITEMS_PER_ZONE {
             return false;
         }
         let id = self.next_id();

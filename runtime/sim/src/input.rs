@@ -145,6 +145,30 @@ pub struct CharacterState {
     pub quests: BTreeMap<DefId, QuestProgress>,
     /// Flags by `dialog/NAME`.
     pub dialog_flags: BTreeMap<DefId, u64>,
+    /// Where it comes from another zone: what would be forgotten on the way. Not stored.
+    pub condition: Option<Condition>,
+}
+
+/// What of a character lasts from zone to zone, but not beyond the end of its session.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Condition {
+    /// Left energy.
+    pub energy: i32,
+    /// Ticks until each ability is ready again.
+    pub cooldowns: BTreeMap<DefId, u32>,
+    /// What lasts on it.
+    pub statuses: Vec<StatusLeft>,
+}
+
+/// The rest of a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StatusLeft {
+    /// `status/NAME`.
+    pub status: DefId,
+    /// How often.
+    pub stacks: u32,
+    /// For how many ticks more.
+    pub ticks: u32,
 }
 
 /// Some of one item in one slot.

@@ -33,7 +33,7 @@ pub(crate) fn room(content: &Content, state: &CharacterState, item: DefId) -> u3
 }
 
 /// Puts up to `count` of an item into the slots, partial stacks first; returns what did not fit.
-fn put(
+pub(crate) fn put(
     content: &Content,
     state: &mut CharacterState,
     item: DefId,
@@ -63,7 +63,7 @@ fn put(
 
 /// Takes `count` of an item out of the slots, last slots first. The caller has checked that there
 /// are as many.
-fn take(state: &mut CharacterState, item: DefId, count: u32, touched: &mut Vec<u16>) {
+pub(crate) fn take(state: &mut CharacterState, item: DefId, count: u32, touched: &mut Vec<u16>) {
     let mut left = count;
     for (slot, stack) in state.inventory.iter_mut().rev() {
         if left > 0 && stack.item == item {
@@ -178,6 +178,10 @@ impl World {
         let item = self.content.items.get(&stack.item).ok_or(Rejection::WrongItem)?;
         let ItemKind::Equipment(place) = item.kind else { return Err(Rejection::WrongItem) };
         let state = &self.characters[&id].state;
+        let worn = state.equipment.get(&place);
+        if worn.is_some_and(|worn| !self.content.items.contains_key(worn)) {
+            return Err(Rejection::WrongItem);
+        }
         let class_fits = item.classes.is_empty() || item.classes.contains(&state.class);
         if state.level < item.required_level || !class_fits {
             return Err(Rejection::Requirement);
@@ -205,6 +209,9 @@ impl World {
     ) -> Result<Accepted, Rejection> {
         let character = self.characters.get_mut(&id).ok_or(Rejection::NotInZone)?;
         let item = *character.state.equipment.get(&place).ok_or(Rejection::EmptySlot)?;
+        if !self.content.items.contains_key(&item) {
+            return Err(Rejection::WrongItem);
+        }
         let free = (0..INVENTORY_SLOTS).find(|slot| !character.state.inventory.contains_key(slot));
         let slot = free.ok_or(Rejection::InventoryFull)?;
         character.state.equipment.remove(&place);
@@ -311,7 +318,8 @@ impl World {
         if count == 0 || count > stack.count || to >= INVENTORY_SLOTS || from == to {
             return Err(Rejection::BadCount);
         }
-        let max_stack = self.content.items.get(&stack.item).map_or(1, |item| item.max_stack);
+        // What the content no longer knows stays where it is: nobody could write down where it went.
+        let max_stack = self.content.items.get(&stack.item).ok_or(Rejection::WrongItem)?.max_stack;
         let inventory = &mut self.characters.get_mut(&id).ok_or(Rejection::NotInZone)?.state.inventory;
         match inventory.get(&to).copied() {
             None => {
@@ -325,6 +333,9 @@ impl World {
                 }
                 inventory.insert(to, Stack { item: stack.item, count: other.count + moved });
                 leave(inventory, from, stack.count - moved);
+            }
+            Some(other) if !self.content.items.contains_key(&other.item) => {
+                return Err(Rejection::WrongItem);
             }
             // Different things change places, but only whole stacks can.
             Some(other) if count == stack.count => {

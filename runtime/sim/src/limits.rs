@@ -5,6 +5,8 @@
 pub const INPUTS_PER_TICK: usize = 4_096;
 /// Entities of one zone; spawns beyond it are refused and counted.
 pub const ENTITIES_PER_ZONE: usize = 20_000;
+/// Ground items of one zone, so that litter never keeps players or NPCs out.
+pub const GROUND_ITEMS_PER_ZONE: usize = 4_000;
 /// Inventory slots of a character (fixed for now; bags come later).
 pub const INVENTORY_SLOTS: u16 = 32;
 /// Statuses one entity can bear at once.

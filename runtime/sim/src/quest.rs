@@ -1,12 +1,12 @@
 //! Quests: what happened is put to the quest's script, and what it answers is kept and paid.
 //!
-//! At most one inquiry per character and quest goes into a step, so that each sees what the one
-//! before it changed; the next ones wait for the next step.
+//! A batch holds at most one inquiry per character and quest, so that each sees what the one before
+//! it changed. What is left over goes into the next batch of the same step, up to a bound.
 
 use crate::content::{Deed, Quest};
 use crate::ids::{CharacterId, DefId, RequestId};
 use crate::input::{CharacterState, QuestProgress};
-use crate::inventory::{Cause, carried, room};
+use crate::inventory::{Cause, carried, put, take};
 use crate::limits;
 use crate::output::{Accepted, FactKind, Output, Reason, Rejection, Reply};
 use crate::rng::{Purpose, fork};
@@ -14,6 +14,8 @@ use crate::rules::{Answer, Inquiry, ObjectiveView, QuestState, QuestStep, Rules,
 use crate::world::World;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Batches per step; one is the rule, more follow from deeds that a reward is.
+const ROUNDS: u32 = 8;
 /// Most a script may pay of a reward, permille.
 const REWARD_PERMILLE_MAX: u32 = 2_000;
 
@@ -79,8 +81,7 @@ impl World {
     ) -> crate::admit::Admission {
         let definition = self.content.quests.get(&quest).ok_or(Rejection::UnknownQuest)?;
         self.check_near(id, definition.giver)?;
-        self.ask(id, quest, Trigger::Accept, Some(request));
-        Ok(None)
+        self.ask_once(id, quest, Trigger::Accept, request)
     }
 
     pub(crate) fn request_turn_in(
@@ -91,8 +92,7 @@ impl World {
     ) -> crate::admit::Admission {
         let definition = self.content.quests.get(&quest).ok_or(Rejection::UnknownQuest)?;
         self.check_near(id, definition.completer)?;
-        self.ask(id, quest, Trigger::TurnIn, Some(request));
-        Ok(None)
+        self.ask_once(id, quest, Trigger::TurnIn, request)
     }
 
     pub(crate) fn request_abandon(
@@ -101,10 +101,26 @@ impl World {
         request: RequestId,
         quest: DefId,
     ) -> crate::admit::Admission {
-        if !self.characters[&id].state.quests.contains_key(&quest) {
+        let known = self.content.quests.contains_key(&quest);
+        if !known || !self.characters[&id].state.quests.contains_key(&quest) {
             return Err(Rejection::UnknownQuest);
         }
-        self.ask(id, quest, Trigger::Abandon, Some(request));
+        self.ask_once(id, quest, Trigger::Abandon, request)
+    }
+
+    /// A command that asks a script; only one per quest can be under way.
+    fn ask_once(
+        &mut self,
+        id: CharacterId,
+        quest: DefId,
+        trigger: Trigger,
+        request: RequestId,
+    ) -> crate::admit::Admission {
+        let same = |p: &PendingInquiry| p.character == id && p.quest == quest && p.request.is_some();
+        if self.inquiries.iter().any(same) {
+            return Err(Rejection::QuestState);
+        }
+        self.ask(id, quest, trigger, Some(request));
         Ok(None)
     }
 
@@ -134,11 +150,18 @@ impl World {
         if near { Ok(()) } else { Err(Rejection::OutOfRange) }
     }
 
-    /// Asks the scripts, one question per character and quest; the rest waits for the next step.
+    /// Asks the scripts everything there is to ask, in as many batches as that takes.
     pub(crate) fn run_inquiries(&mut self, rules: &mut dyn Rules, out: &mut Output) {
-        if self.inquiries.is_empty() {
-            return;
+        for _ in 0..ROUNDS {
+            if self.inquiries.is_empty() {
+                return;
+            }
+            self.run_batch(rules, out);
         }
+    }
+
+    /// One question per character and quest.
+    fn run_batch(&mut self, rules: &mut dyn Rules, out: &mut Output) {
         let mut asked = BTreeSet::new();
         let (now, later): (Vec<PendingInquiry>, Vec<PendingInquiry>) = std::mem::take(&mut self.inquiries)
             .into_iter()
@@ -244,7 +267,10 @@ impl World {
                 matches!(before, QuestState::Active | QuestState::Complete)
                     && step.state == QuestState::TurnedIn
             }
-            Trigger::Abandon => step.state == QuestState::Abandoned,
+            Trigger::Abandon => {
+                matches!(before, QuestState::Active | QuestState::Complete)
+                    && step.state == QuestState::Abandoned
+            }
         };
         if !allowed {
             return Err(Rejection::QuestState);
@@ -254,7 +280,7 @@ impl World {
         }
         let finished = step.state == QuestState::TurnedIn && before != QuestState::TurnedIn;
         if finished {
-            self.check_hand_over(id, quest)?;
+            self.check_hand_over(id, quest, step.reward_permille.min(REWARD_PERMILLE_MAX))?;
         }
         let origin = answer.origin;
         let unchanged = self.characters[&id].state.quests.get(&quest) == Some(&progress);
@@ -282,18 +308,24 @@ impl World {
         self.characters[&id].state.quests.values().filter(open).count()
     }
 
-    /// Whether the character carries what is to be delivered and has room for the reward.
-    fn check_hand_over(&self, id: CharacterId, quest: DefId) -> Result<(), Rejection> {
+    /// Whether the character carries what is to be delivered and has room for the reward after it:
+    /// tried out on a copy.
+    fn check_hand_over(&self, id: CharacterId, quest: DefId, permille: u32) -> Result<(), Rejection> {
         let Some(definition) = self.content.quests.get(&quest) else { return Err(Rejection::UnknownQuest) };
-        let state = &self.characters[&id].state;
+        let (mut state, mut touched) = (self.characters[&id].state.clone(), Vec::new());
         for objective in definition.objectives.iter().filter(|o| o.deed == Deed::Deliver) {
-            if carried(state, objective.subject) < objective.needed {
+            if carried(&state, objective.subject) < objective.needed {
                 return Err(Rejection::QuestState);
             }
+            take(&mut state, objective.subject, objective.needed, &mut touched);
         }
-        let fits =
-            |reward: &crate::content::ItemCount| room(&self.content, state, reward.item) >= 2 * reward.count;
-        if definition.reward.items.iter().all(fits) { Ok(()) } else { Err(Rejection::InventoryFull) }
+        for reward in &definition.reward.items {
+            let count = part(reward.count, permille) as u32;
+            if put(&self.content, &mut state, reward.item, count, &mut touched) > 0 {
+                return Err(Rejection::InventoryFull);
+            }
+        }
+        Ok(())
     }
 
     fn hand_over(
@@ -312,15 +344,20 @@ impl World {
             self.take_items(id, objective.subject, objective.needed, delivery, out);
         }
         let cause = Cause { origin, request, reason: Reason::QuestReward(quest) };
-        let part = |whole: u32| u64::from(whole) * u64::from(permille) / 1_000;
-        if part(reward.experience) > 0 {
-            self.gain_experience(id, part(reward.experience), cause, out);
+        if part(reward.experience, permille) > 0 {
+            self.gain_experience(id, part(reward.experience, permille), cause, out);
         }
-        self.change_gold(id, part(reward.gold) as i64, cause, out);
+        self.change_gold(id, part(reward.gold, permille) as i64, cause, out);
         for item in reward.items {
-            self.give_items(id, item.item, part(item.count) as u32, cause, out);
+            let left = self.give_items(id, item.item, part(item.count, permille) as u32, cause, out);
+            assert_eq!(left, 0, "there was room on the copy");
         }
     }
+}
+
+/// A share of a reward.
+fn part(whole: u32, permille: u32) -> u64 {
+    u64::from(whole) * u64::from(permille) / 1_000
 }
 
 /// How many of an item were carried before what `trigger` tells of happened, so that a script may

@@ -235,6 +235,7 @@ pub(crate) fn character(id: i64) -> CharacterState {
         equipment: BTreeMap::new(),
         quests: BTreeMap::new(),
         dialog_flags: BTreeMap::new(),
+        condition: None,
     }
 }
 

@@ -112,10 +112,11 @@ impl World {
         self.walk_npcs();
         self.run_casts(rules, out);
         self.run_pulses(rules, out);
+        self.bury(out);
         self.run_dialogs(rules, out);
         self.run_inquiries(rules, out);
-        self.bury(out);
         self.cross(out);
+        self.forget_despawned();
         self.index();
     }
 
@@ -204,16 +205,23 @@ impl World {
     pub(crate) fn despawn(&mut self, id: EntityId) -> Option<Entity> {
         let entity = self.entities.remove(id)?;
         self.despawned.push(id);
-        for other in self.entities.iter_mut() {
-            if let EntityKind::Npc(mind) = &mut other.kind {
-                mind.threat.remove(&id);
-                if mind.target == id {
-                    mind.target = EntityId::NONE;
-                    other.changes.add(Changes::STATE);
-                }
+        Some(entity)
+    }
+
+    /// NPCs stop thinking of who is gone.
+    fn forget_despawned(&mut self) {
+        if self.despawned.is_empty() {
+            return;
+        }
+        let gone: BTreeSet<EntityId> = self.despawned.iter().copied().collect();
+        for entity in self.entities.iter_mut() {
+            let EntityKind::Npc(mind) = &mut entity.kind else { continue };
+            mind.threat.retain(|enemy, _| !gone.contains(enemy));
+            if gone.contains(&mind.target) {
+                mind.target = EntityId::NONE;
+                entity.changes.add(Changes::STATE);
             }
         }
-        Some(entity)
     }
 
     /// The character behind an entity, if it is one.
@@ -248,9 +256,15 @@ impl World {
     pub fn swap_content(&mut self, content: Arc<Content>) {
         let definition = &content.zones[&self.zone];
         self.grid = Grid::new(definition.width_mm, definition.height_mm);
+        let (width, height) = (definition.width_mm, definition.height_mm);
         let before = std::mem::replace(&mut self.content, content);
         self.replan_spawns(&before);
+        for entity in self.entities.iter_mut() {
+            entity.at.x_mm = entity.at.x_mm.min(width);
+            entity.at.y_mm = entity.at.y_mm.min(height);
+        }
         self.refresh_all_stats();
+        self.forget_despawned();
         self.index();
     }
 

@@ -3,6 +3,7 @@
 use crate::admin::AdminToken;
 use crate::reload::ContentFiles;
 use serde_json::Value;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -31,7 +32,8 @@ pub struct AdminArgs {
     /// The server's operator interface.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7878", env = "LORE_ADMIN")]
     pub admin: String,
-    /// Folder of the server's data, to read the operator's token from.
+    /// Folder of the server's data, to read the operator's token from if the server does not say
+    /// where it is.
     #[arg(long, value_name = "DIR", default_value = "./data", env = "LORE_DATA")]
     pub data: PathBuf,
     /// The operator's token, if the data folder is not at hand.
@@ -47,19 +49,39 @@ pub struct AdminClient {
 }
 
 impl AdminClient {
-    /// From the command line.
+    /// From the command line. Without a token given, a server on this machine is asked where it
+    /// keeps it; then the data folder is looked into.
     ///
     /// # Errors
     /// No HTTP client can be made.
-    pub fn new(args: &AdminArgs) -> Result<Self, CallError> {
+    pub async fn connect(args: &AdminArgs) -> Result<Self, CallError> {
         let url = args.admin.trim_end_matches('/').to_owned();
         let http = reqwest::Client::builder()
             .timeout(PATIENCE)
             .build()
             .map_err(|source| CallError::Unreachable { url: url.clone(), source })?;
-        let from_file = || std::fs::read_to_string(AdminToken::path(&args.data)).ok();
-        let token = args.admin_token.clone().or_else(from_file).map(|token| token.trim().to_owned());
-        Ok(Self { http, url, token })
+        let mut client = Self { http, url, token: args.admin_token.clone() };
+        if client.token.is_none() {
+            client.token =
+                client.token_of_this_machine().await.or_else(|| read_token(&AdminToken::path(&args.data)));
+        }
+        Ok(client)
+    }
+
+    /// The token of a server on this machine, if this user may read its file.
+    async fn token_of_this_machine(&self) -> Option<String> {
+        let url = reqwest::Url::parse(&self.url).ok()?;
+        // A server elsewhere must not make us read and send a file it names.
+        let local = match url.host_str()? {
+            "localhost" => true,
+            host => host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()),
+        };
+        if !local {
+            return None;
+        }
+        let response = self.http.get(format!("{}/admin/v1/token-file", self.url)).send().await.ok()?;
+        let body: Value = response.json().await.ok()?;
+        read_token(Path::new(body["path"].as_str()?))
     }
 
     /// `GET /admin/v1/status`.
@@ -112,6 +134,14 @@ impl AdminClient {
         let detail = body["detail"].as_str().unwrap_or("no reason given");
         Err(CallError::Refused(detail.to_owned()))
     }
+}
+
+/// Nothing but a token is taken from the file.
+fn read_token(path: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let token = text.trim();
+    let looks_right = (32..=128).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_hexdigit());
+    looks_right.then(|| token.to_owned())
 }
 
 fn asked(why: &str) -> [(&'static str, String); 2] {

@@ -1,13 +1,16 @@
 //! The operators' HTTP interface, on a listener of its own. Everything asks for the bearer token,
-//! but for reading the status from the same machine on a developer's server.
+//! but for reading, from the same machine, where the token is kept, and, on a developer's server,
+//! the status.
 
 pub mod client;
+mod events;
 mod status;
 mod token;
 
 pub use status::{ModuleRow, Status, ZoneRow, script_stats};
 pub use token::{AdminToken, TokenError};
 
+use crate::bus::Bus;
 use crate::http::Problem;
 use crate::reload::{Author, ContentFiles, MODULE_BYTES, Pipeline, PushError};
 use crate::zone::Zones;
@@ -21,6 +24,10 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Tells this machine where the token is; who may read that file is the operator.
+const TOKEN_FILE_ROUTE: &str = "/admin/v1/token-file";
 
 /// What handlers work with.
 #[derive(Clone)]
@@ -29,8 +36,14 @@ pub struct AdminState {
     pub pipeline: Arc<Pipeline>,
     /// What is asked about.
     pub zones: Arc<Zones>,
+    /// What happens.
+    pub bus: Bus,
+    /// Ends the event streams.
+    pub stop: CancellationToken,
     /// Who may.
     pub token: Arc<AdminToken>,
+    /// Where the token is kept, unless it was configured; told to this machine alone.
+    pub token_file: Option<Arc<std::path::Path>>,
     /// Whether the status may be read from the same machine without the token.
     pub open_status: bool,
 }
@@ -40,10 +53,12 @@ pub fn router(state: AdminState) -> Router {
     Router::new()
         .route("/admin/v1/status", get(status))
         .route("/v1/status", get(status))
+        .route(TOKEN_FILE_ROUTE, get(token_file))
         .route("/admin/v1/modules", post(push_module))
         .route("/admin/v1/content", post(push_content))
         .route("/admin/v1/rollback", post(rollback))
         .route("/admin/v1/history", get(history))
+        .route("/admin/v1/events", get(events::events))
         .layer(DefaultBodyLimit::max(MODULE_BYTES))
         .layer(from_fn_with_state(state.clone(), authenticate))
         .with_state(state)
@@ -59,13 +74,23 @@ async fn authenticate(State(state): State<AdminState>, request: Request, next: N
     // A page in a browser on this machine is not the operator: it sends an origin.
     let local =
         peer.is_some_and(|peer| peer.ip().is_loopback()) && !request.headers().contains_key(header::ORIGIN);
-    let reads_status = request.method() == Method::GET && request.uri().path().ends_with("/v1/status");
+    let (path, reads) = (request.uri().path(), request.method() == Method::GET);
+    let open = match path {
+        TOKEN_FILE_ROUTE => true,
+        "/v1/status" | "/admin/v1/status" => state.open_status,
+        _ => false,
+    };
     let known = bearer.is_some_and(|bearer| state.token.is(bearer));
-    if known || (state.open_status && local && reads_status) {
+    if known || (reads && local && open) {
         return next.run(request).await;
     }
     let detail = "the operator's token is needed: `Authorization: Bearer TOKEN`";
     Problem::unauthorized("unauthorized", detail).into_response()
+}
+
+async fn token_file(State(state): State<AdminState>) -> Result<Response, Problem> {
+    let path = state.token_file.ok_or(Problem::not_found("the token was configured; it is in no file"))?;
+    Ok(Json(serde_json::json!({"path": path.display().to_string()})).into_response())
 }
 
 async fn status(State(state): State<AdminState>) -> Json<Status> {

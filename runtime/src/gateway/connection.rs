@@ -146,7 +146,7 @@ impl Connection {
             }
             Some(Ok(Message::Binary(_))) => Err(End::Close(CloseReason::Unsupported)),
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(()),
-            // tungstenite has queued the answer to the close frame, and takes no further message.
+            // tungstenite has queued the answer; a flush sends it.
             Some(Ok(Message::Close(_))) => {
                 let _ = tokio::time::timeout(limits::CLOSE_TIMEOUT, self.socket.flush()).await;
                 Err(End::Gone)

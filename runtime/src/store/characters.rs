@@ -212,6 +212,7 @@ impl Store {
             equipment: BTreeMap::new(),
             quests: BTreeMap::new(),
             dialog_flags: BTreeMap::new(),
+            condition: None,
         };
         for slot in read_slots(&mut tx, id).await? {
             let item = def_id(&format!("item/{}", slot.item));

@@ -1,11 +1,60 @@
 //! The journal's form of a fact: one append-only row. Whereabouts have none: they are said every
 //! few seconds, explain nothing, and may be lost.
 
-use super::{StoreError, equip_slot_name, names, quest_state_name};
+use super::{StoreError, TickFacts, equip_slot_name, names, quest_state_name};
+use serde::Serialize;
 use serde_json::{Value as Json, json};
 use sim::content::Content;
 use sim::output::FactKind;
 use std::sync::Arc;
+
+/// A durable change as others are told of it: a row of the journal with its place.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DomainEvent {
+    /// Where.
+    pub zone: String,
+    /// When, in ticks of the zone.
+    pub tick: u64,
+    /// Whose.
+    pub character: i64,
+    /// `experience gold item slot equipment quest dialog_flags died`.
+    pub kind: &'static str,
+    /// What it is about: an item, a quest, a slot.
+    pub subject: String,
+    /// Change of a quantity, 0 where there is none.
+    pub delta: i64,
+    /// Source or sink.
+    pub reason: String,
+    /// Values after the change.
+    pub after: Json,
+    /// What decided it: `module@version+digest`, `content+digest` or `fallback`.
+    pub by: String,
+}
+
+impl TickFacts {
+    /// What the journal says of this tick.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`]: a fact is about something that is not in the content.
+    pub fn events(&self) -> Result<Vec<DomainEvent>, StoreError> {
+        let rows = self.facts.iter().map(|stamped| {
+            let character = stamped.fact.character.0;
+            let row = JournalRow::of_fact(character, &stamped.fact.kind, &self.content, &stamped.by)?;
+            Ok(row.map(|row| DomainEvent {
+                zone: self.zone.clone(),
+                tick: self.tick,
+                character: row.character,
+                kind: row.kind,
+                subject: row.subject,
+                delta: row.delta,
+                reason: row.reason,
+                after: row.payload,
+                by: row.by.to_owned(),
+            }))
+        });
+        rows.filter_map(Result::transpose).collect()
+    }
+}
 
 /// A row of the journal but for its place in it.
 pub(super) struct JournalRow<'a> {

@@ -29,6 +29,7 @@ pub use characters::{CHARACTERS_PER_ACCOUNT, CharacterSummary, Inventory, Invent
 pub use commit::{StampedFact, TickFacts};
 pub use error::StoreError;
 pub use idempotency::{Claimed, StoredResponse};
+pub use journal::DomainEvent;
 pub use migration::MigrationState;
 pub use names::{equip_slot_name, quest_state_name};
 pub use sessions::{NewSession, Rotation, Session};

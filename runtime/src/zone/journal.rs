@@ -2,6 +2,7 @@
 //! then those who waited for it are told. Zones never wait for it; when it falls too far behind
 //! (the store is away) they stand still instead of losing anything.
 
+use crate::bus::Bus;
 use crate::gateway::client::{Client, Outgoing};
 use crate::gateway::roster::Roster;
 use crate::store::{Store, StoreError, TickFacts};
@@ -53,6 +54,7 @@ pub async fn journal_loop(
     roster: Roster,
     mut queue: mpsc::Receiver<Commit>,
     reachable: Arc<AtomicBool>,
+    bus: Bus,
 ) -> Result<(), JournalError> {
     let mut waiting: Vec<Commit> = Vec::new();
     let mut ticks: Vec<TickFacts> = Vec::new();
@@ -60,6 +62,7 @@ pub async fn journal_loop(
         ticks.extend(waiting.iter_mut().filter_map(|commit| commit.facts.take()));
         if !ticks.is_empty() {
             commit(&store, &ticks, &reachable).await?;
+            tell(&bus, &ticks);
             ticks.clear();
         }
         for commit in waiting.drain(..) {
@@ -98,6 +101,19 @@ async fn commit(store: &Store, ticks: &[TickFacts], reachable: &AtomicBool) -> R
                 pause = (pause * 2).min(RETRY.1);
             }
             Err(error) => return Err(JournalError::Refused(error)),
+        }
+    }
+}
+
+/// Tells others what is durable now.
+fn tell(bus: &Bus, ticks: &[TickFacts]) {
+    if !bus.is_heard() {
+        return;
+    }
+    for tick in ticks {
+        match tick.events() {
+            Ok(events) => events.into_iter().for_each(|event| bus.publish(event)),
+            Err(error) => tracing::error!(%error, "facts that are stored cannot be told"),
         }
     }
 }

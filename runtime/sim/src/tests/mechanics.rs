@@ -61,10 +61,12 @@ fn impossible_movement_is_corrected_and_older_numbers_are_ignored() {
     scenario.step();
     assert_eq!(scenario.at(), Position::units(20, 23));
     scenario.command(Command::Move { seq: 7, to: Position { x_mm: -1, y_mm: i32::MAX } });
+    scenario.command(Command::Move { seq: 8, to: Position { x_mm: i32::MIN, y_mm: i32::MIN } });
     scenario.step();
     check(
         &mut scenario,
         &expect![[r#"
+            corrected
             corrected
             corrected
         "#]],
@@ -255,4 +257,95 @@ fn new_definitions_take_effect_and_what_is_unchanged_stays() {
     scenario.command(Command::Interact { target: elder });
     scenario.step();
     assert!(scenario.take_log().contains("elder: Go away."));
+}
+
+/// A hero with the quest done, back at its giver, with these slots filled with potions.
+fn with_the_quest_done(full_slots: u16) -> Scenario {
+    let mut scenario = Scenario::new();
+    scenario.command(Command::AcceptQuest { quest: def_id("quest/hunt") });
+    scenario.walk(44, 20);
+    kill_wolf(&mut scenario);
+    scenario.walk(20, 20);
+    let (hero, potion) = (scenario.hero, def_id("item/potion"));
+    let state = &mut scenario.world.characters.get_mut(&hero).expect("in the zone").state;
+    for slot in 0..full_slots {
+        state.inventory.entry(slot).or_insert(crate::input::Stack { item: potion, count: 10 });
+    }
+    scenario.take_log();
+    scenario
+}
+
+#[test]
+fn a_reward_without_room_leaves_the_quest_as_it_was() {
+    let quest = def_id("quest/hunt");
+    let mut scenario = with_the_quest_done(32);
+    // More pelts than are to be delivered: their slot does not become free.
+    let hero = scenario.hero;
+    scenario
+        .world
+        .characters
+        .get_mut(&hero)
+        .expect("in the zone")
+        .state
+        .inventory
+        .get_mut(&0)
+        .expect("pelts")
+        .count = 5;
+    let before = scenario.world.character(hero).expect("in the zone").state.clone();
+    scenario.command(Command::TurnInQuest { quest });
+    scenario.step();
+    assert_eq!(scenario.take_log(), "no inventory_full\n");
+    assert_eq!(scenario.world.character(hero).expect("in the zone").state, before);
+}
+
+#[test]
+fn a_quest_turned_in_can_neither_be_abandoned_nor_turned_in_again() {
+    let quest = def_id("quest/hunt");
+    let mut scenario = with_the_quest_done(0);
+    scenario.command(Command::TurnInQuest { quest });
+    scenario.command(Command::TurnInQuest { quest });
+    scenario.step();
+    let log = scenario.take_log();
+    assert_eq!(log.matches("experience +100").count(), 1, "{log}");
+    assert!(log.contains("no quest_state"), "{log}");
+    scenario.command(Command::AbandonQuest { quest });
+    scenario.command(Command::AcceptQuest { quest });
+    scenario.step();
+    // One because it is done, the other because only one question per quest is under way.
+    assert_eq!(scenario.take_log(), "no quest_state\nno quest_state\n");
+    scenario.command(Command::AcceptQuest { quest });
+    scenario.step();
+    assert_eq!(scenario.take_log(), "no quest_state\n");
+}
+
+#[test]
+fn cooldowns_and_statuses_cross_with_their_bearer() {
+    let mut scenario = Scenario::new();
+    let (hero, entity) = (scenario.hero, scenario.entity());
+    let tick = scenario.world.tick();
+    let body = scenario.world.entities.entry_mut(entity).expect("an entity");
+    body.energy = 7;
+    body.cooldowns.insert(def_id("ability/bash"), tick + 100);
+    let until = tick + 60;
+    let source = EntityId::NONE;
+    let status = def_id("status/bleed");
+    body.statuses.push(crate::entity::StatusInstance { status, source, stacks: 2, since: tick, until });
+    let state = scenario.world.checkpoint().pop().expect("the hero");
+    let mut other = crate::World::new(crate::scenario::FIELD, scenario.world.content().clone(), 1, 5_000, 50);
+    let mut out = crate::output::Output::default();
+    other.step(&mut vec![Input::Enter(Box::new(state))], scenario.rules.as_mut(), &mut out);
+    let entity = other.character(hero).expect("arrived").entity;
+    let body = other.entity(entity).expect("an entity");
+    assert_eq!(body.energy, 7);
+    assert_eq!(body.cooldowns[&def_id("ability/bash")], other.tick() + 100);
+    assert_eq!((body.statuses[0].stacks, body.statuses[0].until), (2, other.tick() + 60));
+}
+
+#[test]
+fn the_dead_are_not_healed() {
+    let mut scenario = Scenario::new();
+    let entity = scenario.entity();
+    scenario.world.entities.entry_mut(entity).expect("an entity").health = 0;
+    assert_eq!(scenario.world.restore(entity, 50, 50), 0);
+    assert_eq!(scenario.world.entity(entity).expect("an entity").health, 0);
 }
