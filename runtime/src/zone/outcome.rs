@@ -21,6 +21,9 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// How far from a crossing a character is put whom the other side could not take, millimetres.
 const PUT_BACK_MM: i32 = 2_000;
+/// Lines of speech told in one tick of a zone: twice what 300 players may say in it. Beyond it, words
+/// would push out of the outboxes what must not be lost.
+const LINES_PER_TICK: usize = 16;
 
 impl Room {
     /// Sends everything on but the deltas.
@@ -33,7 +36,15 @@ impl Room {
         for (character, notice) in output.notices.drain(..) {
             self.notice(character, &notice);
         }
+        let mut lines = 0;
         for event in &output.events {
+            if matches!(event.kind, EventKind::Chat { .. }) {
+                lines += 1;
+                if lines > LINES_PER_TICK {
+                    metrics::counter!("game_chat_lines_dropped_total").increment(1);
+                    continue;
+                }
+            }
             self.observe(event);
         }
         for departure in output.departures.drain(..) {
@@ -160,7 +171,8 @@ impl Room {
                 let radius = self.definition().interest_radius_mm;
                 for member in self.members.values().filter(|member| member.entity.is_some()) {
                     let hears = event.at.is_none_or(|at| at.distance_mm(member.at) <= radius);
-                    if hears {
+                    // Others' words are the first to go when a client falls behind.
+                    if hears && member.client.has_room() {
                         member.client.tell(Outgoing::Frame(frame.clone()));
                     }
                 }
