@@ -16,6 +16,7 @@ use sim::output::{
 use sim::rules::Origin;
 use sim::{CharacterId, RequestId};
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -29,9 +30,18 @@ impl Room {
     /// Sends everything on but the deltas.
     pub(super) fn settle(&mut self, output: &mut Output) {
         let mut commit = self.begin_commit(output);
+        let sent = catch_unwind(AssertUnwindSafe(|| self.send_on(output, &mut commit)));
+        // The step was whole: its facts hold even if telling them goes wrong.
+        self.submit_commit(commit);
+        if let Err(panic) = sent {
+            resume_unwind(panic);
+        }
+    }
+
+    fn send_on(&mut self, output: &mut Output, commit: &mut Commit) {
         self.confirm_arrivals();
         for reply in output.replies.drain(..) {
-            self.reply(&reply, &output.facts, &mut commit);
+            self.reply(&reply, &output.facts, commit);
         }
         for (character, notice) in output.notices.drain(..) {
             self.notice(character, &notice);
@@ -48,9 +58,8 @@ impl Room {
             self.observe(event);
         }
         for departure in output.departures.drain(..) {
-            self.depart(departure, &mut commit);
+            self.depart(departure, commit);
         }
-        self.submit_commit(commit);
     }
 
     /// Stamps the facts and prepares what their characters are told after the commit.
