@@ -82,6 +82,12 @@ impl Connection {
         if let End::Close(reason) = end {
             let (code, _) = reason.code();
             metrics::counter!("websocket_closed_total", "code" => code.to_string()).increment(1);
+            if reason == CloseReason::Token {
+                let answers = self.session.expire().into_iter().map(|frame| Ok(Message::text(frame)));
+                let mut answers = futures_util::stream::iter(answers);
+                // A failed write shows again when the close frame is written.
+                let _ = tokio::time::timeout(limits::CLOSE_TIMEOUT, self.socket.send_all(&mut answers)).await;
+            }
             close(&mut self.socket, reason).await;
         }
         metrics::gauge!("websocket_active_connections").decrement(1.0);
