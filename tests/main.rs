@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
+mod audit;
+mod browser;
 mod determinism;
 mod formulas;
-mod audit;
 mod full_zones;
 mod hostile;
 mod http_bad_input;
@@ -14,6 +15,11 @@ mod http_login;
 mod kill;
 mod live;
 mod newcomer;
+mod protocol_doc;
+mod reload_pipeline;
+mod socket_bad_input;
+mod socket_conduct;
+mod socket_play;
 mod storm;
 mod support;
 mod trap_lines;

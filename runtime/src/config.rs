@@ -47,6 +47,9 @@ pub struct Config {
     /// Logins, registrations and refreshes one address may try a minute. A development server does
     /// not count those from its own machine.
     pub auth_attempts_per_minute: u32,
+    /// From one ping of a client's socket to the next; shorter than the idle limit of any proxy between.
+    #[serde(with = "humantime_serde")]
+    pub heartbeat: Duration,
     /// Bearer token of the operator interface; without one it serves loopback only.
     pub admin_token: Option<String>,
 }
@@ -97,6 +100,7 @@ impl Default for Config {
             guests: true,
             requests_per_minute: 100,
             auth_attempts_per_minute: 60,
+            heartbeat: Duration::from_secs(30),
             admin_token: None,
         }
     }
@@ -154,6 +158,9 @@ impl Config {
         if self.access_ttl.is_zero() || self.refresh_ttl < self.access_ttl {
             return refuse("refresh-ttl", "must be at least access-ttl, and that more than nothing");
         }
+        if !(Duration::from_millis(100)..=Duration::from_secs(600)).contains(&self.heartbeat) {
+            return refuse("heartbeat", "must be 100ms to 10m");
+        }
         if self.profile == Profile::Production {
             if self.cors_origins.iter().any(|origin| origin == "*") {
                 return refuse("cors-origins", "any origin is not for production; list them");
@@ -193,6 +200,7 @@ const SETTINGS: &[&str] = &[
     "guests",
     "requests-per-minute",
     "auth-attempts-per-minute",
+    "heartbeat",
     "admin-token",
 ];
 

@@ -37,6 +37,8 @@ const FAILURE_QUEUE: usize = 1_024;
 const FAREWELL: Duration = Duration::from_millis(250);
 /// How long the zones may take to save everybody, and the journal to write it down.
 const DRAIN: Duration = Duration::from_secs(20);
+/// Between two looks at the zones' threads.
+const WATCH: Duration = Duration::from_millis(250);
 /// How long sockets may take to close.
 const CLOSE: Duration = Duration::from_secs(5);
 
@@ -129,6 +131,7 @@ impl Server {
             store: store.clone(),
             auth: auth.clone(),
             tick_ms: config.tick_ms,
+            heartbeat: config.heartbeat,
             origins: config.cors_origins.clone(),
         });
 
@@ -202,7 +205,17 @@ impl Server {
     /// # Errors
     /// Always: why it cannot.
     pub async fn failed(&mut self) -> anyhow::Result<()> {
-        match (&mut self.journal).await {
+        let threads = &self.sim_threads;
+        let thread_ended = async {
+            while !threads.iter().any(SimThread::is_finished) {
+                tokio::time::sleep(WATCH).await;
+            }
+        };
+        let journal = tokio::select! {
+            journal = &mut self.journal => journal,
+            () = thread_ended => bail!("a zone thread hit a defect"),
+        };
+        match journal {
             Ok(Ok(())) => bail!("all zones have ended"),
             Ok(Err(error)) => Err(error.into()),
             Err(error) => Err(error).context("the journal hit a defect"),

@@ -2,4 +2,7 @@
 
 pub mod content;
 pub mod http_server;
+pub mod raw;
+pub mod socket;
 pub mod starter;
+pub mod world;

@@ -82,6 +82,12 @@ impl Connection {
         if let End::Close(reason) = end {
             let (code, _) = reason.code();
             metrics::counter!("websocket_closed_total", "code" => code.to_string()).increment(1);
+            if reason == CloseReason::Token {
+                let answers = self.session.expire().into_iter().map(|frame| Ok(Message::text(frame)));
+                let mut answers = futures_util::stream::iter(answers);
+                // A failed write shows again when the close frame is written.
+                let _ = tokio::time::timeout(limits::CLOSE_TIMEOUT, self.socket.send_all(&mut answers)).await;
+            }
             close(&mut self.socket, reason).await;
         }
         metrics::gauge!("websocket_active_connections").decrement(1.0);
@@ -95,7 +101,7 @@ impl Connection {
             server: concat!("loreforge/", env!("CARGO_PKG_VERSION")),
             tick_ms: self.gateway.tick_ms,
             account: self.claims.account.0,
-            heartbeat_ms: limits::HEARTBEAT.as_millis() as u64,
+            heartbeat_ms: self.gateway.heartbeat.as_millis() as u64,
             max_message_bytes: limits::MESSAGE_BYTES,
         };
         self.feed(Message::text(notification("session.welcome", &welcome))).await?;
@@ -105,7 +111,7 @@ impl Connection {
     async fn converse(&mut self) -> End {
         let gateway = Arc::clone(&self.gateway);
         let client = Arc::clone(&self.client);
-        let mut heartbeat = tokio::time::interval(limits::HEARTBEAT);
+        let mut heartbeat = tokio::time::interval(gateway.heartbeat);
         heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         heartbeat.reset();
         let mut token_check = tokio::time::interval(limits::TOKEN_CHECK);

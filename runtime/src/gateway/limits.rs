@@ -30,13 +30,14 @@ pub const FLOOD_WINDOW: Duration = Duration::from_secs(10);
 /// Bytes of the buffers of one socket, each way: most frames of a calm zone fit, and a thousand
 /// idle sockets cost 8 MiB.
 pub const SOCKET_BUFFER: usize = 4 * 1024;
-/// Frames that wait for one client: three seconds of deltas. Beyond it the client gets no more
-/// deltas until it has caught up.
-pub const OUTBOX_FRAMES: usize = 64;
-/// Places of the outbox that deltas leave free for answers and private notifications.
-pub const OUTBOX_RESERVE: usize = 24;
-/// From one ping to the next; a client that did not answer the last one by then is closed.
-pub const HEARTBEAT: Duration = Duration::from_secs(30);
+/// Frames that wait for one client: three seconds of deltas and speech beside the reserve. Beyond it
+/// the client gets no more of those until it has caught up.
+pub const OUTBOX_FRAMES: usize = OUTBOX_RESERVE + 64;
+/// Places of the outbox that deltas and speech leave free: a client that does all that its other
+/// limits allow is answered in one tick without being too slow, and is told of the consequences.
+pub const OUTBOX_RESERVE: usize = PENDING_REQUESTS + MESSAGES.burst as usize + PRIVATE_NOTICES;
+/// Updates of the own character in the ticks a burst takes effect in.
+const PRIVATE_NOTICES: usize = 72;
 /// A client that could not be sent anything for so long is closed.
 pub const SLOW_CLIENT: Duration = Duration::from_secs(5);
 /// A single write may take so long; more than [`SLOW_CLIENT`], so that the zone decides first.
@@ -55,4 +56,33 @@ pub struct Rate {
     pub per_minute: u32,
     /// Calls at once after a pause.
     pub burst: u32,
+}
+
+// No limit allows what another one punishes.
+const _: () = {
+    assert!(PENDING_REQUESTS >= MESSAGES.burst as usize);
+    assert!(BATCH_CALLS <= MESSAGES.burst as usize);
+    assert!(OUTBOX_RESERVE >= PENDING_REQUESTS + MESSAGES.burst as usize);
+    assert!(OUTBOX_FRAMES > OUTBOX_RESERVE);
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::client::{Client, Outgoing};
+    use sim::RequestId;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn all_that_is_allowed_at_once_is_answered_at_once() {
+        let (client, _outbox) = Client::new();
+        while client.has_room() {
+            client.tell(Outgoing::Frame("delta".into()));
+        }
+        for request in 1..=PENDING_REQUESTS + MESSAGES.burst as usize {
+            client.answer(RequestId(request as u64), Ok("{}".to_owned()));
+        }
+        let closed = tokio::time::timeout(Duration::ZERO, client.closed()).await;
+        assert!(closed.is_err(), "closed: {closed:?}");
+    }
 }

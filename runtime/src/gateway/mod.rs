@@ -35,6 +35,7 @@ pub struct Gateway {
     store: Store,
     auth: Auth,
     tick_ms: u32,
+    heartbeat: Duration,
     origins: Vec<String>,
     /// Clients are told to go, no new ones are let in.
     draining: CancellationToken,
@@ -57,6 +58,8 @@ pub struct GatewaySetup {
     pub auth: Auth,
     /// Milliseconds per tick.
     pub tick_ms: u32,
+    /// From one ping to the next; a client that did not answer the last one by then is closed.
+    pub heartbeat: Duration,
     /// Pages that may open a socket, beside those of this server; `*` for all.
     pub origins: Vec<String>,
 }
@@ -64,7 +67,7 @@ pub struct GatewaySetup {
 impl Gateway {
     /// A gateway without connections.
     pub fn new(setup: GatewaySetup) -> Arc<Self> {
-        let GatewaySetup { zones, content, roster, store, auth, tick_ms, origins } = setup;
+        let GatewaySetup { zones, content, roster, store, auth, tick_ms, heartbeat, origins } = setup;
         Arc::new(Self {
             zones,
             content,
@@ -72,6 +75,7 @@ impl Gateway {
             store,
             auth,
             tick_ms,
+            heartbeat,
             origins,
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),

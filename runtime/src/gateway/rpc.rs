@@ -250,6 +250,9 @@ pub enum RpcError {
     /// Too many calls.
     #[error("too many calls; try again in {} ms", .0.as_millis())]
     RateLimited(Duration),
+    /// The token ran out while the call waited for its answer.
+    #[error("the token has expired or was revoked: get another and connect again")]
+    SessionExpired,
     /// The session is not in the right state.
     #[error("{0}")]
     InvalidState(&'static str),
@@ -275,6 +278,7 @@ impl RpcError {
             Self::Internal => (-32603, "internal"),
             Self::Unauthorized(_) => (-32000, "unauthorized"),
             Self::RateLimited(_) => (-32001, "rate_limited"),
+            Self::SessionExpired => (-32002, "session_expired"),
             Self::InvalidState(_) => (-32003, "invalid_state"),
             Self::Busy(_) => (-32010, "busy"),
             Self::Rejected(_) => (-32011, "rejected"),

@@ -265,6 +265,13 @@ impl Session {
         self.close_place(number)
     }
 
+    /// Answers everything that still waits, in the order it came: the token is no good any more.
+    pub fn expire(&mut self) -> Vec<String> {
+        let mut open: Vec<RequestId> = self.pending.keys().copied().collect();
+        open.sort_unstable();
+        open.into_iter().filter_map(|request| self.answer(request, &Err(RpcError::SessionExpired))).collect()
+    }
+
     /// When a request that still waits was received.
     pub fn received_at(&self, request: RequestId) -> Option<Duration> {
         self.pending.get(&request).map(|pending| pending.received_at)
@@ -443,6 +450,21 @@ mod tests {
             .filter(|action| *action == Action::Flood)
             .count();
         assert_eq!(floods, 1);
+    }
+
+    #[test]
+    fn an_expired_token_leaves_no_call_without_an_answer() {
+        let mut session = joined();
+        for id in 1..4 {
+            receive(&mut session, &format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"dialog.close"}}"#));
+        }
+        let frames = session.expire();
+        assert_eq!(frames.len(), 3);
+        for (frame, id) in frames.iter().zip(1..) {
+            let start = format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32002"#);
+            assert!(frame.starts_with(&start) && frame.contains("session_expired"), "{frame}");
+        }
+        assert_eq!(session.expire(), [""; 0], "once");
     }
 
     #[test]

@@ -16,30 +16,50 @@ use sim::output::{
 use sim::rules::Origin;
 use sim::{CharacterId, RequestId};
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// How far from a crossing a character is put whom the other side could not take, millimetres.
 const PUT_BACK_MM: i32 = 2_000;
+/// Lines of speech told in one tick of a zone: twice what 300 players may say in it. Beyond it, words
+/// would push out of the outboxes what must not be lost.
+const LINES_PER_TICK: usize = 16;
 
 impl Room {
     /// Sends everything on but the deltas.
     pub(super) fn settle(&mut self, output: &mut Output) {
         let mut commit = self.begin_commit(output);
+        let sent = catch_unwind(AssertUnwindSafe(|| self.send_on(output, &mut commit)));
+        // The step was whole: its facts hold even if telling them goes wrong.
+        self.submit_commit(commit);
+        if let Err(panic) = sent {
+            resume_unwind(panic);
+        }
+    }
+
+    fn send_on(&mut self, output: &mut Output, commit: &mut Commit) {
         self.confirm_arrivals();
         for reply in output.replies.drain(..) {
-            self.reply(&reply, &output.facts, &mut commit);
+            self.reply(&reply, &output.facts, commit);
         }
         for (character, notice) in output.notices.drain(..) {
             self.notice(character, &notice);
         }
+        let mut lines = 0;
         for event in &output.events {
+            if matches!(event.kind, EventKind::Chat { .. }) {
+                lines += 1;
+                if lines > LINES_PER_TICK {
+                    metrics::counter!("game_chat_lines_dropped_total").increment(1);
+                    continue;
+                }
+            }
             self.observe(event);
         }
         for departure in output.departures.drain(..) {
-            self.depart(departure, &mut commit);
+            self.depart(departure, commit);
         }
-        self.submit_commit(commit);
     }
 
     /// Stamps the facts and prepares what their characters are told after the commit.
@@ -160,7 +180,8 @@ impl Room {
                 let radius = self.definition().interest_radius_mm;
                 for member in self.members.values().filter(|member| member.entity.is_some()) {
                     let hears = event.at.is_none_or(|at| at.distance_mm(member.at) <= radius);
-                    if hears {
+                    // Others' words are the first to go when a client falls behind.
+                    if hears && member.client.has_room() {
                         member.client.tell(Outgoing::Frame(frame.clone()));
                     }
                 }

@@ -234,24 +234,26 @@ impl Room {
             && self.early.is_empty()
     }
 
-    /// One tick, `lag` after its time.
+    /// One tick, `lag` after its time. A panic anywhere in it restarts this zone and no other.
     pub fn tick(&mut self, lag: Duration) {
         if !self.flush_held() {
             return;
         }
+        if std::panic::catch_unwind(AssertUnwindSafe(|| self.advance(lag))).is_err() {
+            self.restart();
+        }
+    }
+
+    fn advance(&mut self, lag: Duration) {
         let started = Instant::now();
         self.deliver_post();
         self.read_inbox();
         let inputs = self.inputs.len();
         let mut output = std::mem::take(&mut self.output);
-        let step = AssertUnwindSafe(|| self.world.step(&mut self.inputs, &mut *self.rules, &mut output));
-        if std::panic::catch_unwind(step).is_ok() {
-            self.add_whereabouts(&mut output);
-            self.settle(&mut output);
-            self.replicate(&output);
-        } else {
-            self.restart();
-        }
+        self.world.step(&mut self.inputs, &mut *self.rules, &mut output);
+        self.add_whereabouts(&mut output);
+        self.settle(&mut output);
+        self.replicate(&output);
         self.output = output;
         self.report_failures();
         self.measure(started.elapsed(), lag, inputs);
@@ -536,12 +538,12 @@ impl Room {
         let content = Arc::clone(self.world.content());
         self.world = World::new(self.world.zone(), content, self.seed, tick, self.tick_ms);
         self.inputs.clear();
-        let mut commit = std::mem::take(&mut self.early);
+        self.replication = Replication::default();
+        // They go with the next tick, behind what this one may have sent to the journal.
         for (id, member) in std::mem::take(&mut self.members) {
             member.client.close(CloseReason::Restart);
-            commit.freed.push(id);
+            self.early.freed.push(id);
         }
-        self.submit_commit(commit);
     }
 }
 

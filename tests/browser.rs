@@ -1,0 +1,46 @@
+//! The first minutes in a real browser: `tests/browser/play.mjs` against a real server. Passed over
+//! where Node, Chromium or the web client's tools are missing, but never on CI.
+
+use crate::live::root;
+use crate::support::world::World;
+use serde_json::Value;
+use std::path::Path;
+use std::process::Command;
+
+/// Seconds the script may take.
+const PATIENCE_S: &str = "150";
+
+/// What the story needs and this machine lacks.
+fn missing() -> Option<&'static str> {
+    let chromium = std::env::var("CHROMIUM").unwrap_or_else(|_| "/usr/bin/chromium".to_owned());
+    let node = Command::new("node").arg("--version").output();
+    if !node.is_ok_and(|node| node.status.success()) {
+        Some("node")
+    } else if !Path::new(&chromium).exists() {
+        Some("chromium (CHROMIUM names another place)")
+    } else if !root().join("web/node_modules/playwright-core").exists() {
+        Some("web/node_modules (run `npm ci` in web/)")
+    } else {
+        None
+    }
+}
+
+#[tokio::test]
+async fn a_newcomer_plays_in_a_browser() {
+    if let Some(what) = missing() {
+        assert!(std::env::var_os("CI").is_none(), "CI must run the browser story: {what} is missing");
+        eprintln!("skipped the browser story: {what} is missing");
+        return;
+    }
+    let world = World::start();
+    let mut play = Command::new("node");
+    play.arg(root().join("tests/browser/play.mjs")).args(["--url", &world.http, "--timeout", PATIENCE_S]);
+    let output = tokio::task::spawn_blocking(move || play.output()).await.unwrap().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    let saw: Value =
+        serde_json::from_str(said.trim()).unwrap_or_else(|error| panic!("{error}: {said} {complaint}"));
+    assert_eq!(saw["ok"], true, "{saw:#} {complaint}");
+    assert!(output.status.success());
+    eprintln!("browser: {} s, {} fights, {}", saw["seconds"], saw["fights"], saw["quest"]["objectives"]);
+}

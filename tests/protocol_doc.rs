@@ -1,0 +1,240 @@
+//! `docs/protocol.md` against the server: its examples are JSON, it names every method and
+//! notification that exists and no other, and results have the shape it shows.
+
+use crate::live::root;
+use crate::support::socket::Socket;
+use crate::support::world::World;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap()
+}
+
+/// `## TITLE` up to the next one.
+fn section<'a>(doc: &'a str, title: &str) -> &'a str {
+    let start = doc.find(&format!("\n## {title}")).unwrap_or_else(|| panic!("no section {title}")) + 4;
+    let end = doc[start..].find("\n## ").map_or(doc.len(), |end| start + end);
+    &doc[start..end]
+}
+
+/// Text between backticks, code blocks excluded.
+fn code_spans(text: &str) -> Vec<&str> {
+    let prose = text.split("```").step_by(2);
+    prose.flat_map(|prose| prose.split('`').skip(1).step_by(2)).collect()
+}
+
+/// An example as JSON: names of shapes become `"NAME"`, `...` and `..` something that is there.
+fn example(text: &str) -> Result<Value, serde_json::Error> {
+    let mut json = text.to_owned();
+    for shape in [
+        "CHARACTER without abilities, with \"zone\"",
+        "CHARACTER",
+        "ENVIRONMENT",
+        "ENTITY",
+        "EVENT",
+        "SELF",
+        "QUEST",
+        "SLOT",
+    ] {
+        let quoted = format!("\"{}\"", shape.split(' ').next().unwrap());
+        json = json.replace(shape, &quoted).replace(&format!("\"{quoted}\""), &quoted);
+    }
+    serde_json::from_str(&json.replace(", ...", "").replace(":..", ":0"))
+}
+
+#[test]
+fn every_example_is_json() {
+    let doc = read("docs/protocol.md");
+    let blocks = doc.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let lines = blocks.flat_map(str::lines).filter(|line| !line.is_empty());
+    let spans = code_spans(&doc).into_iter().filter(|span| span.starts_with('{'));
+    // A path with a placeholder is no example.
+    let examples: Vec<&str> = lines.chain(spans).filter(|text| text.len() > 4 || *text == "{}").collect();
+    assert!(examples.len() > 60, "only {} examples found", examples.len());
+    for text in examples {
+        if let Err(error) = example(text) {
+            panic!("{error} in {text}");
+        }
+    }
+}
+
+/// Rows of the methods' table: name, params, result.
+fn documented_methods(doc: &str) -> Vec<(String, Value, String)> {
+    let rows = section(doc, "Methods").lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let span = |cell: &str| cell.split('`').nth(1).unwrap().to_owned();
+        (span(cells[0]), example(&span(cells[1])).unwrap(), cells[2].to_owned())
+    })
+    .collect()
+}
+
+/// The `"domain.verb" =>` of a source file's matches.
+fn arms_in_source(path: &str) -> BTreeSet<String> {
+    let source = read(path);
+    let product = source.split("#[cfg(test)]").next().unwrap();
+    let arms = product.lines().filter_map(|line| line.trim_start().strip_prefix('"')?.split_once("\" =>"));
+    arms.filter(|(name, _)| name.contains('.')).map(|(name, _)| name.to_owned()).collect()
+}
+
+#[test]
+fn the_tables_name_what_the_server_has_and_nothing_else() {
+    let doc = read("docs/protocol.md");
+    let documented: BTreeSet<String> = documented_methods(&doc).into_iter().map(|row| row.0).collect();
+    let real = arms_in_source("runtime/src/gateway/session.rs");
+    assert_eq!(documented, real, "methods");
+    assert!(documented.len() >= 21, "{documented:?}");
+
+    let named = code_spans(section(&doc, "Notifications"));
+    let documented: BTreeSet<String> = named
+        .into_iter()
+        .filter(|span| {
+            let parts: Vec<&str> = span.split('.').collect();
+            let plain = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
+            parts.len() == 2 && parts.iter().all(plain)
+        })
+        // Methods that the text mentions in passing.
+        .filter(|name| !real.contains(*name))
+        .map(str::to_owned)
+        .collect();
+    let mut sent = BTreeSet::new();
+    for file in [
+        "runtime/src/gateway/connection.rs",
+        "runtime/src/zone/outcome.rs",
+        "runtime/src/zone/room.rs",
+        "runtime/src/zone/replicate.rs",
+        "runtime/src/zone/encode.rs",
+        "runtime/src/gateway/wire.rs",
+    ] {
+        let calls = read(file).replace("notification(\n", "notification(");
+        let calls: String = calls.lines().map(|line| format!("{}\n", line.trim_start())).collect();
+        for rest in calls.replace("(\n", "(").split("notification(\"").skip(1) {
+            sent.insert(rest.split('"').next().unwrap().to_owned());
+        }
+        for rest in calls.split("\"method\":\"").skip(1) {
+            sent.insert(rest.split('"').next().unwrap().to_owned());
+        }
+    }
+    assert_eq!(documented, sent, "notifications");
+}
+
+#[test]
+fn the_words_of_the_error_tables_are_those_of_the_server() {
+    let doc = read("docs/protocol.md");
+    let errors = section(&doc, "Errors");
+    let codes: BTreeSet<(i64, String)> = errors
+        .lines()
+        .filter(|line| line.starts_with("| -32"))
+        .map(|line| {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            (cells[1].parse().unwrap(), cells[2].trim_matches('`').to_owned())
+        })
+        .collect();
+    let source = read("runtime/src/gateway/rpc.rs");
+    for (code, reason) in &codes {
+        let said = source.contains(&format!("({code}, \"{reason}\")"));
+        assert!(said, "the server never says {code} {reason}");
+    }
+    assert_eq!(source.matches("=> (-32").count(), codes.len(), "{codes:?}");
+
+    let list = errors.split("`data.rejection`: `").nth(1).unwrap().split('`').next().unwrap();
+    let documented: BTreeSet<&str> = list.split_whitespace().collect();
+    let source = read("runtime/sim/src/output.rs");
+    let body = source.split("fn code(").nth(1).unwrap().split("\n    }\n").next().unwrap();
+    let real: BTreeSet<&str> =
+        body.split("=> \"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert_eq!(documented, real);
+}
+
+/// That a value has the members of an example, of the same types, and no others.
+fn same_shape(example: &Value, real: &Value, what: &str) {
+    match (example, real) {
+        (Value::Object(example), Value::Object(real)) => {
+            let names =
+                |object: &serde_json::Map<String, Value>| object.keys().cloned().collect::<BTreeSet<_>>();
+            assert_eq!(names(example), names(real), "{what}");
+            for (name, value) in example {
+                same_shape(value, &real[name], &format!("{what}.{name}"));
+            }
+        }
+        (Value::Array(example), Value::Array(real)) => {
+            if let Some(example) = example.first() {
+                real.iter().for_each(|real| same_shape(example, real, what));
+            }
+        }
+        // A shape by its name is looked at where it is described.
+        (Value::String(shape), Value::Object(_)) if shape.bytes().all(|b| b.is_ascii_uppercase()) => {}
+        (example, real) => {
+            let same = std::mem::discriminant(example) == std::mem::discriminant(real);
+            assert!(same, "{what}: {real} is not like {example}");
+        }
+    }
+}
+
+/// The example behind `NAME: ` in the prose.
+fn shape(doc: &str, name: &str) -> Value {
+    let rest = doc.split(&format!("\n{name}: `")).nth(1).unwrap_or_else(|| panic!("no shape {name}"));
+    example(rest.split('`').next().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn results_have_the_shape_the_document_shows() {
+    let doc = read("docs/protocol.md");
+    let world = World::start();
+    let hero = world.hero("warrior").await;
+    let mut socket = Socket::open(&world.ws, &hero.token).await;
+    let mut joined = Value::Null;
+    for (method, params, result) in documented_methods(&doc) {
+        let Some(first) = result.split('`').nth(1).filter(|first| first.starts_with('{')) else { continue };
+        let expected = example(first).unwrap();
+        let params = if method == "world.join" { json!({"character": hero.character}) } else { params };
+        // What the story is not in the right place for is refused by the rules, not by the decoder.
+        if method == "world.leave" {
+            continue;
+        }
+        match socket.patient(&method, &params).await {
+            Ok(result) => {
+                if method == "inventory.list" {
+                    assert!(result["gold"].is_u64() && result["equipment"].is_object(), "{result}");
+                    same_shape(&shape(&doc, "SLOT"), &result["slots"][0], "SLOT");
+                } else {
+                    same_shape(&expected, &result, &method);
+                }
+                if method == "world.join" {
+                    joined = result;
+                    socket.notified("world.snapshot").await;
+                }
+            }
+            Err(error) => assert_eq!(error["code"], -32011, "{method} {params}: {error}"),
+        }
+    }
+    same_shape(&shape(&doc, "CHARACTER"), &joined["character"], "CHARACTER");
+    same_shape(&shape(&doc, "SELF"), &Value::Object(socket.replica.own.clone()), "SELF");
+    same_shape(&shape(&doc, "ENVIRONMENT"), &socket.replica.environment, "ENVIRONMENT");
+    let entities = section(&doc, "Notifications").split("ENTITY\n```json\n").nth(1).unwrap();
+    let of_kind = |kind: &str| {
+        let mut lines = entities.lines().map(|line| example(line).unwrap());
+        lines.find(|entity| entity["kind"] == kind).unwrap()
+    };
+    same_shape(&of_kind("player"), socket.replica.me(), "a player");
+    let mira = socket.replica.find("mira").unwrap();
+    let mut npc = of_kind("npc");
+    // Nobody is her target.
+    npc.as_object_mut().unwrap().remove("target");
+    let mut real = socket.replica.entities[&mira].clone();
+    real.as_object_mut().unwrap().remove("target");
+    same_shape(&npc, &real, "an npc");
+    socket.forget_notes();
+    socket.walk(209_000, 106_000, 20_000).await;
+    socket.done("quest.accept", json!({"quest": "wolves_at_the_gate"})).await;
+    let quests = socket.done("quest.list", json!({})).await;
+    same_shape(&shape(&doc, "QUEST"), &quests["quests"][0], "QUEST");
+    socket.done("inventory.drop", json!({"slot": 2, "count": 1})).await;
+    let item = socket.until("the item", |socket| {
+        socket.replica.entities.values().find(|entity| entity["kind"] == "item").cloned()
+    });
+    same_shape(&of_kind("item"), &item.await, "an item");
+    socket.done("world.leave", json!({})).await;
+    socket.close().await;
+}

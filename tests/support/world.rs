@@ -1,0 +1,324 @@
+//! A whole world for one story: the real `lore serve` on its own data folder and free ports. The
+//! starter scripts are built once for all stories, content can be changed before the start.
+
+use super::http_server::Answer;
+use super::socket::Socket;
+use crate::live::{LORE, root};
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long a server may take to come up, and to say what a story waits for.
+const START_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Folder of the starter components; the first call builds them.
+pub fn pack() -> &'static Path {
+    static PACK: OnceLock<PathBuf> = OnceLock::new();
+    PACK.get_or_init(|| {
+        let output = Command::new(LORE).args(["build", "--json"]).current_dir(root()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let built: Value = serde_json::from_slice(&output.stdout).unwrap();
+        Path::new(built["scripts"][0]["path"].as_str().unwrap()).parent().unwrap().to_owned()
+    })
+}
+
+/// A copy of a folder of the project, to change.
+pub struct Copied {
+    folder: PathBuf,
+    _kept: Option<TempDir>,
+}
+
+impl Copied {
+    /// A copy of the starter content.
+    pub fn content() -> Self {
+        let kept = tempfile::tempdir().unwrap();
+        let folder = kept.path().join("content");
+        copy_sources(&root().join("content"), &folder);
+        Self { folder, _kept: Some(kept) }
+    }
+
+    /// A copy of a folder below `root`, into `to`.
+    pub fn into(name: &str, to: &Path) -> Self {
+        let folder = to.join(name);
+        copy_sources(&root().join(name), &folder);
+        Self { folder, _kept: None }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Replaces the first `from` in a file by `to`.
+    pub fn replace(&self, file: &str, from: &str, to: &str) -> &Self {
+        let path = self.folder.join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{file} no longer holds {from:?}");
+        std::fs::write(path, text.replacen(from, to, 1)).unwrap();
+        self
+    }
+}
+
+fn copy_sources(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true if entry.file_name() == "target" => {}
+            true => copy_sources(&entry.path(), &target),
+            false => {
+                // What did not change keeps its time, so that nothing is built for it.
+                let new = std::fs::read(entry.path()).unwrap();
+                if std::fs::read(&target).ok().as_ref() != Some(&new) {
+                    std::fs::write(target, new).unwrap();
+                }
+            }
+        }
+    }
+}
+
+/// How a world is started.
+pub struct Setup {
+    content: PathBuf,
+    settings: Vec<(String, String)>,
+    data: Arc<TempDir>,
+    dev_in: Option<PathBuf>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let data = Arc::new(tempfile::tempdir().unwrap());
+        // Stories ask more in a minute than players do.
+        let settings = vec![("LORE_REQUESTS_PER_MINUTE".to_owned(), "100000".to_owned())];
+        Self { content: root().join("content"), settings, data, dev_in: None }
+    }
+}
+
+impl Setup {
+    /// Another content than the starter's.
+    pub fn content(mut self, content: &Copied) -> Self {
+        content.path().clone_into(&mut self.content);
+        self
+    }
+
+    /// A `LORE_*` variable.
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// `lore serve --dev` inside this copy of the project, which builds the scripts there.
+    pub fn dev_in(mut self, workspace: &Path) -> Self {
+        self.dev_in = Some(workspace.to_owned());
+        self
+    }
+
+    /// Starts the server.
+    pub fn start(self) -> World {
+        let mut command = Command::new(LORE);
+        command.args(["serve", "--json", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+        command.arg("--data").arg(self.data.path()).envs(self.settings.iter().cloned());
+        match &self.dev_in {
+            Some(workspace) => command.arg("--dev").current_dir(workspace),
+            None => command.arg("--pack").arg(pack()).arg("--content").arg(&self.content).current_dir(root()),
+        };
+        let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().unwrap();
+        let (tell, told) = mpsc::channel();
+        read_on(child.stdout.take().unwrap(), move |line| {
+            // Nobody waits for anything but the first line.
+            let _ = tell.send(line);
+        });
+        let log = Log::default();
+        let lines = Arc::clone(&log.0);
+        read_on(child.stderr.take().unwrap(), move |line| lines.lock().unwrap().push(line));
+        let mut world = World {
+            child,
+            log,
+            http: String::new(),
+            ws: String::new(),
+            admin: String::new(),
+            client: reqwest::Client::new(),
+            setup: self,
+        };
+        let patience = if world.setup.dev_in.is_some() { START_PATIENCE * 7 } else { START_PATIENCE };
+        let bound: Value = match told.recv_timeout(patience) {
+            Ok(line) => serde_json::from_str(&line).unwrap(),
+            Err(_) => panic!("lore serve told no addresses"),
+        };
+        let (listen, admin) = (bound["listen"].as_str().unwrap(), bound["admin"].as_str().unwrap());
+        world.http = format!("http://{listen}");
+        world.ws = format!("ws://{listen}/v1/world/ws");
+        world.admin = format!("http://{admin}");
+        world
+    }
+}
+
+/// Reads a pipe to its end on a thread, so that the server never blocks on it.
+fn read_on(pipe: impl Read + Send + 'static, mut on: impl FnMut(String) + Send + 'static) {
+    std::thread::spawn(move || BufReader::new(pipe).lines().map_while(Result::ok).for_each(&mut on));
+}
+
+/// What a server has said on standard error.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+/// A running server.
+pub struct World {
+    child: Child,
+    log: Log,
+    /// `http://HOST:PORT` of the players' listener.
+    pub http: String,
+    /// `ws://HOST:PORT/v1/world/ws`.
+    pub ws: String,
+    /// `http://HOST:PORT` of the operators' listener.
+    pub admin: String,
+    client: reqwest::Client,
+    setup: Setup,
+}
+
+/// An account with a character.
+#[derive(Clone, Debug)]
+pub struct Hero {
+    /// Access token.
+    pub token: String,
+    /// Key of the character.
+    pub character: i64,
+    /// Its name.
+    pub name: String,
+}
+
+impl World {
+    /// The starter world.
+    pub fn start() -> Self {
+        Setup::default().start()
+    }
+
+    /// A request to the players' listener.
+    pub async fn post(&self, path: &str, token: Option<&str>, body: Value) -> Answer {
+        let mut request = self.client.post(format!("{}{path}", self.http)).json(&body);
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        Answer::of(request).await
+    }
+
+    /// A request to the operators' listener, with the token of the data folder.
+    pub fn operator(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let token = std::fs::read_to_string(self.data().join("admin-token")).unwrap();
+        self.client.request(method, format!("{}{path}", self.admin)).bearer_auth(token.trim())
+    }
+
+    /// A new guest; its access token.
+    pub async fn guest(&self) -> String {
+        let answer = self.post("/v1/auth/guest", None, json!({})).await;
+        assert_eq!(answer.status, 201, "{:?}", answer.body);
+        answer.body["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// A new guest with a character.
+    pub async fn hero(&self, class: &str) -> Hero {
+        let token = self.guest().await;
+        let name: String = (0..9).map(|_| char::from(rand::random_range(b'a'..=b'z'))).collect();
+        let name = format!("H{name}");
+        let answer = self.post("/v1/characters", Some(&token), json!({"name": name, "class": class})).await;
+        assert_eq!(answer.status, 201, "{:?}", answer.body);
+        Hero { token, character: answer.body["id"].as_i64().unwrap(), name }
+    }
+
+    /// A new guest with a character that is in the world.
+    pub async fn player(&self, class: &str) -> (Hero, Socket) {
+        let hero = self.hero(class).await;
+        let socket = self.join(&hero).await;
+        (hero, socket)
+    }
+
+    /// A connection of a character that is in the world and has its snapshot.
+    pub async fn join(&self, hero: &Hero) -> Socket {
+        let mut socket = Socket::open(&self.ws, &hero.token).await;
+        socket.done("world.join", json!({"character": hero.character})).await;
+        socket.notified("world.snapshot").await;
+        socket
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> &Path {
+        self.setup.data.path()
+    }
+
+    /// Runs `lore` with the operator's arguments for this server.
+    pub fn lore(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(LORE);
+        command.args(args).args(["--admin", &self.admin, "--data"]).arg(self.data());
+        command.current_dir(root()).stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// Waits for a line on standard error that holds `wanted`, from line `from` on; the line and
+    /// the number of the one after it.
+    pub async fn said(&self, wanted: &str, from: usize, patience: Duration) -> (String, usize) {
+        let until = Instant::now() + patience;
+        loop {
+            let lines = self.log.0.lock().unwrap().clone();
+            let found = lines.iter().enumerate().skip(from).find(|(_, line)| line.contains(wanted));
+            if let Some((number, line)) = found {
+                return (line.clone(), number + 1);
+            }
+            assert!(Instant::now() < until, "nothing about {wanted:?} in {lines:#?}");
+            // A process' standard error cannot be awaited here; it is looked at again.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Sends SIGTERM.
+    pub fn terminate(&self) {
+        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+    }
+
+    /// Waits for the process to end by itself.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let until = Instant::now() + START_PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < until, "the server does not end");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Starts it again on the same data, once it has ended.
+    pub fn start_again(&self) -> Self {
+        let Setup { content, settings, data, dev_in } = &self.setup;
+        let (content, settings, dev_in) = (content.clone(), settings.clone(), dev_in.clone());
+        Setup { content, settings, data: Arc::clone(data), dev_in }.start()
+    }
+
+    /// Ends it with SIGTERM, and starts it again on the same data.
+    pub async fn restart(mut self) -> Self {
+        self.terminate();
+        let status = self.ended().await;
+        assert!(status.success(), "{status}");
+        self.start_again()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // Errors mean that it is gone already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+        let lines = self.log.0.lock().unwrap();
+        let fell_over = lines.iter().any(|line| line.contains("panicked at"));
+        if std::thread::panicking() || fell_over {
+            eprintln!("--- the server said:\n{}", lines.join("\n"));
+        }
+        assert!(!fell_over || std::thread::panicking(), "the server panicked");
+    }
+}
