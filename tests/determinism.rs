@@ -115,6 +115,7 @@ fn bot(id: i64, content: &Content, dice: &mut Rng) -> CharacterState {
         at: Some(Position::units(200 + dice.below(200) as i32, 400 + dice.below(180) as i32)),
         health: None,
         mana: None,
+        condition: None,
         inventory: BTreeMap::new(),
         equipment: BTreeMap::new(),
         quests: BTreeMap::from([progress("quest/wolves_at_the_gate"), progress("quest/old_greyjaw")]),

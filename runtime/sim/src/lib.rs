@@ -1,6 +1,6 @@
 //! One zone of a Loreforge world as a pure state machine.
 //!
-//! [`World::step`] takes the inputs of one tick and the [`Rules`] that scripts implement, and
+//! [`World::step`] takes the inputs of one tick and the [`rules::Rules`] that scripts implement, and
 //! returns what happened. There is no clock, no I/O, no thread, no float and no unordered
 //! collection whose order could be seen: the same content, seed and inputs give the same
 //! [`World::digest`] after every tick.
