@@ -3,7 +3,7 @@
 
 use super::http_server::Answer;
 use super::socket::Socket;
-use crate::live::{LORE, root};
+use crate::live::{lore, root};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read};
@@ -20,7 +20,7 @@ const START_PATIENCE: Duration = Duration::from_secs(60);
 pub fn pack() -> &'static Path {
     static PACK: OnceLock<PathBuf> = OnceLock::new();
     PACK.get_or_init(|| {
-        let output = Command::new(LORE).args(["build", "--json"]).current_dir(root()).output().unwrap();
+        let output = lore().args(["build", "--json"]).current_dir(root()).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let built: Value = serde_json::from_slice(&output.stdout).unwrap();
         Path::new(built["scripts"][0]["path"].as_str().unwrap()).parent().unwrap().to_owned()
@@ -121,7 +121,7 @@ impl Setup {
 
     /// Starts the server.
     pub fn start(self) -> World {
-        let mut command = Command::new(LORE);
+        let mut command = lore();
         command.args(["serve", "--json", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
         command.arg("--data").arg(self.data.path()).envs(self.settings.iter().cloned());
         match &self.dev_in {
@@ -254,7 +254,7 @@ impl World {
 
     /// Runs `lore` with the operator's arguments for this server.
     pub fn lore(&self, args: &[&str]) -> Output {
-        let mut command = Command::new(LORE);
+        let mut command = lore();
         command.args(args).args(["--admin", &self.admin, "--data"]).arg(self.data());
         command.current_dir(root()).stdin(Stdio::null()).output().unwrap()
     }
