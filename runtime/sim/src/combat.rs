@@ -204,14 +204,18 @@ impl World {
 
     fn land(&mut self, swing: &Swing, answer: &Answer<Outcome>, out: &mut Output) {
         let (attacker, defender) = (swing.attack.attacker, swing.attack.defender);
-        // Who fell to an earlier swing of this tick cannot be hit again.
-        let Some(at) = self.entities.entry(defender).filter(|e| e.is_alive()).map(|e| e.at) else { return };
+        let Some(entity) = self.entities.entry(defender) else { return };
+        let (at, alive) = (entity.at, entity.is_alive());
         let outcome = answer.value;
-        let amount = outcome.amount.clamp(0, limits::AMOUNT_MAX);
-        let lost = self.wound(defender, attacker, amount, answer.origin);
-        self.threaten(defender, attacker, i64::from(outcome.threat.clamp(0, limits::AMOUNT_MAX)) + 1);
-        if matches!(outcome.kind, HitKind::Hit | HitKind::Critical | HitKind::Block) {
-            self.put_status(attacker, defender, &swing.plan);
+        // Who fell to an earlier swing of this tick loses nothing more; the swing is seen all the same.
+        let mut lost = 0;
+        if alive {
+            let amount = outcome.amount.clamp(0, limits::AMOUNT_MAX);
+            lost = self.wound(defender, attacker, amount, answer.origin);
+            self.threaten(defender, attacker, i64::from(outcome.threat.clamp(0, limits::AMOUNT_MAX)) + 1);
+            if matches!(outcome.kind, HitKind::Hit | HitKind::Critical | HitKind::Block) {
+                self.put_status(attacker, defender, &swing.plan);
+            }
         }
         out.events.push(Event {
             at: Some(at),
