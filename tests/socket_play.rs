@@ -10,8 +10,7 @@ fn world(changes: &[(&str, &str, &str)]) -> World {
     for (file, from, to) in changes {
         content.replace(file, from, to);
     }
-    // Read when the server is up; then the folder may go.
-    Setup::default().content(&content).start()
+    Setup::default().content(content).start()
 }
 
 /// Newcomers stand on the way into the wood, before a lone wolf with these qualities.

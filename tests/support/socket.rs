@@ -173,12 +173,7 @@ impl Socket {
 
     /// Calls and insists on success; waits as long as the server asks to when it is too early.
     pub async fn done(&mut self, method: &str, params: Value) -> Value {
-        loop {
-            match self.patient(method, &params).await {
-                Ok(result) => return result,
-                Err(error) => panic!("{method} {params}: {error}"),
-            }
-        }
+        self.patient(method, &params).await.unwrap_or_else(|error| panic!("{method} {params}: {error}"))
     }
 
     /// Calls again as long as the answer is that it is too early.

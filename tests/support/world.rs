@@ -84,8 +84,10 @@ fn copy_sources(from: &Path, to: &Path) {
 }
 
 /// How a world is started.
+#[derive(Clone)]
 pub struct Setup {
-    content: PathBuf,
+    /// Instead of the starter content.
+    content: Option<Arc<Copied>>,
     settings: Vec<(String, String)>,
     data: Arc<TempDir>,
     dev_in: Option<PathBuf>,
@@ -96,14 +98,14 @@ impl Default for Setup {
         let data = Arc::new(tempfile::tempdir().unwrap());
         // Stories ask more in a minute than players do.
         let settings = vec![("LORE_REQUESTS_PER_MINUTE".to_owned(), "100000".to_owned())];
-        Self { content: root().join("content"), settings, data, dev_in: None }
+        Self { content: None, settings, data, dev_in: None }
     }
 }
 
 impl Setup {
     /// Another content than the starter's.
-    pub fn content(mut self, content: &Copied) -> Self {
-        content.path().clone_into(&mut self.content);
+    pub fn content(mut self, content: Copied) -> Self {
+        self.content = Some(Arc::new(content));
         self
     }
 
@@ -124,9 +126,11 @@ impl Setup {
         let mut command = lore();
         command.args(["serve", "--json", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
         command.arg("--data").arg(self.data.path()).envs(self.settings.iter().cloned());
+        let starter = root().join("content");
+        let content = self.content.as_ref().map_or(starter.as_path(), |content| content.path());
         match &self.dev_in {
             Some(workspace) => command.arg("--dev").current_dir(workspace),
-            None => command.arg("--pack").arg(pack()).arg("--content").arg(&self.content).current_dir(root()),
+            None => command.arg("--pack").arg(pack()).arg("--content").arg(content).current_dir(root()),
         };
         let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.spawn().unwrap();
@@ -295,9 +299,7 @@ impl World {
 
     /// Starts it again on the same data, once it has ended.
     pub fn start_again(&self) -> Self {
-        let Setup { content, settings, data, dev_in } = &self.setup;
-        let (content, settings, dev_in) = (content.clone(), settings.clone(), dev_in.clone());
-        Setup { content, settings, data: Arc::clone(data), dev_in }.start()
+        self.setup.clone().start()
     }
 
     /// Ends it with SIGTERM, and starts it again on the same data.
