@@ -82,12 +82,6 @@ fn modules(seed: u64) -> anyhow::Result<(Vec<u8>, Vec<Bad>)> {
     }
     let lies = workshop.build("combat", "0.1.9", "lore.toml", "kind = \"combat\"", "kind = \"npc\"")?;
     bad.push(Bad { name: "wrong_world", bytes: lies, fate: Fate::Refused(&["combat", "npc", "export"]) });
-    let other =
-        workshop.build("abilities", "0.1.9", "lore.toml", "name = \"abilities\"", "name = \"combat\"");
-    match other {
-        Ok(bytes) => bad.push(Bad { name: "other_kind", bytes, fate: Fate::Refused(&["combat"]) }),
-        Err(refused) => eprintln!("hostile: other_kind is refused by the build: {refused:#}"),
-    }
     let truncated = good[..good.len() / 2].to_vec();
     bad.push(Bad { name: "truncated", bytes: truncated, fate: Fate::Refused(&[]) });
     let mut noise = vec![0; NOISE_BYTES];

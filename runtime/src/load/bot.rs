@@ -4,7 +4,7 @@
 use super::account::{Player, Registrar};
 use super::client::{CallFailed, Client, Lost, PATIENCE};
 use super::measure::Tally;
-use super::mind::{Mind, Order, PACE, Scenario};
+use super::mind::{ATTACK_PATIENCE, Mind, Order, PACE, Scenario};
 use super::replica::Heard;
 use super::wire::{Event, Joined};
 use rand::RngExt;
@@ -285,8 +285,14 @@ impl<'a> Bot<'a> {
         if attacked.is_some() {
             self.mind.attack_over();
         }
+        // The target fell to somebody else meanwhile: this swing belongs to a later skill.
+        let (attacked, silent) = match attacked {
+            Some((_, asked)) if now - asked > ATTACK_PATIENCE => (None, 1),
+            attacked => (attacked, 0),
+        };
         self.run.count(|tally| {
             tally.frames += 1;
+            tally.silent_attacks += silent;
             if let Some(gap) = gap {
                 tally.frame_gap.record(gap);
             }
