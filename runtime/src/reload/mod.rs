@@ -13,11 +13,12 @@ pub use archive::{Archive, ContentFiles, HistoryEntry, LiveContent, LiveModule, 
 pub use check::{Misfit, can_follow, fits};
 pub use strikes::{FailureRow, Strikes, strikes_loop};
 
-use crate::zone::{Applied, InboxError, Message, Swap, ZoneRules, Zones};
+use crate::zone::{Applied, InboxError, Message, Swap, ZoneHandle, ZoneRules, Zones};
 use host_api::{Engine, Generation, GenerationError, LoadError, Module, RulesError, ScriptRules};
 use serde::Serialize;
 use sim::content::Content;
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
@@ -60,8 +61,9 @@ pub enum PushError {
     /// An instance could not be prepared.
     #[error(transparent)]
     Rules(#[from] RulesError),
-    /// A zone did not take it; it may be live in the others.
-    #[error("the zone {0} did not take the new generation in time")]
+    /// A zone could not take it now, because the store does not answer or an earlier change is under
+    /// way.
+    #[error("the zone {0} stands still or has not taken the change before; try again later")]
     Zone(String),
     /// What was pushed could not be kept on disk.
     #[error("the data folder cannot be written: {0}")]
@@ -91,9 +93,11 @@ pub struct Pushed {
     pub generation: u64,
     /// First tick with it, by zone.
     pub zones: Vec<SwappedZone>,
+    /// Zones that have not taken it yet, and will when they go on.
+    pub pending: Vec<String>,
     /// From receiving it to ready to swap, milliseconds.
     pub prepare_ms: f64,
-    /// From receiving it to live in the last zone, milliseconds.
+    /// From receiving it to live in the last zone but the pending ones, milliseconds.
     pub live_ms: f64,
     /// Nothing was done: it was live already.
     pub unchanged: bool,
@@ -102,7 +106,16 @@ pub struct Pushed {
 impl Pushed {
     fn unchanged(label: String, generation: u64, started: Instant) -> Self {
         let (prepare_ms, live_ms) = (millis(started), millis(started));
-        Self { label, before: None, generation, zones: Vec::new(), prepare_ms, live_ms, unchanged: true }
+        Self {
+            label,
+            before: None,
+            generation,
+            zones: Vec::new(),
+            pending: Vec::new(),
+            prepare_ms,
+            live_ms,
+            unchanged: true,
+        }
     }
 }
 
@@ -216,6 +229,7 @@ impl Pipeline {
         }
         let next = generation.with_module(generation.number() + 1, module.clone())?;
         fits(&next, &content)?;
+        self.zones_keep_up(generation.number())?;
         self.archive.keep_module(&digest, &bytes)?;
         let pushed = self.swap(next, &module, before, started).await?;
         self.record("push", &pushed, &digest, author);
@@ -266,6 +280,7 @@ impl Pipeline {
         let before = generation.module(module.name()).cloned();
         let next = generation.with_module(generation.number() + 1, module.clone())?;
         fits(&next, &content)?;
+        self.zones_keep_up(generation.number())?;
         let pushed = self.swap(next, &module, before, started).await?;
         // What we left is not an earlier version to return to.
         if let Some(versions) = self.live().earlier.get_mut(module.name()) {
@@ -293,12 +308,13 @@ impl Pipeline {
         }
         can_follow(&old, &content)?;
         fits(&generation, &content)?;
+        self.zones_keep_up(generation.number())?;
         self.archive.keep_content(content.digest, &files)?;
         // The same modules under a new number.
         let next = Generation::new(generation.number() + 1, generation.modules().cloned())?;
         let prepared = self.prepare(&next).await?;
         let prepare_ms = millis(started);
-        let zones = self.apply(prepared, Some(Arc::clone(&content)), next.number()).await?;
+        let (zones, pending) = self.apply(prepared, Some(Arc::clone(&content)), next.number()).await;
         let number = next.number();
         {
             let mut live = self.live();
@@ -313,6 +329,7 @@ impl Pipeline {
             before: Some(before),
             generation: number,
             zones,
+            pending,
             prepare_ms,
             live_ms: millis(started),
             unchanged: false,
@@ -331,7 +348,7 @@ impl Pipeline {
         let prepared = self.prepare(&next).await?;
         let prepare_ms = millis(started);
         let number = next.number();
-        let zones = self.apply(prepared, None, number).await?;
+        let (zones, pending) = self.apply(prepared, None, number).await;
         let live_ms = millis(started);
         let before_label = before.as_ref().map(|before| before.label().to_owned());
         {
@@ -354,6 +371,7 @@ impl Pipeline {
             before: before_label,
             generation: number,
             zones,
+            pending,
             prepare_ms,
             live_ms,
             unchanged: false,
@@ -372,40 +390,43 @@ impl Pipeline {
         Ok(blocking(make).await??)
     }
 
-    /// Hands every zone its instances and waits until all have swapped.
+    /// Refuses a change that not all zones could take now, before anything was done for it. What
+    /// comes after this only waits for zones, it no longer fails.
+    fn zones_keep_up(&self, generation: u64) -> Result<(), PushError> {
+        let behind = |zone: &ZoneHandle| {
+            zone.stats.stalled.load(Relaxed) || zone.stats.generation.load(Relaxed) != generation
+        };
+        match self.zones.iter().find(|(_, zone)| behind(zone)) {
+            Some((_, zone)) => Err(PushError::Zone(zone.name.to_string())),
+            None => Ok(()),
+        }
+    }
+
+    /// Hands every zone its instances and waits until all have swapped, but not for ever: a zone that
+    /// is late takes them when it goes on.
     async fn apply(
         &self,
         prepared: Vec<Box<dyn ZoneRules>>,
         content: Option<Arc<Content>>,
         generation: u64,
-    ) -> Result<Vec<SwappedZone>, PushError> {
+    ) -> (Vec<SwappedZone>, Vec<String>) {
         let deadline = tokio::time::Instant::now() + SWAP_TIMEOUT;
         let mut waiting = Vec::new();
-        for ((index, zone), rules) in self.zones.iter().zip(prepared) {
-            let (applied, answer) = oneshot::channel();
-            let swap = Swap { rules, content: content.clone(), generation, applied };
-            let mut message = Message::Swap(Box::new(swap));
-            while let Err((error, returned)) = self.zones.handle(index).submit(message) {
-                if error == InboxError::Gone || tokio::time::Instant::now() > deadline {
-                    return Err(PushError::Zone(zone.name.to_string()));
+        for ((_, zone), rules) in self.zones.iter().zip(prepared) {
+            let swapped = hand_over(zone.clone(), rules, content.clone(), generation);
+            waiting.push((zone.name.to_string(), tokio::spawn(swapped)));
+        }
+        let (mut zones, mut pending) = (Vec::new(), Vec::new());
+        for (zone, swapped) in waiting {
+            match tokio::time::timeout_at(deadline, swapped).await {
+                Ok(Ok(Some(tick))) => zones.push(SwappedZone { zone, tick }),
+                _ => {
+                    tracing::warn!(zone, generation, "the zone has not taken the new generation yet");
+                    pending.push(zone);
                 }
-                message = returned;
-                tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            waiting.push((zone.name.to_string(), answer));
         }
-        let mut swapped = Vec::new();
-        let mut old = Vec::new();
-        for (zone, answer) in waiting {
-            let Ok(Ok(Applied { tick, old: rules })) = tokio::time::timeout_at(deadline, answer).await else {
-                return Err(PushError::Zone(zone));
-            };
-            swapped.push(SwappedZone { zone, tick });
-            old.push(rules);
-        }
-        // Instances unmap megabytes; nobody waits for that.
-        tokio::task::spawn_blocking(move || drop(old));
-        Ok(swapped)
+        (zones, pending)
     }
 
     fn record(&self, action: &str, pushed: &Pushed, digest: &str, author: &Author) {
@@ -444,6 +465,28 @@ impl Pipeline {
             tracing::error!(%error, "what is live could not be written down: a restart would bring back the version before");
         }
     }
+}
+
+/// Gives a zone its instances, however long it takes; `None` if the zone has ended.
+async fn hand_over(
+    zone: ZoneHandle,
+    rules: Box<dyn ZoneRules>,
+    content: Option<Arc<Content>>,
+    generation: u64,
+) -> Option<u64> {
+    let (applied, answer) = oneshot::channel();
+    let mut message = Message::Swap(Box::new(Swap { rules, content, generation, applied }));
+    while let Err((error, returned)) = zone.submit(message) {
+        if error == InboxError::Gone {
+            return None;
+        }
+        message = returned;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let Applied { tick, old } = answer.await.ok()?;
+    // Instances unmap megabytes; nobody waits for that.
+    tokio::task::spawn_blocking(move || drop(old));
+    Some(tick)
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, PushError> {
