@@ -228,12 +228,17 @@ impl Server {
         self.draining.store(true, Ordering::Relaxed);
         self.gateway.announce_shutdown();
         tokio::time::sleep(FAREWELL).await;
-        self.gateway.drain_zones().await;
         let threads = std::mem::take(&mut self.sim_threads);
-        let ended =
-            tokio::task::spawn_blocking(move || threads.into_iter().all(|thread| thread.join().is_ok()));
+        // Looked at instead of joined: a thread that never ends must not keep the process.
+        let ended = async {
+            self.gateway.drain_zones().await;
+            while !threads.iter().all(SimThread::is_finished) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
         let zones_ended = tokio::time::timeout(DRAIN, ended).await;
-        let written = match self.journal.is_finished() {
+        // The journal ends behind the zones; while they wait for the store, so does it.
+        let written = match self.journal.is_finished() || zones_ended.is_err() {
             true => Ok(Ok(Ok(()))),
             false => tokio::time::timeout(DRAIN, &mut self.journal).await,
         };
@@ -243,10 +248,11 @@ impl Server {
             task.await.context("a listener hit a defect")?;
         }
         self.upkeep.await.context("the upkeep hit a defect")?;
-        match zones_ended {
-            Ok(Ok(true)) => {}
-            Ok(_) => bail!("a zone thread hit a defect"),
-            Err(_) => bail!("the zones did not end within {DRAIN:?}: is the store away?"),
+        if zones_ended.is_err() {
+            bail!("the zones did not end within {DRAIN:?}: is the store away?");
+        }
+        if threads.into_iter().any(|thread| thread.join().is_err()) {
+            bail!("a zone thread hit a defect");
         }
         written
             .context("the store did not take the last facts in time")?

@@ -87,7 +87,8 @@ impl Gateway {
         self.draining.cancel();
     }
 
-    /// Has every zone save its characters and end; their threads end when they are done.
+    /// Has every zone save its characters and end; their threads end when they are done. Waits for
+    /// zones that stand still: give it a time limit.
     pub async fn drain_zones(&self) {
         for (_, zone) in self.zones.iter() {
             let mut message = Message::Drain;
