@@ -15,7 +15,7 @@ use crate::gateway::{self, Gateway, GatewaySetup};
 use crate::http::{self, AppState, RateLimits, ServeLimits};
 use crate::online::Online;
 use crate::reload::{Archive, LiveSet, Pipeline, strikes_loop};
-use crate::store::Store;
+use crate::store::{DatabaseClaim, FolderClaim, Store};
 use crate::telemetry;
 use crate::zone::{self, JOURNAL_QUEUE, JournalError, Room, RoomSetup, SimThread, ZoneRules, Zones};
 use anyhow::{Context as _, bail};
@@ -59,6 +59,8 @@ pub struct Server {
     journal: JoinHandle<Result<(), JournalError>>,
     listeners: Vec<JoinHandle<()>>,
     upkeep: JoinHandle<()>,
+    /// Last, so that nobody else starts while anything of this server is left.
+    _claims: (FolderClaim, DatabaseClaim),
 }
 
 impl Server {
@@ -74,8 +76,10 @@ impl Server {
         let metrics = telemetry::metrics().context("set up metrics")?;
         std::fs::create_dir_all(&config.data)
             .with_context(|| format!("make the data folder {}", config.data.display()))?;
+        let folder = FolderClaim::new(&config.data).context("claim the data folder")?;
         let store =
             Store::open(&config.data, config.database_url.as_deref()).await.context("open the database")?;
+        let database = store.claim().await.context("claim the database")?;
         store.migrate().await.context("bring the database up to date")?;
         let auth = Auth::open(store.clone(), &config.data, config.access_ttl, config.refresh_ttl)
             .await
@@ -195,6 +199,7 @@ impl Server {
             journal,
             listeners,
             upkeep,
+            _claims: (folder, database),
         })
     }
 

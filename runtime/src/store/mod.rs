@@ -11,6 +11,7 @@ mod accounts;
 mod audit;
 mod backend;
 mod characters;
+mod claim;
 mod commit;
 #[cfg(test)]
 mod contract;
@@ -26,6 +27,7 @@ pub use accounts::{Account, AccountId, NewAccount};
 pub use audit::{AuditReport, Discrepancy};
 pub use backend::Backend;
 pub use characters::{CHARACTERS_PER_ACCOUNT, CharacterSummary, Inventory, InventorySlot, QuestRow};
+pub use claim::{ClaimError, DatabaseClaim, FolderClaim};
 pub use commit::{StampedFact, TickFacts};
 pub use error::StoreError;
 pub use idempotency::{Claimed, StoredResponse};
