@@ -3,6 +3,11 @@
 
 use std::time::Duration;
 
+/// Open sockets of one account: a player in two tabs who reconnects both before the server has
+/// noticed that the former sockets are dead.
+pub const SOCKETS_PER_ACCOUNT: usize = 4;
+/// Open sockets in all: twice the load the server is made for.
+pub const SOCKETS: usize = 10_000;
 /// Bytes of one message, either way a batch included. The longest sensible call is a chat line of
 /// 500 bytes; 32 of those fit.
 pub const MESSAGE_BYTES: usize = 16 * 1024;

@@ -10,6 +10,7 @@ pub mod wire;
 
 mod connection;
 mod join;
+mod places;
 mod rate;
 mod upgrade;
 
@@ -37,6 +38,7 @@ pub struct Gateway {
     /// Connections that are still there are closed.
     closing: CancellationToken,
     connections: TaskTracker,
+    places: places::Places,
 }
 
 /// What [`Gateway::new`] needs.
@@ -69,6 +71,7 @@ impl Gateway {
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
             connections: TaskTracker::new(),
+            places: places::Places::default(),
         })
     }
 
