@@ -5,7 +5,7 @@ mod upkeep;
 
 pub use pack::{Pack, PackError};
 
-use crate::admin::{self, AdminState, AdminToken};
+use crate::admin::{self, AdminState, AdminToken, TokenNote};
 use crate::auth::Auth;
 use crate::bus::Bus;
 use crate::cache::Cache;
@@ -22,7 +22,9 @@ use anyhow::{Context as _, bail};
 use host_api::{Engine, Generation, Limits, ScriptRules};
 use sim::content::Content;
 use std::collections::BTreeMap;
+use std::fs::Permissions;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -59,6 +61,7 @@ pub struct Server {
     journal: JoinHandle<Result<(), JournalError>>,
     listeners: Vec<JoinHandle<()>>,
     upkeep: JoinHandle<()>,
+    _note: Option<TokenNote>,
     /// Last, so that nobody else starts while anything of this server is left.
     _claims: (FolderClaim, DatabaseClaim),
 }
@@ -76,6 +79,10 @@ impl Server {
         let metrics = telemetry::metrics().context("set up metrics")?;
         std::fs::create_dir_all(&config.data)
             .with_context(|| format!("make the data folder {}", config.data.display()))?;
+        // Keys, the operator's token and the database are nobody else's.
+        if let Err(error) = std::fs::set_permissions(&config.data, Permissions::from_mode(0o700)) {
+            tracing::warn!(%error, "the data folder cannot be made private");
+        }
         let folder = FolderClaim::new(&config.data).context("claim the data folder")?;
         let store =
             Store::open(&config.data, config.database_url.as_deref()).await.context("open the database")?;
@@ -143,23 +150,19 @@ impl Server {
         let sim_threads = start_threads(rooms, &config)?;
         let stop = CancellationToken::new();
         let draining = Arc::new(AtomicBool::new(false));
-        let (token, token_file) = match &config.admin_token {
-            Some(token) => (AdminToken::new(token), None),
-            None => {
-                let token = AdminToken::open(&config.data)?;
-                (
-                    token,
-                    Some(AdminToken::path(&config.data).canonicalize().context("find the operator's token")?),
-                )
-            }
+        let token = match &config.admin_token {
+            Some(token) => token.clone(),
+            None => AdminToken::open(&config.data)?,
         };
+        let note = TokenNote::leave(admin, &token)
+            .inspect_err(|error| tracing::warn!(%error, "`lore` needs --data or LORE_ADMIN_TOKEN here"))
+            .ok();
         let admin_router = admin::router(AdminState {
             pipeline: Arc::clone(&pipeline),
             zones: Arc::clone(&zones),
-            token: Arc::new(token),
+            token: Arc::new(AdminToken::new(&token)),
             bus,
             stop: stop.clone(),
-            token_file: token_file.map(Arc::from),
             open_status: config.profile == Profile::Development,
         });
         let upkeep = tokio::spawn(upkeep::upkeep_loop(
@@ -199,6 +202,7 @@ impl Server {
             journal,
             listeners,
             upkeep,
+            _note: note,
             _claims: (folder, database),
         })
     }
