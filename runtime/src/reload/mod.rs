@@ -454,6 +454,7 @@ impl Pipeline {
         metrics::histogram!("game_push_to_live_seconds").record(pushed.live_ms / 1_000.0);
         let set = {
             let mut live = self.live();
+            self.strikes.keep_only(&live.generation.modules().map(Module::label).collect());
             if live.history.len() == HISTORY {
                 live.history.pop_front();
             }

@@ -58,6 +58,14 @@ impl Strikes {
         self.book().total.get(label).copied().unwrap_or(0)
     }
 
+    /// Forgets the counts of modules that are no longer live; every push makes a new label.
+    pub(super) fn keep_only(&self, live: &BTreeSet<&str>) {
+        let mut book = self.book();
+        book.total.retain(|label, _| live.contains(label.as_str()));
+        book.recent.retain(|label, _| live.contains(label.as_str()));
+        book.logged.retain(|label, _| live.contains(label.as_str()));
+    }
+
     /// The last failures, newest first.
     pub fn last(&self) -> Vec<FailureRow> {
         self.book().last.iter().rev().cloned().collect()
