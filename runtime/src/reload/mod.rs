@@ -231,9 +231,21 @@ impl Pipeline {
         fits(&next, &content)?;
         self.zones_keep_up(generation.number())?;
         self.archive.keep_module(&digest, &bytes)?;
-        let pushed = self.swap(next, &module, before, started).await?;
+        let pushed = self.swap(next, &module, before.clone(), started).await?;
+        self.remember(before);
         self.record("push", &pushed, &digest, author);
         Ok(pushed)
+    }
+
+    /// Keeps what a push has replaced, to go back to.
+    fn remember(&self, before: Option<Module>) {
+        let Some(before) = before else { return };
+        let mut live = self.live();
+        let versions = live.earlier.entry(before.name().to_owned()).or_default();
+        versions.push_back(before);
+        if versions.len() > VERSIONS {
+            versions.pop_front();
+        }
     }
 
     /// Makes the version before the live one live again.
@@ -242,8 +254,8 @@ impl Pipeline {
     /// [`PushError`]; what was live still is.
     pub async fn rollback(&self, script: &str, author: &Author) -> Result<Pushed, PushError> {
         let _turn = self.changing.lock().await;
-        let module = self.take_earlier(script)?;
-        self.replace_by_earlier("rollback", module, author).await
+        let module = self.earlier(script)?;
+        self.replace_by_earlier("rollback", module, None, author).await
     }
 
     /// Takes a failing module out of the world, for good.
@@ -251,28 +263,25 @@ impl Pipeline {
         let _turn = self.changing.lock().await;
         let failing = self.live().generation.modules().find(|module| module.label() == label).cloned();
         let Some(failing) = failing else { return Err(PushError::NothingBefore(label.to_owned())) };
-        let module = self.take_earlier(failing.name())?;
-        self.live().set.quarantined.insert(failing.digest(), reason.to_owned());
+        let module = self.earlier(failing.name())?;
+        let quarantined = Some((failing.digest(), reason.to_owned()));
         let author = Author { who: "loreforge".to_owned(), why: reason.to_owned() };
-        self.replace_by_earlier("quarantine", module, &author).await
+        self.replace_by_earlier("quarantine", module, quarantined, &author).await
     }
 
-    fn take_earlier(&self, script: &str) -> Result<Module, PushError> {
-        let mut live = self.live();
-        let Live { earlier, set, .. } = &mut *live;
-        let versions = earlier.get_mut(script).ok_or_else(|| PushError::NothingBefore(script.to_owned()))?;
-        while let Some(module) = versions.pop_back() {
-            if !set.quarantined.contains_key(&module.digest()) {
-                return Ok(module);
-            }
-        }
-        Err(PushError::NothingBefore(script.to_owned()))
+    /// The newest version of a script before the live one that may run.
+    fn earlier(&self, script: &str) -> Result<Module, PushError> {
+        let live = self.live();
+        let mut versions = live.earlier.get(script).into_iter().flatten().rev();
+        let good = versions.find(|module| !live.set.quarantined.contains_key(&module.digest()));
+        good.cloned().ok_or_else(|| PushError::NothingBefore(script.to_owned()))
     }
 
     async fn replace_by_earlier(
         &self,
         action: &str,
         module: Module,
+        quarantined: Option<(String, String)>,
         author: &Author,
     ) -> Result<Pushed, PushError> {
         let started = Instant::now();
@@ -282,9 +291,15 @@ impl Pipeline {
         fits(&next, &content)?;
         self.zones_keep_up(generation.number())?;
         let pushed = self.swap(next, &module, before, started).await?;
-        // What we left is not an earlier version to return to.
-        if let Some(versions) = self.live().earlier.get_mut(module.name()) {
-            versions.pop_back();
+        {
+            let mut live = self.live();
+            live.set.quarantined.extend(quarantined);
+            // What is live is not an earlier version, nor is what was passed over.
+            if let Some(versions) = live.earlier.get_mut(module.name())
+                && let Some(place) = versions.iter().rposition(|known| known.digest() == module.digest())
+            {
+                versions.truncate(place);
+            }
         }
         self.record(action, &pushed, &module.digest(), author);
         Ok(pushed)
@@ -358,13 +373,6 @@ impl Pipeline {
             let base = live.set.modules.get(module.name()).and_then(|live| live.base.clone());
             let base = base.or_else(|| before.as_ref().map(Module::digest));
             live.set.modules.insert(module.name().to_owned(), LiveModule { digest: module.digest(), base });
-            if let Some(before) = before {
-                let versions = live.earlier.entry(module.name().to_owned()).or_default();
-                versions.push_back(before);
-                if versions.len() > VERSIONS {
-                    versions.pop_front();
-                }
-            }
         }
         Ok(Pushed {
             label: module.label().to_owned(),

@@ -1,6 +1,6 @@
 //! Counting what live scripts fail at, and taking those out of the world that keep failing.
 
-use super::Pipeline;
+use super::{Pipeline, PushError};
 use crate::zone::{ZoneIndex, Zones};
 use host_api::ScriptFailure;
 use serde::Serialize;
@@ -71,6 +71,11 @@ impl Strikes {
         self.book().last.iter().rev().cloned().collect()
     }
 
+    /// Begins to count anew, so that a module that could not be taken out is tried again.
+    fn begin_anew(&self, label: &str) {
+        self.book().recent.remove(label);
+    }
+
     /// Counts a failure. True when it was one too many.
     fn count(&self, zone: ZoneIndex, failure: &ScriptFailure, row: FailureRow, now: Instant) -> bool {
         let mut book = self.book();
@@ -127,8 +132,56 @@ pub async fn strikes_loop(
                 "{reason}; the last good version took over"
             ),
             Err(error) => {
+                // What has no earlier version gets none soon; anything else may be over in a moment.
+                if !matches!(error, PushError::NothingBefore(_)) {
+                    pipeline.strikes.begin_anew(&failure.module);
+                }
                 tracing::error!(module = failure.module, %error, "{reason}; its fallbacks stay in force")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use host_api::{Export, FailureKind};
+
+    fn failure(tick: u64) -> ScriptFailure {
+        ScriptFailure {
+            module: "combat@1".to_owned(),
+            export: Export::Resolve,
+            tick,
+            kind: FailureKind::Trap { message: "unreachable".to_owned(), frames: Vec::new() },
+            items: Vec::new(),
+            item_count: 1,
+            isolated: true,
+        }
+    }
+
+    fn row() -> FailureRow {
+        FailureRow {
+            module: String::new(),
+            export: String::new(),
+            zone: String::new(),
+            tick: 0,
+            message: String::new(),
+            views: 1,
+        }
+    }
+
+    #[test]
+    fn a_module_that_could_not_be_taken_out_is_tried_again() {
+        let (strikes, now) = (Strikes::default(), Instant::now());
+        let count = |ticks: std::ops::Range<u64>| {
+            ticks.filter(|tick| strikes.count(ZoneIndex(0), &failure(*tick), row(), now)).count()
+        };
+        assert_eq!(count(0..30), 1);
+        strikes.begin_anew("combat@1");
+        assert_eq!(count(30..39), 0);
+        assert_eq!(count(39..60), 1);
+        assert_eq!(strikes.of("combat@1"), 60);
+        strikes.keep_only(&BTreeSet::from(["combat@2"]));
+        assert_eq!(strikes.of("combat@1"), 0);
     }
 }
