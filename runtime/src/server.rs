@@ -3,7 +3,7 @@
 mod pack;
 mod upkeep;
 
-pub use pack::{Pack, PackError};
+pub use pack::{Assembled, Pack, PackError};
 
 use crate::admin::{self, AdminState, AdminToken, TokenNote};
 use crate::auth::Auth;
@@ -14,13 +14,12 @@ use crate::gateway::roster::Roster;
 use crate::gateway::{self, Gateway, GatewaySetup};
 use crate::http::{self, AppState, RateLimits, ServeLimits};
 use crate::online::Online;
-use crate::reload::{Archive, LiveSet, Pipeline, strikes_loop};
+use crate::reload::{Archive, Pipeline, strikes_loop};
 use crate::store::{DatabaseClaim, FolderClaim, Store};
 use crate::telemetry;
 use crate::zone::{self, JOURNAL_QUEUE, JournalError, Room, RoomSetup, SimThread, ZoneRules, Zones};
 use anyhow::{Context as _, bail};
-use host_api::{Engine, Generation, Limits, ScriptRules};
-use sim::content::Content;
+use host_api::{Engine, Limits, ScriptRules};
 use std::collections::BTreeMap;
 use std::fs::Permissions;
 use std::net::SocketAddr;
@@ -101,7 +100,8 @@ impl Server {
         };
 
         let engine = Engine::new(Limits::default(), Some(&config.data.join("compiled")))?;
-        let (generation, content, archive, set) = load(&engine, pack, &config).await?;
+        let (Assembled { generation, content, set, replaced }, archive) = load(&engine, pack, &config).await?;
+        let content = Arc::new(content);
         let (journal_sender, journal_queue) = mpsc::channel(JOURNAL_QUEUE);
         let (failures, failure_queue) = mpsc::channel(FAILURE_QUEUE);
         let clocks: BTreeMap<String, u64> = store.load_zone_clocks().await?.into_iter().collect();
@@ -133,7 +133,7 @@ impl Server {
             Arc::clone(&reachable),
             bus.clone(),
         ));
-        let pipeline = Pipeline::new(engine, Arc::clone(&zones), archive, set, generation, content);
+        let pipeline = Pipeline::new(engine, Arc::clone(&zones), archive, set, generation, content, replaced);
         tokio::spawn(strikes_loop(Arc::clone(&pipeline), Arc::clone(&zones), failure_queue));
         let gateway = Gateway::new(GatewaySetup {
             zones: Arc::clone(&zones),
@@ -277,15 +277,17 @@ async fn load(
     engine: &Engine,
     pack: Pack,
     config: &Config,
-) -> anyhow::Result<(Generation, Arc<Content>, Archive, LiveSet)> {
+) -> anyhow::Result<(Assembled, Archive)> {
     let archive = Archive::open(&config.data).context("open the archive of modules")?;
     let set = archive.live().context("read DATA/live.json")?;
     let engine = engine.clone();
-    let assemble = move || -> Result<_, PackError> {
-        let (generation, content, set) = pack::assemble(&engine, pack, &archive, set)?;
-        Ok((generation, Arc::new(content), archive, set))
+    let assemble = move || -> anyhow::Result<_> {
+        let assembled = pack::assemble(&engine, pack, &archive, set)?;
+        // At once: the number of this generation must not be given to another one after a crash.
+        archive.set_live(&assembled.set).context("write DATA/live.json")?;
+        Ok((assembled, archive))
     };
-    Ok(tokio::task::spawn_blocking(assemble).await.context("load the scripts")??)
+    tokio::task::spawn_blocking(assemble).await.context("load the scripts")?
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -152,7 +152,8 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// A pipeline for zones that run `generation` with `content`.
+    /// A pipeline for zones that run `generation` with `content`; `replaced` is what was live before
+    /// the newest versions.
     pub fn new(
         engine: Engine,
         zones: Arc<Zones>,
@@ -160,8 +161,14 @@ impl Pipeline {
         set: LiveSet,
         generation: Generation,
         content: Arc<Content>,
+        replaced: Vec<Module>,
     ) -> Arc<Self> {
-        let live = Live { generation, earlier: HashMap::new(), set, history: VecDeque::new() };
+        let earlier = replaced.into_iter().map(|module| (module.name().to_owned(), [module].into())).collect();
+        let history = archive.recent(HISTORY).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the history of earlier runs cannot be read");
+            VecDeque::new()
+        });
+        let live = Live { generation, earlier, set, history };
         Arc::new(Self {
             engine,
             zones,
@@ -370,8 +377,11 @@ impl Pipeline {
             let mut live = self.live();
             live.generation = next;
             live.set.generation = number;
-            let base = live.set.modules.get(module.name()).and_then(|live| live.base.clone());
-            let base = base.or_else(|| before.as_ref().map(Module::digest));
+            let base = match live.set.modules.get(module.name()) {
+                // Without a base the pack has no such module.
+                Some(live) => live.base.clone(),
+                None => before.as_ref().map(Module::digest),
+            };
             live.set.modules.insert(module.name().to_owned(), LiveModule { digest: module.digest(), base });
         }
         Ok(Pushed {
