@@ -76,6 +76,11 @@ impl Strikes {
         self.book().recent.remove(label);
     }
 
+    /// Whether a failure of this module would be logged: then it is worth looking up the line.
+    fn is_due(&self, label: &str, now: Instant) -> bool {
+        self.book().logged.get(label).is_none_or(|logged| now - *logged > QUIET)
+    }
+
     /// Counts a failure. True when it was one too many.
     fn count(&self, zone: ZoneIndex, failure: &ScriptFailure, row: FailureRow, now: Instant) -> bool {
         let mut book = self.book();
@@ -104,13 +109,29 @@ impl Strikes {
     }
 }
 
+/// The failure with file and line, which takes a thread for slow work.
+async fn located(pipeline: &Pipeline, failure: ScriptFailure) -> ScriptFailure {
+    let (generation, mut found) = (pipeline.generation(), failure.clone());
+    let look_up = move || {
+        generation.locate(&mut found);
+        found
+    };
+    tokio::task::spawn_blocking(look_up).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "the line of a failure could not be looked up");
+        failure
+    })
+}
+
 /// Counts failures until the zones are gone, and acts on them.
 pub async fn strikes_loop(
     pipeline: Arc<Pipeline>,
     zones: Arc<Zones>,
     mut failures: mpsc::Receiver<(ZoneIndex, ScriptFailure)>,
 ) {
-    while let Some((zone, failure)) = failures.recv().await {
+    while let Some((zone, mut failure)) = failures.recv().await {
+        if pipeline.strikes.is_due(&failure.module, Instant::now()) {
+            failure = located(&pipeline, failure).await;
+        }
         let row = FailureRow {
             module: failure.module.clone(),
             export: failure.export.to_string(),
