@@ -125,12 +125,11 @@ impl Server {
         let (zones, rooms) = Zones::build(setups);
         let online = Online::default();
         let roster = Roster::new(online.clone());
-        let reachable = Arc::new(AtomicBool::new(true));
         let journal = tokio::spawn(zone::journal_loop(
             store.clone(),
             roster.clone(),
             journal_queue,
-            Arc::clone(&reachable),
+            Arc::clone(store.reachable()),
             bus.clone(),
         ));
         let pipeline = Pipeline::new(engine, Arc::clone(&zones), archive, set, generation, content, replaced);

@@ -38,6 +38,8 @@ pub use sessions::{NewSession, Rotation, Session};
 
 use sqlx::{Any, AnyPool, Transaction};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The clonable front of one database.
@@ -46,6 +48,7 @@ pub struct Store {
     backend: Backend,
     reader: AnyPool,
     writer: AnyPool,
+    reachable: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -56,7 +59,7 @@ impl Store {
     /// [`StoreError::Unavailable`] when the folder or the file cannot be opened.
     pub async fn open_sqlite(data: &Path) -> Result<Self, StoreError> {
         let (reader, writer) = backend::open_sqlite(data).await?;
-        Ok(Self { backend: Backend::Sqlite, reader, writer })
+        Ok(Self { backend: Backend::Sqlite, reader, writer, reachable: Arc::new(AtomicBool::new(true)) })
     }
 
     /// Connects to PostgreSQL.
@@ -65,7 +68,8 @@ impl Store {
     /// [`StoreError::Unavailable`] when it cannot be reached or refuses us.
     pub async fn open_postgres(url: &str) -> Result<Self, StoreError> {
         let pool = backend::open_postgres(url).await?;
-        Ok(Self { backend: Backend::Postgres, reader: pool.clone(), writer: pool })
+        let reachable = Arc::new(AtomicBool::new(true));
+        Ok(Self { backend: Backend::Postgres, reader: pool.clone(), writer: pool, reachable })
     }
 
     /// PostgreSQL when there is a URL, else SQLite in the data folder.
@@ -82,6 +86,11 @@ impl Store {
     /// Which database this is.
     pub fn backend(&self) -> Backend {
         self.backend
+    }
+
+    /// Whether the journal gets its facts into the database; kept true by the journal.
+    pub fn reachable(&self) -> &Arc<AtomicBool> {
+        &self.reachable
     }
 
     /// Whether the database answers.
