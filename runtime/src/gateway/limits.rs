@@ -13,6 +13,8 @@ pub const SOCKETS: usize = 10_000;
 pub const MESSAGE_BYTES: usize = 16 * 1024;
 /// Calls in one batch.
 pub const BATCH_CALLS: usize = 32;
+/// Members of `params`, twice what any method has: each is compared with those before it.
+pub const PARAM_MEMBERS: usize = 8;
 /// Requests of one connection that wait for their answer; more are answered with `busy`. Two
 /// seconds of the allowed rate.
 pub const PENDING_REQUESTS: usize = 128;
