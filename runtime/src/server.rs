@@ -139,6 +139,7 @@ impl Server {
             roster,
             store: store.clone(),
             auth: auth.clone(),
+            content: pipeline.watch_content(),
             tick_ms: config.tick_ms,
             origins: config.cors_origins.clone(),
         });

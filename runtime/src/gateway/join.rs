@@ -70,9 +70,14 @@ async fn enter(
     request: RequestId,
 ) -> Result<(), RpcError> {
     // Again, for only now nobody else changes it.
-    let state = load(gateway, account, character).await?;
+    let mut state = load(gateway, account, character).await?;
+    if gateway.zones.find(state.zone).is_none() {
+        tracing::warn!(%character, zone = state.zone.0, "a character stood in a zone that is gone; it starts anew");
+        state.zone = gateway.content.borrow().progression.start_zone;
+        state.at = None;
+    }
     let Some(index) = gateway.zones.find(state.zone) else {
-        tracing::error!(%character, zone = state.zone.0, "a character stands in a zone that is not here");
+        tracing::error!(zone = state.zone.0, "the zone characters start in is not here");
         return Err(RpcError::Internal);
     };
     let zone = gateway.zones.handle(index);

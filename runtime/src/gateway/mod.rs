@@ -20,8 +20,10 @@ use crate::auth::Auth;
 use crate::store::Store;
 use crate::zone::{InboxError, Message, Zones};
 use roster::Roster;
+use sim::content::Content;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -31,6 +33,7 @@ pub struct Gateway {
     roster: Roster,
     store: Store,
     auth: Auth,
+    content: watch::Receiver<Arc<Content>>,
     tick_ms: u32,
     origins: Vec<String>,
     /// Clients are told to go, no new ones are let in.
@@ -51,6 +54,8 @@ pub struct GatewaySetup {
     pub store: Store,
     /// Who may come in.
     pub auth: Auth,
+    /// Definitions in force.
+    pub content: watch::Receiver<Arc<Content>>,
     /// Milliseconds per tick.
     pub tick_ms: u32,
     /// Pages that may open a socket, beside those of this server; `*` for all.
@@ -60,12 +65,13 @@ pub struct GatewaySetup {
 impl Gateway {
     /// A gateway without connections.
     pub fn new(setup: GatewaySetup) -> Arc<Self> {
-        let GatewaySetup { zones, roster, store, auth, tick_ms, origins } = setup;
+        let GatewaySetup { zones, roster, store, auth, content, tick_ms, origins } = setup;
         Arc::new(Self {
             zones,
             roster,
             store,
             auth,
+            content,
             tick_ms,
             origins,
             draining: CancellationToken::new(),
