@@ -54,7 +54,9 @@ async fn try_join(
 async fn claim(gateway: &Gateway, client: &Arc<Client>, character: CharacterId) -> Result<(), RpcError> {
     let deadline = tokio::time::Instant::now() + TAKEOVER_TIMEOUT;
     while let Err(mut occupied) = gateway.roster.claim(character, client) {
-        occupied.client.close(CloseReason::Elsewhere);
+        if let Some(client) = &occupied.client {
+            client.close(CloseReason::Elsewhere);
+        }
         if tokio::time::timeout_at(deadline, occupied.freed()).await.is_err() {
             return Err(RpcError::Unavailable(RETRY));
         }
