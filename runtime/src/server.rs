@@ -100,7 +100,8 @@ impl Server {
         };
 
         let engine = Engine::new(Limits::default(), Some(&config.data.join("compiled")))?;
-        let (Assembled { generation, content, set, replaced }, archive) = load(&engine, pack, &config).await?;
+        let (Assembled { generation, content, set, replaced }, archive) =
+            load(&engine, pack, &config).await?;
         let content = Arc::new(content);
         let (journal_sender, journal_queue) = mpsc::channel(JOURNAL_QUEUE);
         let (failures, failure_queue) = mpsc::channel(FAILURE_QUEUE);
@@ -273,11 +274,7 @@ impl Server {
     }
 }
 
-async fn load(
-    engine: &Engine,
-    pack: Pack,
-    config: &Config,
-) -> anyhow::Result<(Assembled, Archive)> {
+async fn load(engine: &Engine, pack: Pack, config: &Config) -> anyhow::Result<(Assembled, Archive)> {
     let archive = Archive::open(&config.data).context("open the archive of modules")?;
     let set = archive.live().context("read DATA/live.json")?;
     let engine = engine.clone();

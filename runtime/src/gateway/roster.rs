@@ -55,7 +55,10 @@ impl Roster {
     pub fn claim(&self, character: CharacterId, client: &Arc<Client>) -> Result<(), Occupied> {
         let mut seats = self.lock();
         if let Some(seat) = seats.get(&character) {
-            return Err(Occupied { client: Some(Arc::clone(&seat.client)), taken: Some(seat.taken.subscribe()) });
+            return Err(Occupied {
+                client: Some(Arc::clone(&seat.client)),
+                taken: Some(seat.taken.subscribe()),
+            });
         }
         if !self.online.enter(character) {
             return Err(Occupied { client: None, taken: None });

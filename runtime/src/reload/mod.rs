@@ -141,7 +141,7 @@ struct Live {
 pub struct Pipeline {
     engine: Engine,
     zones: Arc<Zones>,
-    archive: Archive,
+    archive: Arc<Archive>,
     /// Held while one change goes from checked to live: changes happen one after the other.
     changing: tokio::sync::Mutex<()>,
     live: Mutex<Live>,
@@ -163,7 +163,8 @@ impl Pipeline {
         content: Arc<Content>,
         replaced: Vec<Module>,
     ) -> Arc<Self> {
-        let earlier = replaced.into_iter().map(|module| (module.name().to_owned(), [module].into())).collect();
+        let earlier =
+            replaced.into_iter().map(|module| (module.name().to_owned(), [module].into())).collect();
         let history = archive.recent(HISTORY).unwrap_or_else(|error| {
             tracing::warn!(%error, "the history of earlier runs cannot be read");
             VecDeque::new()
@@ -172,7 +173,7 @@ impl Pipeline {
         Arc::new(Self {
             engine,
             zones,
-            archive,
+            archive: Arc::new(archive),
             changing: tokio::sync::Mutex::new(()),
             live: Mutex::new(live),
             content: tokio::sync::watch::Sender::new(content),
@@ -237,10 +238,11 @@ impl Pipeline {
         let next = generation.with_module(generation.number() + 1, module.clone())?;
         fits(&next, &content)?;
         self.zones_keep_up(generation.number())?;
-        self.archive.keep_module(&digest, &bytes)?;
+        let (archive, kept) = (Arc::clone(&self.archive), digest.clone());
+        blocking(move || archive.keep_module(&kept, &bytes)).await??;
         let pushed = self.swap(next, &module, before.clone(), started).await?;
         self.remember(before);
-        self.record("push", &pushed, &digest, author);
+        self.record("push", &pushed, &digest, author).await;
         Ok(pushed)
     }
 
@@ -308,7 +310,7 @@ impl Pipeline {
                 versions.truncate(place);
             }
         }
-        self.record(action, &pushed, &module.digest(), author);
+        self.record(action, &pushed, &module.digest(), author).await;
         Ok(pushed)
     }
 
@@ -331,7 +333,8 @@ impl Pipeline {
         can_follow(&old, &content)?;
         fits(&generation, &content)?;
         self.zones_keep_up(generation.number())?;
-        self.archive.keep_content(content.digest, &files)?;
+        let (archive, kept) = (Arc::clone(&self.archive), content.digest);
+        blocking(move || archive.keep_content(kept, &files)).await??;
         // The same modules under a new number.
         let next = Generation::new(generation.number() + 1, generation.modules().cloned())?;
         let prepared = self.prepare(&next).await?;
@@ -356,7 +359,7 @@ impl Pipeline {
             live_ms: millis(started),
             unchanged: false,
         };
-        self.record("content", &pushed, &label, author);
+        self.record("content", &pushed, &label, author).await;
         Ok(pushed)
     }
 
@@ -447,7 +450,7 @@ impl Pipeline {
         (zones, pending)
     }
 
-    fn record(&self, action: &str, pushed: &Pushed, digest: &str, author: &Author) {
+    async fn record(&self, action: &str, pushed: &Pushed, digest: &str, author: &Author) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let entry = HistoryEntry {
             at_ms: now.as_millis() as u64,
@@ -480,7 +483,9 @@ impl Pipeline {
             live.set.clone()
         };
         // It is live already; a full disk must not undo it, but the operator must know.
-        if let Err(error) = self.archive.log(&entry).and_then(|()| self.archive.set_live(&set)) {
+        let archive = Arc::clone(&self.archive);
+        let written = blocking(move || archive.log(&entry).and_then(|()| archive.set_live(&set))).await;
+        if let Err(error) = written.and_then(|written| Ok(written?)) {
             tracing::error!(%error, "what is live could not be written down: a restart would bring back the version before");
         }
     }

@@ -185,6 +185,9 @@ mod tests {
         assert!(!is_built(Path::new("/w/content/target.toml"), &folders.scripts));
         let saved = BTreeSet::from(["/w/scripts/combat/src/lib.rs".into()]);
         let what = Changed::of(&saved, &folders);
-        assert_eq!((what.content, what.any_script, what.only_script.as_deref()), (false, true, Some("combat")));
+        assert_eq!(
+            (what.content, what.any_script, what.only_script.as_deref()),
+            (false, true, Some("combat"))
+        );
     }
 }

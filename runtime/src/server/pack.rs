@@ -129,8 +129,12 @@ fn restore(
         }
     }
     let beside = |name: &String| bases.iter().all(|base| base.name() != name);
-    let added: Vec<(String, LiveModule)> =
-        set.modules.iter().filter(|(name, _)| beside(name)).map(|(name, live)| (name.clone(), live.clone())).collect();
+    let added: Vec<(String, LiveModule)> = set
+        .modules
+        .iter()
+        .filter(|(name, _)| beside(name))
+        .map(|(name, live)| (name.clone(), live.clone()))
+        .collect();
     for (name, live) in added {
         // The pack had it and dropped it, or it must not run.
         if live.base.is_some() || set.quarantined.contains_key(&live.digest) {
@@ -140,7 +144,12 @@ fn restore(
         match from_archive(engine, archive, &live.digest) {
             Ok(module) => loaded.push(module),
             Err(error) => {
-                tracing::error!(script = name, digest = live.digest, error, "what was live cannot be restored");
+                tracing::error!(
+                    script = name,
+                    digest = live.digest,
+                    error,
+                    "what was live cannot be restored"
+                );
             }
         }
     }

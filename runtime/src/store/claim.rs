@@ -13,8 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Between two attempts.
 const RETRY: Duration = Duration::from_millis(200);
 /// By schema, so that servers may share a database that way. Given back when the session ends.
-const TAKE: &str =
-    "SELECT CASE WHEN pg_try_advisory_lock(hashtext('loreforge'), hashtext(current_schema()::text)) \
+const TAKE: &str = "SELECT CASE WHEN pg_try_advisory_lock(hashtext('loreforge'), hashtext(current_schema()::text)) \
     THEN 1 ELSE 0 END";
 
 /// Why a store cannot be claimed.
