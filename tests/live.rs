@@ -131,7 +131,7 @@ impl Server {
     /// The operator's side without the time a process takes to start.
     pub async fn operator(&self) -> anyhow::Result<AdminClient> {
         let args = AdminArgs { admin: self.admin.clone(), data: self.data.clone(), admin_token: None };
-        Ok(AdminClient::connect(&args).await?)
+        Ok(AdminClient::connect(&args)?)
     }
 }
 

@@ -3,9 +3,9 @@
 mod pack;
 mod upkeep;
 
-pub use pack::{Pack, PackError};
+pub use pack::{Assembled, Pack, PackError};
 
-use crate::admin::{self, AdminState, AdminToken};
+use crate::admin::{self, AdminState, AdminToken, TokenNote};
 use crate::auth::Auth;
 use crate::bus::Bus;
 use crate::cache::Cache;
@@ -14,15 +14,16 @@ use crate::gateway::roster::Roster;
 use crate::gateway::{self, Gateway, GatewaySetup};
 use crate::http::{self, AppState, RateLimits, ServeLimits};
 use crate::online::Online;
-use crate::reload::{Archive, LiveSet, Pipeline, strikes_loop};
-use crate::store::Store;
+use crate::reload::{Archive, Pipeline, strikes_loop};
+use crate::store::{DatabaseClaim, FolderClaim, Store};
 use crate::telemetry;
 use crate::zone::{self, JOURNAL_QUEUE, JournalError, Room, RoomSetup, SimThread, ZoneRules, Zones};
 use anyhow::{Context as _, bail};
-use host_api::{Engine, Generation, Limits, ScriptRules};
-use sim::content::Content;
+use host_api::{Engine, Limits, ScriptRules};
 use std::collections::BTreeMap;
+use std::fs::Permissions;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -59,6 +60,9 @@ pub struct Server {
     journal: JoinHandle<Result<(), JournalError>>,
     listeners: Vec<JoinHandle<()>>,
     upkeep: JoinHandle<()>,
+    _note: Option<TokenNote>,
+    /// Last, so that nobody else starts while anything of this server is left.
+    _claims: (FolderClaim, DatabaseClaim),
 }
 
 impl Server {
@@ -74,8 +78,14 @@ impl Server {
         let metrics = telemetry::metrics().context("set up metrics")?;
         std::fs::create_dir_all(&config.data)
             .with_context(|| format!("make the data folder {}", config.data.display()))?;
+        // Keys, the operator's token and the database are nobody else's.
+        if let Err(error) = std::fs::set_permissions(&config.data, Permissions::from_mode(0o700)) {
+            tracing::warn!(%error, "the data folder cannot be made private");
+        }
+        let folder = FolderClaim::new(&config.data).context("claim the data folder")?;
         let store =
             Store::open(&config.data, config.database_url.as_deref()).await.context("open the database")?;
+        let database = store.claim().await.context("claim the database")?;
         store.migrate().await.context("bring the database up to date")?;
         let auth = Auth::open(store.clone(), &config.data, config.access_ttl, config.refresh_ttl)
             .await
@@ -90,7 +100,9 @@ impl Server {
         };
 
         let engine = Engine::new(Limits::default(), Some(&config.data.join("compiled")))?;
-        let (generation, content, archive, set) = load(&engine, pack, &config).await?;
+        let (Assembled { generation, content, set, replaced }, archive) =
+            load(&engine, pack, &config).await?;
+        let content = Arc::new(content);
         let (journal_sender, journal_queue) = mpsc::channel(JOURNAL_QUEUE);
         let (failures, failure_queue) = mpsc::channel(FAILURE_QUEUE);
         let clocks: BTreeMap<String, u64> = store.load_zone_clocks().await?.into_iter().collect();
@@ -114,22 +126,21 @@ impl Server {
         let (zones, rooms) = Zones::build(setups);
         let online = Online::default();
         let roster = Roster::new(online.clone());
-        let reachable = Arc::new(AtomicBool::new(true));
         let journal = tokio::spawn(zone::journal_loop(
             store.clone(),
             roster.clone(),
             journal_queue,
-            Arc::clone(&reachable),
+            Arc::clone(store.reachable()),
             bus.clone(),
         ));
-        let pipeline = Pipeline::new(engine, Arc::clone(&zones), archive, set, generation, content);
+        let pipeline = Pipeline::new(engine, Arc::clone(&zones), archive, set, generation, content, replaced);
         tokio::spawn(strikes_loop(Arc::clone(&pipeline), Arc::clone(&zones), failure_queue));
         let gateway = Gateway::new(GatewaySetup {
             zones: Arc::clone(&zones),
-            content: pipeline.watch_content(),
             roster,
             store: store.clone(),
             auth: auth.clone(),
+            content: pipeline.watch_content(),
             tick_ms: config.tick_ms,
             heartbeat: config.heartbeat,
             origins: config.cors_origins.clone(),
@@ -141,23 +152,19 @@ impl Server {
         let sim_threads = start_threads(rooms, &config)?;
         let stop = CancellationToken::new();
         let draining = Arc::new(AtomicBool::new(false));
-        let (token, token_file) = match &config.admin_token {
-            Some(token) => (AdminToken::new(token), None),
-            None => {
-                let token = AdminToken::open(&config.data)?;
-                (
-                    token,
-                    Some(AdminToken::path(&config.data).canonicalize().context("find the operator's token")?),
-                )
-            }
+        let token = match &config.admin_token {
+            Some(token) => token.clone(),
+            None => AdminToken::open(&config.data)?,
         };
+        let note = TokenNote::leave(admin, &token)
+            .inspect_err(|error| tracing::warn!(%error, "`lore` needs --data or LORE_ADMIN_TOKEN here"))
+            .ok();
         let admin_router = admin::router(AdminState {
             pipeline: Arc::clone(&pipeline),
             zones: Arc::clone(&zones),
-            token: Arc::new(token),
+            token: Arc::new(AdminToken::new(&token)),
             bus,
             stop: stop.clone(),
-            token_file: token_file.map(Arc::from),
             open_status: config.profile == Profile::Development,
         });
         let upkeep = tokio::spawn(upkeep::upkeep_loop(
@@ -197,6 +204,8 @@ impl Server {
             journal,
             listeners,
             upkeep,
+            _note: note,
+            _claims: (folder, database),
         })
     }
 
@@ -230,12 +239,17 @@ impl Server {
         self.draining.store(true, Ordering::Relaxed);
         self.gateway.announce_shutdown();
         tokio::time::sleep(FAREWELL).await;
-        self.gateway.drain_zones().await;
         let threads = std::mem::take(&mut self.sim_threads);
-        let ended =
-            tokio::task::spawn_blocking(move || threads.into_iter().all(|thread| thread.join().is_ok()));
+        // Looked at instead of joined: a thread that never ends must not keep the process.
+        let ended = async {
+            self.gateway.drain_zones().await;
+            while !threads.iter().all(SimThread::is_finished) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
         let zones_ended = tokio::time::timeout(DRAIN, ended).await;
-        let written = match self.journal.is_finished() {
+        // The journal ends behind the zones; while they wait for the store, so does it.
+        let written = match self.journal.is_finished() || zones_ended.is_err() {
             true => Ok(Ok(Ok(()))),
             false => tokio::time::timeout(DRAIN, &mut self.journal).await,
         };
@@ -245,10 +259,11 @@ impl Server {
             task.await.context("a listener hit a defect")?;
         }
         self.upkeep.await.context("the upkeep hit a defect")?;
-        match zones_ended {
-            Ok(Ok(true)) => {}
-            Ok(_) => bail!("a zone thread hit a defect"),
-            Err(_) => bail!("the zones did not end within {DRAIN:?}: is the store away?"),
+        if zones_ended.is_err() {
+            bail!("the zones did not end within {DRAIN:?}: is the store away?");
+        }
+        if threads.into_iter().any(|thread| thread.join().is_err()) {
+            bail!("a zone thread hit a defect");
         }
         written
             .context("the store did not take the last facts in time")?
@@ -260,19 +275,17 @@ impl Server {
     }
 }
 
-async fn load(
-    engine: &Engine,
-    pack: Pack,
-    config: &Config,
-) -> anyhow::Result<(Generation, Arc<Content>, Archive, LiveSet)> {
+async fn load(engine: &Engine, pack: Pack, config: &Config) -> anyhow::Result<(Assembled, Archive)> {
     let archive = Archive::open(&config.data).context("open the archive of modules")?;
     let set = archive.live().context("read DATA/live.json")?;
     let engine = engine.clone();
-    let assemble = move || -> Result<_, PackError> {
-        let (generation, content, set) = pack::assemble(&engine, pack, &archive, set)?;
-        Ok((generation, Arc::new(content), archive, set))
+    let assemble = move || -> anyhow::Result<_> {
+        let assembled = pack::assemble(&engine, pack, &archive, set)?;
+        // At once: the number of this generation must not be given to another one after a crash.
+        archive.set_live(&assembled.set).context("write DATA/live.json")?;
+        Ok((assembled, archive))
     };
-    Ok(tokio::task::spawn_blocking(assemble).await.context("load the scripts")??)
+    tokio::task::spawn_blocking(assemble).await.context("load the scripts")?
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -32,8 +32,8 @@ pub struct AdminArgs {
     /// The server's operator interface.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7878", env = "LORE_ADMIN")]
     pub admin: String,
-    /// Folder of the server's data, to read the operator's token from if the server does not say
-    /// where it is.
+    /// Folder of the server's data, to read the operator's token from if the server left no note for
+    /// this user.
     #[arg(long, value_name = "DIR", default_value = "./data", env = "LORE_DATA")]
     pub data: PathBuf,
     /// The operator's token, if the data folder is not at hand.
@@ -49,39 +49,23 @@ pub struct AdminClient {
 }
 
 impl AdminClient {
-    /// From the command line. Without a token given, a server on this machine is asked where it
-    /// keeps it; then the data folder is looked into.
+    /// From the command line. Without a token given, the note of this user's server on this
+    /// machine is read; then the data folder is looked into.
     ///
     /// # Errors
     /// No HTTP client can be made.
-    pub async fn connect(args: &AdminArgs) -> Result<Self, CallError> {
+    pub fn connect(args: &AdminArgs) -> Result<Self, CallError> {
         let url = args.admin.trim_end_matches('/').to_owned();
         let http = reqwest::Client::builder()
             .timeout(PATIENCE)
             .build()
             .map_err(|source| CallError::Unreachable { url: url.clone(), source })?;
-        let mut client = Self { http, url, token: args.admin_token.clone() };
-        if client.token.is_none() {
-            client.token =
-                client.token_of_this_machine().await.or_else(|| read_token(&AdminToken::path(&args.data)));
-        }
-        Ok(client)
-    }
-
-    /// The token of a server on this machine, if this user may read its file.
-    async fn token_of_this_machine(&self) -> Option<String> {
-        let url = reqwest::Url::parse(&self.url).ok()?;
-        // A server elsewhere must not make us read and send a file it names.
-        let local = match url.host_str()? {
-            "localhost" => true,
-            host => host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()),
-        };
-        if !local {
-            return None;
-        }
-        let response = self.http.get(format!("{}/admin/v1/token-file", self.url)).send().await.ok()?;
-        let body: Value = response.json().await.ok()?;
-        read_token(Path::new(body["path"].as_str()?))
+        let token = args
+            .admin_token
+            .clone()
+            .or_else(|| token_of_this_machine(&url))
+            .or_else(|| read_token(&AdminToken::path(&args.data)));
+        Ok(Self { http, url, token })
     }
 
     /// `GET /admin/v1/status`.
@@ -139,6 +123,16 @@ impl AdminClient {
         let detail = body["detail"].as_str().unwrap_or("no reason given");
         Err(CallError::Refused(detail.to_owned()))
     }
+}
+
+/// The token of this user's server on this machine.
+fn token_of_this_machine(url: &str) -> Option<String> {
+    let url = reqwest::Url::parse(url).ok()?;
+    let local = match url.host_str()? {
+        "localhost" => true,
+        host => host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()),
+    };
+    if local { super::note::token_at(url.port_or_known_default()?) } else { None }
 }
 
 /// Nothing but a token is taken from the file.

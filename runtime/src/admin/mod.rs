@@ -1,12 +1,13 @@
 //! The operators' HTTP interface, on a listener of its own. Everything asks for the bearer token,
-//! but for reading, from the same machine, where the token is kept, and, on a developer's server,
-//! the status.
+//! but for reading the status, from the same machine, on a developer's server.
 
 pub mod client;
 mod events;
+mod note;
 mod status;
 mod token;
 
+pub use note::TokenNote;
 pub use status::{ModuleRow, Status, ZoneRow, script_stats};
 pub use token::{AdminToken, TokenError};
 
@@ -27,9 +28,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// Tells this machine where the token is; who may read that file is the operator.
-const TOKEN_FILE_ROUTE: &str = "/admin/v1/token-file";
-
 /// What handlers work with.
 #[derive(Clone)]
 pub struct AdminState {
@@ -43,8 +41,6 @@ pub struct AdminState {
     pub stop: CancellationToken,
     /// Who may.
     pub token: Arc<AdminToken>,
-    /// Where the token is kept, unless it was configured; told to this machine alone.
-    pub token_file: Option<Arc<std::path::Path>>,
     /// Whether the status may be read from the same machine without the token.
     pub open_status: bool,
 }
@@ -54,7 +50,6 @@ pub fn router(state: AdminState) -> Router {
     Router::new()
         .route("/admin/v1/status", get(status))
         .route("/v1/status", get(status))
-        .route(TOKEN_FILE_ROUTE, get(token_file))
         .route("/admin/v1/modules", post(push_module))
         .route("/admin/v1/content", post(push_content))
         .route("/admin/v1/rollback", post(rollback))
@@ -77,7 +72,6 @@ async fn authenticate(State(state): State<AdminState>, request: Request, next: N
         peer.is_some_and(|peer| peer.ip().is_loopback()) && !request.headers().contains_key(header::ORIGIN);
     let (path, reads) = (request.uri().path(), request.method() == Method::GET);
     let open = match path {
-        TOKEN_FILE_ROUTE => true,
         "/v1/status" | "/admin/v1/status" => state.open_status,
         _ => false,
     };
@@ -87,11 +81,6 @@ async fn authenticate(State(state): State<AdminState>, request: Request, next: N
     }
     let detail = "the operator's token is needed: `Authorization: Bearer TOKEN`";
     Problem::unauthorized("unauthorized", detail).into_response()
-}
-
-async fn token_file(State(state): State<AdminState>) -> Result<Response, Problem> {
-    let path = state.token_file.ok_or(Problem::not_found("the token was configured; it is in no file"))?;
-    Ok(Json(serde_json::json!({"path": path.display().to_string()})).into_response())
 }
 
 async fn status(State(state): State<AdminState>) -> Json<Status> {

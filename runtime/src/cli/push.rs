@@ -32,7 +32,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 }
 
 async fn push(args: Args) -> anyhow::Result<()> {
-    let client = AdminClient::connect(&args.admin).await?;
+    let client = AdminClient::connect(&args.admin)?;
     let kind = std::fs::metadata(&args.path).with_context(|| format!("read {}", args.path.display()))?;
     let mut answers = Vec::new();
     if kind.is_dir() && is_content(&args.path) {

@@ -22,7 +22,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let Args { script, admin, why, json } = args;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let answer = runtime.block_on(async {
-        let client = AdminClient::connect(&admin).await?;
+        let client = AdminClient::connect(&admin)?;
         client.rollback(&script, &why).await
     })?;
     if json {

@@ -52,6 +52,9 @@ pub struct Args {
     json: bool,
 }
 
+/// How long tasks may take that are left after everything was saved, or could not be.
+const LAST_TASKS: std::time::Duration = std::time::Duration::from_secs(2);
+
 pub fn run(args: Args) -> anyhow::Result<()> {
     telemetry::init_logs(args.json);
     let config = settings(&args)?;
@@ -60,7 +63,10 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let pack = sources.pack(args.dev)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
-    runtime.block_on(serve(config, pack, sources, args))
+    let served = runtime.block_on(serve(config, pack, sources, args));
+    // Whatever still waits for a store that is away ends with the process.
+    runtime.shutdown_timeout(LAST_TASKS);
+    served
 }
 
 fn settings(args: &Args) -> anyhow::Result<Config> {

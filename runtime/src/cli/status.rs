@@ -18,7 +18,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let Args { admin, json } = args;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let status = runtime.block_on(async {
-        let client = AdminClient::connect(&admin).await?;
+        let client = AdminClient::connect(&admin)?;
         client.status().await
     })?;
     if json {

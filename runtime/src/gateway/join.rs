@@ -57,7 +57,9 @@ async fn try_join(
 async fn claim(gateway: &Gateway, client: &Arc<Client>, character: CharacterId) -> Result<(), RpcError> {
     let deadline = tokio::time::Instant::now() + TAKEOVER_TIMEOUT;
     while let Err(mut occupied) = gateway.roster.claim(character, client) {
-        occupied.client.close(CloseReason::Elsewhere);
+        if let Some(client) = &occupied.client {
+            client.close(CloseReason::Elsewhere);
+        }
         if tokio::time::timeout_at(deadline, occupied.freed()).await.is_err() {
             return Err(RpcError::Unavailable(RETRY));
         }
@@ -75,7 +77,12 @@ async fn enter(
     // Again, for only now nobody else changes it.
     let mut state = load(gateway, account, character).await?;
     if gateway.zones.find(state.zone).is_none() {
-        tracing::error!(%character, zone = state.zone.0, "a character stands in a zone that is not here");
+        tracing::warn!(%character, zone = state.zone.0, "a character stood in a zone that is gone; it starts anew");
+        state.zone = gateway.content.borrow().progression.start_zone;
+        state.at = None;
+    }
+    if gateway.zones.find(state.zone).is_none() {
+        tracing::error!(zone = state.zone.0, "the zone characters start in is not here");
         return Err(RpcError::Internal);
     }
     let content = Arc::clone(&gateway.content.borrow());

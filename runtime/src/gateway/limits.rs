@@ -3,11 +3,18 @@
 
 use std::time::Duration;
 
+/// Open sockets of one account: a player in two tabs who reconnects both before the server has
+/// noticed that the former sockets are dead.
+pub const SOCKETS_PER_ACCOUNT: usize = 4;
+/// Open sockets in all: twice the load the server is made for.
+pub const SOCKETS: usize = 10_000;
 /// Bytes of one message, either way a batch included. The longest sensible call is a chat line of
 /// 500 bytes; 32 of those fit.
 pub const MESSAGE_BYTES: usize = 16 * 1024;
 /// Calls in one batch.
 pub const BATCH_CALLS: usize = 32;
+/// Members of `params`, twice what any method has: each is compared with those before it.
+pub const PARAM_MEMBERS: usize = 8;
 /// Requests of one connection that wait for their answer; more are answered with `busy`. Two
 /// seconds of the allowed rate.
 pub const PENDING_REQUESTS: usize = 128;
@@ -23,6 +30,12 @@ pub const CHATS: Rate = Rate { per_minute: 30, burst: 5 };
 pub const QUEST_ACCEPTS: Rate = Rate { per_minute: 60, burst: 1 };
 /// `inventory.*`.
 pub const INVENTORY: Rate = Rate { per_minute: 10 * 60, burst: 10 };
+/// `world.join`, which reads the store.
+pub const JOINS: Rate = Rate { per_minute: 30, burst: 5 };
+/// `state.sync`, which writes all that is in sight.
+pub const SYNCS: Rate = Rate { per_minute: 60, burst: 3 };
+/// `quest.list` and `inventory.list` together.
+pub const LISTS: Rate = Rate { per_minute: 2 * 60, burst: 6 };
 /// Refused calls within [`FLOOD_WINDOW`] after which the socket is closed.
 pub const FLOOD_CALLS: u32 = 500;
 /// See [`FLOOD_CALLS`].

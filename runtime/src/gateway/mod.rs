@@ -11,6 +11,7 @@ pub mod wire;
 mod connection;
 mod join;
 mod placement;
+mod places;
 mod rate;
 mod upgrade;
 
@@ -30,10 +31,10 @@ use tokio_util::task::TaskTracker;
 /// What all connections share.
 pub struct Gateway {
     zones: Arc<Zones>,
-    content: watch::Receiver<Arc<Content>>,
     roster: Roster,
     store: Store,
     auth: Auth,
+    content: watch::Receiver<Arc<Content>>,
     tick_ms: u32,
     heartbeat: Duration,
     origins: Vec<String>,
@@ -42,20 +43,21 @@ pub struct Gateway {
     /// Connections that are still there are closed.
     closing: CancellationToken,
     connections: TaskTracker,
+    places: places::Places,
 }
 
 /// What [`Gateway::new`] needs.
 pub struct GatewaySetup {
     /// Where commands go.
     pub zones: Arc<Zones>,
-    /// The live definitions.
-    pub content: watch::Receiver<Arc<Content>>,
     /// Who plays which character.
     pub roster: Roster,
     /// Where characters are loaded from.
     pub store: Store,
     /// Who may come in.
     pub auth: Auth,
+    /// Definitions in force.
+    pub content: watch::Receiver<Arc<Content>>,
     /// Milliseconds per tick.
     pub tick_ms: u32,
     /// From one ping to the next; a client that did not answer the last one by then is closed.
@@ -67,19 +69,20 @@ pub struct GatewaySetup {
 impl Gateway {
     /// A gateway without connections.
     pub fn new(setup: GatewaySetup) -> Arc<Self> {
-        let GatewaySetup { zones, content, roster, store, auth, tick_ms, heartbeat, origins } = setup;
+        let GatewaySetup { zones, roster, store, auth, content, tick_ms, heartbeat, origins } = setup;
         Arc::new(Self {
             zones,
-            content,
             roster,
             store,
             auth,
+            content,
             tick_ms,
             heartbeat,
             origins,
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
             connections: TaskTracker::new(),
+            places: places::Places::default(),
         })
     }
 
@@ -98,7 +101,8 @@ impl Gateway {
         self.draining.cancel();
     }
 
-    /// Has every zone save its characters and end; their threads end when they are done.
+    /// Has every zone save its characters and end; their threads end when they are done. Waits for
+    /// zones that stand still: give it a time limit.
     pub async fn drain_zones(&self) {
         for (_, zone) in self.zones.iter() {
             let mut message = Message::Drain;

@@ -6,7 +6,11 @@ use crate::online::Online;
 use sim::CharacterId;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::watch;
+
+/// Before looking again at a character that is held back for one statement of the store.
+const HELD: Duration = Duration::from_millis(20);
 
 /// The clonable front. A mutex, because nobody holds it longer than a map access.
 #[derive(Clone)]
@@ -23,15 +27,18 @@ struct Seat {
 
 /// Who has the character, and how to wait for its return.
 pub struct Occupied {
-    /// The connection that plays it.
-    pub client: Arc<Client>,
-    taken: watch::Receiver<()>,
+    /// The connection that plays it; `None` while it is held back for a moment.
+    pub client: Option<Arc<Client>>,
+    taken: Option<watch::Receiver<()>>,
 }
 
 impl Occupied {
-    /// Waits until the character is saved and free.
+    /// Waits until the character is saved and free, or may be.
     pub async fn freed(&mut self) {
-        while self.taken.changed().await.is_ok() {}
+        match &mut self.taken {
+            Some(taken) => while taken.changed().await.is_ok() {},
+            None => tokio::time::sleep(HELD).await,
+        }
     }
 }
 
@@ -48,10 +55,15 @@ impl Roster {
     pub fn claim(&self, character: CharacterId, client: &Arc<Client>) -> Result<(), Occupied> {
         let mut seats = self.lock();
         if let Some(seat) = seats.get(&character) {
-            return Err(Occupied { client: Arc::clone(&seat.client), taken: seat.taken.subscribe() });
+            return Err(Occupied {
+                client: Some(Arc::clone(&seat.client)),
+                taken: Some(seat.taken.subscribe()),
+            });
+        }
+        if !self.online.enter(character) {
+            return Err(Occupied { client: None, taken: None });
         }
         seats.insert(character, Seat { client: Arc::clone(client), taken: watch::Sender::new(()) });
-        self.online.enter(character);
         Ok(())
     }
 
@@ -90,9 +102,21 @@ mod tests {
         let ada = CharacterId(7);
         assert!(roster.claim(ada, &first).is_ok());
         let Err(mut occupied) = roster.claim(ada, &second) else { panic!("taken") };
-        assert!(Arc::ptr_eq(&occupied.client, &first));
+        assert!(occupied.client.as_ref().is_some_and(|client| Arc::ptr_eq(client, &first)));
         roster.release(ada);
         occupied.freed().await;
         assert!(roster.claim(ada, &second).is_ok());
+    }
+
+    #[test]
+    fn a_character_that_is_held_back_cannot_be_taken() {
+        let online = Online::default();
+        let roster = Roster::new(online.clone());
+        let client = Arc::new(Client::new().0);
+        let held = online.hold(CharacterId(7)).expect("free");
+        assert!(roster.claim(CharacterId(7), &client).is_err());
+        drop(held);
+        assert!(roster.claim(CharacterId(7), &client).is_ok());
+        assert!(online.hold(CharacterId(7)).is_none());
     }
 }

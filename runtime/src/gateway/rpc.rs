@@ -170,6 +170,9 @@ impl<'a> Params<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members: Vec<(Cow<'de, str>, &'de RawValue)> = Vec::new();
                 while let Some((name, value)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
+                    if members.len() == limits::PARAM_MEMBERS {
+                        return Err(serde::de::Error::custom("no method has so many members"));
+                    }
                     if members.iter().any(|(known, _)| *known == name.0) {
                         return Err(serde::de::Error::custom(format_args!("`{}` appears twice", name.0)));
                     }
@@ -376,6 +379,16 @@ mod tests {
         assert_eq!(answer(r#"{"jsonrpc":"2.0","method":"a"}"#), "None a");
         assert_eq!(answer(r#"{"jsonrpc":"2.0","id":null,"method":"a"}"#), "Some(Null) a");
         assert_eq!(answer(r#" [{"jsonrpc":"2.0","method":"a"}, 1]"#), "batch of 2");
+    }
+
+    #[test]
+    fn params_with_many_members_are_not_read_to_their_end() {
+        let members: Vec<String> = (0..=limits::PARAM_MEMBERS).map(|n| format!(r#""m{n}":1"#)).collect();
+        let text = |members: &[String]| {
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"a","params":{{{}}}}}"#, members.join(","))
+        };
+        assert!(answer(&text(&members)).contains("-32602"));
+        assert!(answer(&text(&members[1..])).ends_with(" a"));
     }
 
     #[test]

@@ -71,6 +71,9 @@ pub struct Session {
     chats: TokenBucket,
     quest_accepts: TokenBucket,
     inventory: TokenBucket,
+    joins: TokenBucket,
+    syncs: TokenBucket,
+    lists: TokenBucket,
     refused: u32,
     refused_since: Duration,
 }
@@ -108,6 +111,9 @@ impl Session {
             chats: TokenBucket::new(limits::CHATS),
             quest_accepts: TokenBucket::new(limits::QUEST_ACCEPTS),
             inventory: TokenBucket::new(limits::INVENTORY),
+            joins: TokenBucket::new(limits::JOINS),
+            syncs: TokenBucket::new(limits::SYNCS),
+            lists: TokenBucket::new(limits::LISTS),
             refused: 0,
             refused_since: Duration::ZERO,
         }
@@ -191,6 +197,9 @@ impl Session {
             "combat.use_skill" => self.skills.take(now),
             "chat.send" => self.chats.take(now),
             "quest.accept" => self.quest_accepts.take(now),
+            "world.join" => self.joins.take(now),
+            "state.sync" => self.syncs.take(now),
+            "quest.list" | "inventory.list" => self.lists.take(now),
             _ if method.starts_with("inventory.") => self.inventory.take(now),
             _ => Ok(()),
         }

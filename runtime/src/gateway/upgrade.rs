@@ -4,6 +4,7 @@
 //! buffers: 131 KiB a connection instead of 8.
 
 use super::connection::Connection;
+use super::places::NoPlace;
 use super::{Gateway, limits};
 use axum::Router;
 use axum::body::Body;
@@ -43,6 +44,10 @@ enum Refusal {
     Token,
     #[error("the server is going down; connect again in a moment")]
     Draining,
+    #[error("this account has {} connections already; close one", limits::SOCKETS_PER_ACCOUNT)]
+    AccountFull,
+    #[error("the server has no room for more connections; try again later")]
+    Full,
 }
 
 impl IntoResponse for Refusal {
@@ -55,6 +60,8 @@ impl IntoResponse for Refusal {
             Self::Origin => (StatusCode::FORBIDDEN, "forbidden_origin"),
             Self::Token => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+            Self::AccountFull => (StatusCode::TOO_MANY_REQUESTS, "too_many_connections"),
+            Self::Full => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
         };
         let problem = serde_json::json!({
             "type": "about:blank",
@@ -77,7 +84,7 @@ impl IntoResponse for Refusal {
             Self::Token => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
-            Self::Draining => {
+            Self::Draining | Self::AccountFull | Self::Full => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             _ => {}
@@ -119,9 +126,14 @@ fn accept(gateway: Arc<Gateway>, mut request: Request) -> Result<Response, Refus
     }
     let token = find_token(&request).ok_or(Refusal::Token)?;
     let claims = gateway.auth.verify(&token).map_err(|_| Refusal::Token)?;
+    let place = gateway.places.take(claims.account).map_err(|no_place| match no_place {
+        NoPlace::Account => Refusal::AccountFull,
+        NoPlace::Server => Refusal::Full,
+    })?;
     let upgraded = hyper::upgrade::on(&mut request);
     let tracker = gateway.connections.clone();
     tracker.spawn(async move {
+        let _place = place;
         match upgraded.await {
             Ok(upgraded) => {
                 let socket = WebSocketStream::from_raw_socket(

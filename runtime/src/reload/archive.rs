@@ -2,9 +2,12 @@
 //! lines. Restored at the next start.
 
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+
+/// Bytes of the history that are read at a start; far more than 500 entries.
+const HISTORY_TAIL: u64 = 1 << 20;
 
 /// Texts of a content folder by relative path.
 pub type ContentFiles = BTreeMap<String, String>;
@@ -159,6 +162,26 @@ impl Archive {
         let mut file =
             std::fs::OpenOptions::new().create(true).append(true).open(self.data.join("reload.log"))?;
         file.write_all(&line)
+    }
+
+    /// The last entries of the history, oldest first.
+    ///
+    /// # Errors
+    /// It is there but cannot be read.
+    pub fn recent(&self, most: usize) -> std::io::Result<VecDeque<HistoryEntry>> {
+        let mut file = match std::fs::File::open(self.data.join("reload.log")) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(VecDeque::new()),
+            file => file?,
+        };
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(HISTORY_TAIL)))?;
+        let mut bytes = Vec::new();
+        file.take(HISTORY_TAIL).read_to_end(&mut bytes)?;
+        // The first line may be cut, the last one written by half: they are no entries.
+        let entries = bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
+        let mut recent: VecDeque<HistoryEntry> = entries.collect();
+        recent.drain(..recent.len().saturating_sub(most));
+        Ok(recent)
     }
 }
 

@@ -13,11 +13,12 @@ pub use archive::{Archive, ContentFiles, HistoryEntry, LiveContent, LiveModule, 
 pub use check::{Misfit, can_follow, fits, missing_content};
 pub use strikes::{FailureRow, Strikes, strikes_loop};
 
-use crate::zone::{Applied, InboxError, Message, Swap, ZoneRules, Zones};
+use crate::zone::{Applied, InboxError, Message, Swap, ZoneHandle, ZoneRules, Zones};
 use host_api::{Engine, Generation, GenerationError, LoadError, Module, RulesError, ScriptRules};
 use serde::Serialize;
 use sim::content::Content;
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
@@ -60,8 +61,9 @@ pub enum PushError {
     /// An instance could not be prepared.
     #[error(transparent)]
     Rules(#[from] RulesError),
-    /// A zone did not take it; it may be live in the others.
-    #[error("the zone {0} did not take the new generation in time")]
+    /// A zone could not take it now, because the store does not answer or an earlier change is under
+    /// way.
+    #[error("the zone {0} stands still or has not taken the change before; try again later")]
     Zone(String),
     /// What was pushed could not be kept on disk.
     #[error("the data folder cannot be written: {0}")]
@@ -91,9 +93,11 @@ pub struct Pushed {
     pub generation: u64,
     /// First tick with it, by zone.
     pub zones: Vec<SwappedZone>,
+    /// Zones that have not taken it yet, and will when they go on.
+    pub pending: Vec<String>,
     /// From receiving it to ready to swap, milliseconds.
     pub prepare_ms: f64,
-    /// From receiving it to live in the last zone, milliseconds.
+    /// From receiving it to live in the last zone but the pending ones, milliseconds.
     pub live_ms: f64,
     /// Nothing was done: it was live already.
     pub unchanged: bool,
@@ -102,7 +106,16 @@ pub struct Pushed {
 impl Pushed {
     fn unchanged(label: String, generation: u64, started: Instant) -> Self {
         let (prepare_ms, live_ms) = (millis(started), millis(started));
-        Self { label, before: None, generation, zones: Vec::new(), prepare_ms, live_ms, unchanged: true }
+        Self {
+            label,
+            before: None,
+            generation,
+            zones: Vec::new(),
+            pending: Vec::new(),
+            prepare_ms,
+            live_ms,
+            unchanged: true,
+        }
     }
 }
 
@@ -128,7 +141,7 @@ struct Live {
 pub struct Pipeline {
     engine: Engine,
     zones: Arc<Zones>,
-    archive: Archive,
+    archive: Arc<Archive>,
     /// Held while one change goes from checked to live: changes happen one after the other.
     changing: tokio::sync::Mutex<()>,
     live: Mutex<Live>,
@@ -139,7 +152,8 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// A pipeline for zones that run `generation` with `content`.
+    /// A pipeline for zones that run `generation` with `content`; `replaced` is what was live before
+    /// the newest versions.
     pub fn new(
         engine: Engine,
         zones: Arc<Zones>,
@@ -147,12 +161,19 @@ impl Pipeline {
         set: LiveSet,
         generation: Generation,
         content: Arc<Content>,
+        replaced: Vec<Module>,
     ) -> Arc<Self> {
-        let live = Live { generation, earlier: HashMap::new(), set, history: VecDeque::new() };
+        let earlier =
+            replaced.into_iter().map(|module| (module.name().to_owned(), [module].into())).collect();
+        let history = archive.recent(HISTORY).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the history of earlier runs cannot be read");
+            VecDeque::new()
+        });
+        let live = Live { generation, earlier, set, history };
         Arc::new(Self {
             engine,
             zones,
-            archive,
+            archive: Arc::new(archive),
             changing: tokio::sync::Mutex::new(()),
             live: Mutex::new(live),
             content: tokio::sync::watch::Sender::new(content),
@@ -216,10 +237,24 @@ impl Pipeline {
         }
         let next = generation.with_module(generation.number() + 1, module.clone())?;
         fits(&next, &content)?;
-        self.archive.keep_module(&digest, &bytes)?;
-        let pushed = self.swap(next, &module, before, started).await?;
-        self.record("push", &pushed, &digest, author);
+        self.zones_keep_up(generation.number())?;
+        let (archive, kept) = (Arc::clone(&self.archive), digest.clone());
+        blocking(move || archive.keep_module(&kept, &bytes)).await??;
+        let pushed = self.swap(next, &module, before.clone(), started).await?;
+        self.remember(before);
+        self.record("push", &pushed, &digest, author).await;
         Ok(pushed)
+    }
+
+    /// Keeps what a push has replaced, to go back to.
+    fn remember(&self, before: Option<Module>) {
+        let Some(before) = before else { return };
+        let mut live = self.live();
+        let versions = live.earlier.entry(before.name().to_owned()).or_default();
+        versions.push_back(before);
+        if versions.len() > VERSIONS {
+            versions.pop_front();
+        }
     }
 
     /// Makes the version before the live one live again.
@@ -228,8 +263,8 @@ impl Pipeline {
     /// [`PushError`]; what was live still is.
     pub async fn rollback(&self, script: &str, author: &Author) -> Result<Pushed, PushError> {
         let _turn = self.changing.lock().await;
-        let module = self.take_earlier(script)?;
-        self.replace_by_earlier("rollback", module, author).await
+        let module = self.earlier(script)?;
+        self.replace_by_earlier("rollback", module, None, author).await
     }
 
     /// Takes a failing module out of the world, for good.
@@ -237,28 +272,25 @@ impl Pipeline {
         let _turn = self.changing.lock().await;
         let failing = self.live().generation.modules().find(|module| module.label() == label).cloned();
         let Some(failing) = failing else { return Err(PushError::NothingBefore(label.to_owned())) };
-        let module = self.take_earlier(failing.name())?;
-        self.live().set.quarantined.insert(failing.digest(), reason.to_owned());
+        let module = self.earlier(failing.name())?;
+        let quarantined = Some((failing.digest(), reason.to_owned()));
         let author = Author { who: "loreforge".to_owned(), why: reason.to_owned() };
-        self.replace_by_earlier("quarantine", module, &author).await
+        self.replace_by_earlier("quarantine", module, quarantined, &author).await
     }
 
-    fn take_earlier(&self, script: &str) -> Result<Module, PushError> {
-        let mut live = self.live();
-        let Live { earlier, set, .. } = &mut *live;
-        let versions = earlier.get_mut(script).ok_or_else(|| PushError::NothingBefore(script.to_owned()))?;
-        while let Some(module) = versions.pop_back() {
-            if !set.quarantined.contains_key(&module.digest()) {
-                return Ok(module);
-            }
-        }
-        Err(PushError::NothingBefore(script.to_owned()))
+    /// The newest version of a script before the live one that may run.
+    fn earlier(&self, script: &str) -> Result<Module, PushError> {
+        let live = self.live();
+        let mut versions = live.earlier.get(script).into_iter().flatten().rev();
+        let good = versions.find(|module| !live.set.quarantined.contains_key(&module.digest()));
+        good.cloned().ok_or_else(|| PushError::NothingBefore(script.to_owned()))
     }
 
     async fn replace_by_earlier(
         &self,
         action: &str,
         module: Module,
+        quarantined: Option<(String, String)>,
         author: &Author,
     ) -> Result<Pushed, PushError> {
         let started = Instant::now();
@@ -266,12 +298,19 @@ impl Pipeline {
         let before = generation.module(module.name()).cloned();
         let next = generation.with_module(generation.number() + 1, module.clone())?;
         fits(&next, &content)?;
+        self.zones_keep_up(generation.number())?;
         let pushed = self.swap(next, &module, before, started).await?;
-        // What we left is not an earlier version to return to.
-        if let Some(versions) = self.live().earlier.get_mut(module.name()) {
-            versions.pop_back();
+        {
+            let mut live = self.live();
+            live.set.quarantined.extend(quarantined);
+            // What is live is not an earlier version, nor is what was passed over.
+            if let Some(versions) = live.earlier.get_mut(module.name())
+                && let Some(place) = versions.iter().rposition(|known| known.digest() == module.digest())
+            {
+                versions.truncate(place);
+            }
         }
-        self.record(action, &pushed, &module.digest(), author);
+        self.record(action, &pushed, &module.digest(), author).await;
         Ok(pushed)
     }
 
@@ -293,12 +332,14 @@ impl Pipeline {
         }
         can_follow(&old, &content)?;
         fits(&generation, &content)?;
-        self.archive.keep_content(content.digest, &files)?;
+        self.zones_keep_up(generation.number())?;
+        let (archive, kept) = (Arc::clone(&self.archive), content.digest);
+        blocking(move || archive.keep_content(kept, &files)).await??;
         // The same modules under a new number.
         let next = Generation::new(generation.number() + 1, generation.modules().cloned())?;
         let prepared = self.prepare(&next).await?;
         let prepare_ms = millis(started);
-        let zones = self.apply(prepared, Some(Arc::clone(&content)), next.number()).await?;
+        let (zones, pending) = self.apply(prepared, Some(Arc::clone(&content)), next.number()).await;
         let number = next.number();
         {
             let mut live = self.live();
@@ -313,11 +354,12 @@ impl Pipeline {
             before: Some(before),
             generation: number,
             zones,
+            pending,
             prepare_ms,
             live_ms: millis(started),
             unchanged: false,
         };
-        self.record("content", &pushed, &label, author);
+        self.record("content", &pushed, &label, author).await;
         Ok(pushed)
     }
 
@@ -331,29 +373,26 @@ impl Pipeline {
         let prepared = self.prepare(&next).await?;
         let prepare_ms = millis(started);
         let number = next.number();
-        let zones = self.apply(prepared, None, number).await?;
+        let (zones, pending) = self.apply(prepared, None, number).await;
         let live_ms = millis(started);
         let before_label = before.as_ref().map(|before| before.label().to_owned());
         {
             let mut live = self.live();
             live.generation = next;
             live.set.generation = number;
-            let base = live.set.modules.get(module.name()).and_then(|live| live.base.clone());
-            let base = base.or_else(|| before.as_ref().map(Module::digest));
+            let base = match live.set.modules.get(module.name()) {
+                // Without a base the pack has no such module.
+                Some(live) => live.base.clone(),
+                None => before.as_ref().map(Module::digest),
+            };
             live.set.modules.insert(module.name().to_owned(), LiveModule { digest: module.digest(), base });
-            if let Some(before) = before {
-                let versions = live.earlier.entry(module.name().to_owned()).or_default();
-                versions.push_back(before);
-                if versions.len() > VERSIONS {
-                    versions.pop_front();
-                }
-            }
         }
         Ok(Pushed {
             label: module.label().to_owned(),
             before: before_label,
             generation: number,
             zones,
+            pending,
             prepare_ms,
             live_ms,
             unchanged: false,
@@ -372,43 +411,46 @@ impl Pipeline {
         Ok(blocking(make).await??)
     }
 
-    /// Hands every zone its instances and waits until all have swapped.
+    /// Refuses a change that not all zones could take now, before anything was done for it. What
+    /// comes after this only waits for zones, it no longer fails.
+    fn zones_keep_up(&self, generation: u64) -> Result<(), PushError> {
+        let behind = |zone: &ZoneHandle| {
+            zone.stats.stalled.load(Relaxed) || zone.stats.generation.load(Relaxed) != generation
+        };
+        match self.zones.iter().find(|(_, zone)| behind(zone)) {
+            Some((_, zone)) => Err(PushError::Zone(zone.name.to_string())),
+            None => Ok(()),
+        }
+    }
+
+    /// Hands every zone its instances and waits until all have swapped, but not for ever: a zone that
+    /// is late takes them when it goes on.
     async fn apply(
         &self,
         prepared: Vec<Box<dyn ZoneRules>>,
         content: Option<Arc<Content>>,
         generation: u64,
-    ) -> Result<Vec<SwappedZone>, PushError> {
+    ) -> (Vec<SwappedZone>, Vec<String>) {
         let deadline = tokio::time::Instant::now() + SWAP_TIMEOUT;
         let mut waiting = Vec::new();
-        for ((index, zone), rules) in self.zones.iter().zip(prepared) {
-            let (applied, answer) = oneshot::channel();
-            let swap = Swap { rules, content: content.clone(), generation, applied };
-            let mut message = Message::Swap(Box::new(swap));
-            while let Err((error, returned)) = self.zones.handle(index).submit(message) {
-                if error == InboxError::Gone || tokio::time::Instant::now() > deadline {
-                    return Err(PushError::Zone(zone.name.to_string()));
+        for ((_, zone), rules) in self.zones.iter().zip(prepared) {
+            let swapped = hand_over(zone.clone(), rules, content.clone(), generation);
+            waiting.push((zone.name.to_string(), tokio::spawn(swapped)));
+        }
+        let (mut zones, mut pending) = (Vec::new(), Vec::new());
+        for (zone, swapped) in waiting {
+            match tokio::time::timeout_at(deadline, swapped).await {
+                Ok(Ok(Some(tick))) => zones.push(SwappedZone { zone, tick }),
+                _ => {
+                    tracing::warn!(zone, generation, "the zone has not taken the new generation yet");
+                    pending.push(zone);
                 }
-                message = returned;
-                tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            waiting.push((zone.name.to_string(), answer));
         }
-        let mut swapped = Vec::new();
-        let mut old = Vec::new();
-        for (zone, answer) in waiting {
-            let Ok(Ok(Applied { tick, old: rules })) = tokio::time::timeout_at(deadline, answer).await else {
-                return Err(PushError::Zone(zone));
-            };
-            swapped.push(SwappedZone { zone, tick });
-            old.push(rules);
-        }
-        // Instances unmap megabytes; nobody waits for that.
-        tokio::task::spawn_blocking(move || drop(old));
-        Ok(swapped)
+        (zones, pending)
     }
 
-    fn record(&self, action: &str, pushed: &Pushed, digest: &str, author: &Author) {
+    async fn record(&self, action: &str, pushed: &Pushed, digest: &str, author: &Author) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let entry = HistoryEntry {
             at_ms: now.as_millis() as u64,
@@ -433,6 +475,7 @@ impl Pipeline {
         metrics::histogram!("game_push_to_live_seconds").record(pushed.live_ms / 1_000.0);
         let set = {
             let mut live = self.live();
+            self.strikes.keep_only(&live.generation.modules().map(Module::label).collect());
             if live.history.len() == HISTORY {
                 live.history.pop_front();
             }
@@ -440,10 +483,34 @@ impl Pipeline {
             live.set.clone()
         };
         // It is live already; a full disk must not undo it, but the operator must know.
-        if let Err(error) = self.archive.log(&entry).and_then(|()| self.archive.set_live(&set)) {
+        let archive = Arc::clone(&self.archive);
+        let written = blocking(move || archive.log(&entry).and_then(|()| archive.set_live(&set))).await;
+        if let Err(error) = written.and_then(|written| Ok(written?)) {
             tracing::error!(%error, "what is live could not be written down: a restart would bring back the version before");
         }
     }
+}
+
+/// Gives a zone its instances, however long it takes; `None` if the zone has ended.
+async fn hand_over(
+    zone: ZoneHandle,
+    rules: Box<dyn ZoneRules>,
+    content: Option<Arc<Content>>,
+    generation: u64,
+) -> Option<u64> {
+    let (applied, answer) = oneshot::channel();
+    let mut message = Message::Swap(Box::new(Swap { rules, content, generation, applied }));
+    while let Err((error, returned)) = zone.submit(message) {
+        if error == InboxError::Gone {
+            return None;
+        }
+        message = returned;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let Applied { tick, old } = answer.await.ok()?;
+    // Instances unmap megabytes; nobody waits for that.
+    tokio::task::spawn_blocking(move || drop(old));
+    Some(tick)
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, PushError> {

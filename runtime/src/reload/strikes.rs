@@ -1,6 +1,6 @@
 //! Counting what live scripts fail at, and taking those out of the world that keep failing.
 
-use super::Pipeline;
+use super::{Pipeline, PushError};
 use crate::zone::{ZoneIndex, Zones};
 use host_api::ScriptFailure;
 use serde::Serialize;
@@ -58,9 +58,27 @@ impl Strikes {
         self.book().total.get(label).copied().unwrap_or(0)
     }
 
+    /// Forgets the counts of modules that are no longer live; every push makes a new label.
+    pub(super) fn keep_only(&self, live: &BTreeSet<&str>) {
+        let mut book = self.book();
+        book.total.retain(|label, _| live.contains(label.as_str()));
+        book.recent.retain(|label, _| live.contains(label.as_str()));
+        book.logged.retain(|label, _| live.contains(label.as_str()));
+    }
+
     /// The last failures, newest first.
     pub fn last(&self) -> Vec<FailureRow> {
         self.book().last.iter().rev().cloned().collect()
+    }
+
+    /// Begins to count anew, so that a module that could not be taken out is tried again.
+    fn begin_anew(&self, label: &str) {
+        self.book().recent.remove(label);
+    }
+
+    /// Whether a failure of this module would be logged: then it is worth looking up the line.
+    fn is_due(&self, label: &str, now: Instant) -> bool {
+        self.book().logged.get(label).is_none_or(|logged| now - *logged > QUIET)
     }
 
     /// Counts a failure. True when it was one too many.
@@ -91,14 +109,17 @@ impl Strikes {
     }
 }
 
-/// The same with the lines of the author's source; `None` after a defect of ours, which is logged.
-async fn locate(pipeline: &Pipeline, mut failure: ScriptFailure) -> Option<ScriptFailure> {
-    let generation = pipeline.generation();
-    let locating = tokio::task::spawn_blocking(move || {
-        generation.locate(&mut failure);
+/// The failure with file and line, which takes a thread for slow work.
+async fn located(pipeline: &Pipeline, failure: ScriptFailure) -> ScriptFailure {
+    let (generation, mut found) = (pipeline.generation(), failure.clone());
+    let look_up = move || {
+        generation.locate(&mut found);
+        found
+    };
+    tokio::task::spawn_blocking(look_up).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "the line of a failure could not be looked up");
         failure
-    });
-    locating.await.inspect_err(|error| tracing::error!(%error, "a failure could not be located")).ok()
+    })
 }
 
 /// Counts failures until the zones are gone, and acts on them.
@@ -107,8 +128,10 @@ pub async fn strikes_loop(
     zones: Arc<Zones>,
     mut failures: mpsc::Receiver<(ZoneIndex, ScriptFailure)>,
 ) {
-    while let Some((zone, failure)) = failures.recv().await {
-        let Some(failure) = locate(&pipeline, failure).await else { continue };
+    while let Some((zone, mut failure)) = failures.recv().await {
+        if pipeline.strikes.is_due(&failure.module, Instant::now()) {
+            failure = located(&pipeline, failure).await;
+        }
         let row = FailureRow {
             module: failure.module.clone(),
             export: failure.export.to_string(),
@@ -130,8 +153,56 @@ pub async fn strikes_loop(
                 "{reason}; the last good version took over"
             ),
             Err(error) => {
+                // What has no earlier version gets none soon; anything else may be over in a moment.
+                if !matches!(error, PushError::NothingBefore(_)) {
+                    pipeline.strikes.begin_anew(&failure.module);
+                }
                 tracing::error!(module = failure.module, %error, "{reason}; its fallbacks stay in force")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use host_api::{Export, FailureKind};
+
+    fn failure(tick: u64) -> ScriptFailure {
+        ScriptFailure {
+            module: "combat@1".to_owned(),
+            export: Export::Resolve,
+            tick,
+            kind: FailureKind::Trap { message: "unreachable".to_owned(), frames: Vec::new() },
+            items: Vec::new(),
+            item_count: 1,
+            isolated: true,
+        }
+    }
+
+    fn row() -> FailureRow {
+        FailureRow {
+            module: String::new(),
+            export: String::new(),
+            zone: String::new(),
+            tick: 0,
+            message: String::new(),
+            views: 1,
+        }
+    }
+
+    #[test]
+    fn a_module_that_could_not_be_taken_out_is_tried_again() {
+        let (strikes, now) = (Strikes::default(), Instant::now());
+        let count = |ticks: std::ops::Range<u64>| {
+            ticks.filter(|tick| strikes.count(ZoneIndex(0), &failure(*tick), row(), now)).count()
+        };
+        assert_eq!(count(0..30), 1);
+        strikes.begin_anew("combat@1");
+        assert_eq!(count(30..39), 0);
+        assert_eq!(count(39..60), 1);
+        assert_eq!(strikes.of("combat@1"), 60);
+        strikes.keep_only(&BTreeSet::from(["combat@2"]));
+        assert_eq!(strikes.of("combat@1"), 0);
     }
 }

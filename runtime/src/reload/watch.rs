@@ -6,6 +6,7 @@ use notify::{RecursiveMode, Watcher};
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -33,15 +34,18 @@ pub async fn watch_loop(
     folders: Folders,
     stop: CancellationToken,
 ) -> notify::Result<()> {
+    let overflow = Arc::new(AtomicBool::new(false));
+    let (missed, scripts) = (Arc::clone(&overflow), folders.scripts.clone());
     let (changed, mut changes) = mpsc::channel::<PathBuf>(PATHS);
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let Ok(event) = event else { return };
         if matches!(event.kind, notify::EventKind::Access(_)) {
             return;
         }
-        for path in event.paths {
-            // When the queue is full a build is due anyway.
-            let _ = changed.try_send(path);
+        for path in event.paths.into_iter().filter(|path| !is_built(path, &scripts)) {
+            if changed.try_send(path).is_err() {
+                missed.store(true, Ordering::Release);
+            }
         }
     })?;
     watcher.watch(&folders.scripts, RecursiveMode::Recursive)?;
@@ -56,7 +60,10 @@ pub async fn watch_loop(
         while let Ok(Some(path)) = tokio::time::timeout(QUIET, changes.recv()).await {
             paths.insert(path);
         }
-        let what = Changed::of(&paths, &folders);
+        let what = match overflow.swap(false, Ordering::AcqRel) {
+            true => Changed::everything(),
+            false => Changed::of(&paths, &folders),
+        };
         if what.content {
             push_content(&pipeline, &folders.content).await;
         }
@@ -64,6 +71,12 @@ pub async fn watch_loop(
             push_scripts(&pipeline, &folders.scripts, what.only_script).await;
         }
     }
+}
+
+/// Whether a path is in the `target` of the scripts: a build writes thousands of files there.
+fn is_built(path: &Path, scripts: &Path) -> bool {
+    let first = path.strip_prefix(scripts).ok().and_then(|inner| inner.components().next());
+    first == Some(Component::Normal("target".as_ref()))
 }
 
 /// What a set of paths means.
@@ -75,6 +88,10 @@ struct Changed {
 }
 
 impl Changed {
+    fn everything() -> Self {
+        Self { content: true, any_script: true, only_script: None }
+    }
+
     fn of(paths: &BTreeSet<PathBuf>, folders: &Folders) -> Self {
         let mut scripts = BTreeSet::new();
         let mut content = false;
@@ -154,4 +171,23 @@ async fn push_scripts(pipeline: &Pipeline, workspace: &Path, folder: Option<Stri
 
 fn author(why: &str) -> Author {
     Author { who: "lore serve --dev".to_owned(), why: why.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_is_no_change_and_a_save_is() {
+        let folders = Folders { scripts: "/w/scripts".into(), content: "/w/content".into() };
+        assert!(is_built(Path::new("/w/scripts/target/lore/a.wasm"), &folders.scripts));
+        assert!(!is_built(Path::new("/w/scripts/combat/src/target/mod.rs"), &folders.scripts));
+        assert!(!is_built(Path::new("/w/content/target.toml"), &folders.scripts));
+        let saved = BTreeSet::from(["/w/scripts/combat/src/lib.rs".into()]);
+        let what = Changed::of(&saved, &folders);
+        assert_eq!(
+            (what.content, what.any_script, what.only_script.as_deref()),
+            (false, true, Some("combat"))
+        );
+    }
 }

@@ -66,8 +66,21 @@ impl Pack {
     }
 }
 
+/// What a server runs from its start.
+pub struct Assembled {
+    /// Modules that go together.
+    pub generation: Generation,
+    /// Content that goes with them.
+    pub content: Content,
+    /// What of it was pushed.
+    pub set: LiveSet,
+    /// Modules of the pack that a push has replaced: there is a way back to them.
+    pub replaced: Vec<Module>,
+}
+
 /// Compiles the modules of a pack; those that were replaced by a push, and whose base in the pack
-/// is still the same, are taken from the archive.
+/// is still the same, are taken from the archive, as are those the pack never had. If what was live
+/// does not go together any more, the pack's own runs.
 ///
 /// # Errors
 /// See [`PackError`].
@@ -76,20 +89,80 @@ pub fn assemble(
     pack: Pack,
     archive: &Archive,
     mut set: LiveSet,
-) -> Result<(Generation, Content, LiveSet), PackError> {
+) -> Result<Assembled, PackError> {
     let Pack { modules, content } = pack;
-    let content = content_since(&content, archive, &mut set).unwrap_or(content);
-    let mut loaded = Vec::new();
+    set.generation += 1;
+    let mut bases = Vec::new();
     for (file, bytes) in modules {
         let base = Module::load(engine, &bytes)
             .map_err(|source| PackError::Module { file: file.clone(), source })?;
         archive.keep_module(&base.digest(), &bytes).map_err(|source| PackError::Io { path: file, source })?;
-        loaded.push(pushed_since(engine, &base, archive, &mut set).unwrap_or(base));
+        bases.push(base);
     }
-    set.generation += 1;
+    let plain = LiveSet { modules: Default::default(), content: None, ..set.clone() };
+    match restore(engine, &bases, &content, archive, set) {
+        Ok(restored) => return Ok(restored),
+        Err(error) => tracing::error!(%error, "what was live does not fit any more; the pack's own runs"),
+    }
+    let generation = Generation::new(plain.generation, bases)?;
+    fits(&generation, &content)?;
+    Ok(Assembled { generation, content, set: plain, replaced: Vec::new() })
+}
+
+/// The pack with everything that was live in the place of its own.
+fn restore(
+    engine: &Engine,
+    bases: &[Module],
+    content: &Content,
+    archive: &Archive,
+    mut set: LiveSet,
+) -> Result<Assembled, PackError> {
+    let content = content_since(content, archive, &mut set).unwrap_or_else(|| content.clone());
+    let (mut loaded, mut replaced) = (Vec::new(), Vec::new());
+    for base in bases {
+        match pushed_since(engine, base, archive, &mut set) {
+            Some(module) => {
+                loaded.push(module);
+                replaced.push(base.clone());
+            }
+            None => loaded.push(base.clone()),
+        }
+    }
+    let beside = |name: &String| bases.iter().all(|base| base.name() != name);
+    let added: Vec<(String, LiveModule)> = set
+        .modules
+        .iter()
+        .filter(|(name, _)| beside(name))
+        .map(|(name, live)| (name.clone(), live.clone()))
+        .collect();
+    for (name, live) in added {
+        // The pack had it and dropped it, or it must not run.
+        if live.base.is_some() || set.quarantined.contains_key(&live.digest) {
+            set.modules.remove(&name);
+            continue;
+        }
+        match from_archive(engine, archive, &live.digest) {
+            Ok(module) => loaded.push(module),
+            Err(error) => {
+                tracing::error!(
+                    script = name,
+                    digest = live.digest,
+                    error,
+                    "what was live cannot be restored"
+                );
+            }
+        }
+    }
     let generation = Generation::new(set.generation, loaded)?;
     fits(&generation, &content)?;
-    Ok((generation, content, set))
+    Ok(Assembled { generation, content, set, replaced })
+}
+
+fn from_archive(engine: &Engine, archive: &Archive, digest: &str) -> Result<Module, String> {
+    let bytes = archive.module(digest).map_err(|error| error.to_string())?;
+    let module = Module::load(engine, &bytes).map_err(|error| error.to_string())?;
+    tracing::info!(label = module.label(), "restored what was live");
+    Ok(module)
 }
 
 /// The content that was live in the place of `base` when the server last ran.
@@ -117,15 +190,8 @@ fn pushed_since(engine: &Engine, base: &Module, archive: &Archive, set: &mut Liv
         set.modules.remove(base.name());
         return None;
     }
-    let module = archive
-        .module(&digest)
-        .map_err(|error| error.to_string())
-        .and_then(|bytes| Module::load(engine, &bytes).map_err(|error| error.to_string()));
-    match module {
-        Ok(module) => {
-            tracing::info!(label = module.label(), "restored what was live");
-            Some(module)
-        }
+    match from_archive(engine, archive, &digest) {
+        Ok(module) => Some(module),
         Err(error) => {
             tracing::error!(
                 script = base.name(),

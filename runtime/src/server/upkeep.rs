@@ -15,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 const EVERY: Duration = Duration::from_secs(5);
 /// Sessions are looked after every so many rounds.
 const SESSIONS: u64 = 12;
+/// Old idempotency keys are removed every so many rounds: each hour.
+const IDEMPOTENCY_KEYS: u64 = 720;
 
 /// Runs until `stop`.
 pub async fn upkeep_loop(
@@ -35,6 +37,11 @@ pub async fn upkeep_loop(
             && let Err(error) = auth.upkeep().await
         {
             tracing::warn!(%error, "sessions could not be looked after");
+        }
+        if round.is_multiple_of(IDEMPOTENCY_KEYS)
+            && let Err(error) = store.forget_idempotency_keys().await
+        {
+            tracing::warn!(%error, "old idempotency keys could not be removed");
         }
         count_scripts(&zones, &mut known).await;
         metrics.run_upkeep();

@@ -11,6 +11,7 @@ mod accounts;
 mod audit;
 mod backend;
 mod characters;
+mod claim;
 mod commit;
 #[cfg(test)]
 mod contract;
@@ -26,6 +27,7 @@ pub use accounts::{Account, AccountId, NewAccount};
 pub use audit::{AuditReport, Discrepancy};
 pub use backend::Backend;
 pub use characters::{CHARACTERS_PER_ACCOUNT, CharacterSummary, Inventory, InventorySlot, QuestRow};
+pub use claim::{ClaimError, DatabaseClaim, FolderClaim};
 pub use commit::{StampedFact, TickFacts};
 pub use error::StoreError;
 pub use idempotency::{Claimed, StoredResponse};
@@ -36,6 +38,8 @@ pub use sessions::{NewSession, Rotation, Session};
 
 use sqlx::{Any, AnyPool, Transaction};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The clonable front of one database.
@@ -44,6 +48,7 @@ pub struct Store {
     backend: Backend,
     reader: AnyPool,
     writer: AnyPool,
+    reachable: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -54,7 +59,7 @@ impl Store {
     /// [`StoreError::Unavailable`] when the folder or the file cannot be opened.
     pub async fn open_sqlite(data: &Path) -> Result<Self, StoreError> {
         let (reader, writer) = backend::open_sqlite(data).await?;
-        Ok(Self { backend: Backend::Sqlite, reader, writer })
+        Ok(Self { backend: Backend::Sqlite, reader, writer, reachable: Arc::new(AtomicBool::new(true)) })
     }
 
     /// The file that [`Store::open_sqlite`] opens.
@@ -68,7 +73,8 @@ impl Store {
     /// [`StoreError::Unavailable`] when it cannot be reached or refuses us.
     pub async fn open_postgres(url: &str) -> Result<Self, StoreError> {
         let pool = backend::open_postgres(url).await?;
-        Ok(Self { backend: Backend::Postgres, reader: pool.clone(), writer: pool })
+        let reachable = Arc::new(AtomicBool::new(true));
+        Ok(Self { backend: Backend::Postgres, reader: pool.clone(), writer: pool, reachable })
     }
 
     /// PostgreSQL when there is a URL, else SQLite in the data folder.
@@ -85,6 +91,11 @@ impl Store {
     /// Which database this is.
     pub fn backend(&self) -> Backend {
         self.backend
+    }
+
+    /// Whether the journal gets its facts into the database; kept true by the journal.
+    pub fn reachable(&self) -> &Arc<AtomicBool> {
+        &self.reachable
     }
 
     /// Whether the database answers.

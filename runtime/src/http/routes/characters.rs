@@ -130,9 +130,9 @@ pub(crate) async fn delete(
     CharacterPath(id): CharacterPath,
 ) -> Result<StatusCode, Problem> {
     owned(&state, &claims, id).await?;
-    if state.online.contains(id) {
+    let Some(_held) = state.online.hold(id) else {
         return Err(Problem::new(StatusCode::CONFLICT, "in_world", "the character is in the world"));
-    }
+    };
     let deleted = state.store.delete_character(id).await?;
     state.cache.forget(&list_key(claims.account)).await;
     if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(no_such_character()) }

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
+use std::sync::atomic::Ordering;
 use utoipa::ToSchema;
 
 /// Good news.
@@ -27,12 +28,16 @@ pub(crate) async fn healthz() -> Json<StatusBody> {
 #[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "operation",
     responses(
         (status = 200, description = "Yes.", body = StatusBody),
-        (status = 503, description = "`draining`, or `unavailable`: the store does not answer."),
+        (status = 503, description = "`draining`, or `unavailable`: the store does not answer or falls behind."),
     ))]
 pub(crate) async fn readyz(State(state): State<AppState>) -> Result<Json<StatusBody>, Problem> {
     if state.is_draining() {
         let detail = "the server is going down";
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "draining", detail).retry_after(5));
+    }
+    if !state.store.reachable().load(Ordering::Relaxed) {
+        let detail = "the store does not take what happens in the world";
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(5));
     }
     state.store.ping().await?;
     Ok(Json(StatusBody { status: "ok" }))

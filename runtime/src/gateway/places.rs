@@ -1,0 +1,81 @@
+//! How many sockets are open, in all and by account.
+
+use super::limits::{SOCKETS, SOCKETS_PER_ACCOUNT};
+use crate::store::AccountId;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Counts sockets. A mutex, because nobody holds it longer than a map access.
+#[derive(Clone, Default)]
+pub(super) struct Places(Arc<Mutex<Taken>>);
+
+#[derive(Default)]
+struct Taken {
+    all: usize,
+    by_account: HashMap<i64, usize>,
+}
+
+/// Why there is no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoPlace {
+    /// The account has enough sockets.
+    Account,
+    /// The server has enough sockets.
+    Server,
+}
+
+/// A socket's place, given back when dropped.
+pub(super) struct Place {
+    places: Places,
+    account: i64,
+}
+
+impl Places {
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a place.
+    pub(super) fn take(&self, account: AccountId) -> Result<Place, NoPlace> {
+        let mut taken = self.lock();
+        if taken.all >= SOCKETS {
+            return Err(NoPlace::Server);
+        }
+        let mine = taken.by_account.entry(account.0).or_default();
+        if *mine >= SOCKETS_PER_ACCOUNT {
+            return Err(NoPlace::Account);
+        }
+        *mine += 1;
+        taken.all += 1;
+        Ok(Place { places: self.clone(), account: account.0 })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.lock();
+        taken.all -= 1;
+        if let Some(mine) = taken.by_account.get_mut(&self.account) {
+            *mine -= 1;
+            if *mine == 0 {
+                taken.by_account.remove(&self.account);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_has_its_places_and_gives_them_back() {
+        let places = Places::default();
+        let mut mine: Vec<Place> =
+            (0..SOCKETS_PER_ACCOUNT).map(|_| places.take(AccountId(1)).expect("a place")).collect();
+        assert_eq!(places.take(AccountId(1)).err(), Some(NoPlace::Account));
+        assert!(places.take(AccountId(2)).is_ok());
+        mine.pop();
+        assert!(places.take(AccountId(1)).is_ok());
+    }
+}
