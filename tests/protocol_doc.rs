@@ -75,7 +75,8 @@ fn arms_in_source(path: &str) -> BTreeSet<String> {
     let source = read(path);
     let product = source.split("#[cfg(test)]").next().unwrap();
     let arms = product.lines().filter_map(|line| line.trim_start().strip_prefix('"')?.split_once("\" =>"));
-    arms.filter(|(name, _)| name.contains('.')).map(|(name, _)| name.to_owned()).collect()
+    let names = arms.flat_map(|(names, _)| names.split("\" | \""));
+    names.filter(|name| name.contains('.')).map(str::to_owned).collect()
 }
 
 #[test]

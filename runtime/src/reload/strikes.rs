@@ -129,7 +129,8 @@ pub async fn strikes_loop(
     mut failures: mpsc::Receiver<(ZoneIndex, ScriptFailure)>,
 ) {
     while let Some((zone, mut failure)) = failures.recv().await {
-        if pipeline.strikes.is_due(&failure.module, Instant::now()) {
+        let is_located = pipeline.strikes.is_due(&failure.module, Instant::now());
+        if is_located {
             failure = located(&pipeline, failure).await;
         }
         let row = FailureRow {
@@ -144,6 +145,9 @@ pub async fn strikes_loop(
             .increment(1);
         if !pipeline.strikes.count(zone, &failure, row, Instant::now()) {
             continue;
+        }
+        if !is_located {
+            failure = located(&pipeline, failure).await;
         }
         let reason = format!("failed in {STRIKES} ticks within {} s; last: {failure}", WINDOW.as_secs());
         match pipeline.quarantine(&failure.module, &reason).await {
