@@ -307,6 +307,10 @@ async fn bad_modules_are_refused_or_contained() -> anyhow::Result<()> {
     std::fs::write(&file, &good)?;
     let (taken, said) = push(&stage.server, &file).await?;
     ensure!(taken, "the good one must be taken: {said}");
+    // It is what the bad ones give way to once it has passed its probation.
+    let operator = stage.server.operator().await?;
+    let good = operator.change(1, PATIENCE.as_secs()).await?;
+    ensure!(good["state"] == "live", "the good one did not pass: {good}");
     for bad in &bad {
         try_bad(&mut stage, bad, data.path()).await?;
         more_swings(&mut stage.seen).await.with_context(|| format!("after {}", bad.name))?;

@@ -5,7 +5,8 @@
 //! after it was told, so comparing with the newest state alone would prove nothing. That state and
 //! journal agree is what `lore audit` says. `LORE_KILLS` and `LORE_KILL_BOTS` make it longer.
 
-use crate::live::{Fighter, Server, audit, scale, seed};
+use crate::live::{Fighter, Server, scale, seed};
+use crate::support::database::Home;
 use anyhow::{Context, ensure};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -17,7 +18,6 @@ use serde::Deserialize;
 use serde_json::json;
 use sqlx::{Connection, Row};
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -171,7 +171,7 @@ struct Payload {
     gold: u64,
 }
 
-async fn journal(database: &mut sqlx::SqliteConnection, character: i64) -> anyhow::Result<Journal> {
+async fn journal(database: &mut sqlx::AnyConnection, character: i64) -> anyhow::Result<Journal> {
     let mut journal = Journal { progress: vec![(1, 0)], gold: Vec::new(), items: Vec::new() };
     let mut totals: BTreeMap<String, i64> = BTreeMap::new();
     let sql = "SELECT kind, subject, delta, payload FROM journal WHERE character_id = $1 ORDER BY id";
@@ -210,11 +210,9 @@ fn in_order<T: PartialEq>(told: &[T], recorded: &[T]) -> bool {
 }
 
 /// With the server dead: is what was told in the journal, and does the state agree with the journal?
-async fn check_store(data: &Path, all: &[(Fighter, Told)]) -> anyhow::Result<()> {
-    let folder = data.to_owned();
-    tokio::task::spawn_blocking(move || audit(&folder)).await??;
-    let url = format!("sqlite://{}", data.join("lore.db").display());
-    let mut database = sqlx::SqliteConnection::connect(&url).await?;
+async fn check_store(home: &Home, all: &[(Fighter, Told)]) -> anyhow::Result<()> {
+    tokio::task::block_in_place(|| home.audit())?;
+    let mut database = home.connect().await?;
     for (fighter, told) in all {
         let name = &fighter.player.name;
         let recorded = journal(&mut database, fighter.player.character).await?;
@@ -311,12 +309,11 @@ async fn round(
     playing.join_all().await.into_iter().collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_that_was_told_is_lost() -> anyhow::Result<()> {
+/// Kills the server again and again, wherever it keeps its world.
+async fn kill_and_look(home: &Home, store: &str) -> anyhow::Result<()> {
     let (kills, bots, seed) = (scale("LORE_KILLS", 3), scale("LORE_KILL_BOTS", 8), seed("kill"));
     let mut rng = StdRng::seed_from_u64(seed);
-    let data = tempfile::tempdir()?;
-    let mut server = Server::start(data.path())?;
+    let mut server = home.serve()?;
     let mut all = Vec::new();
     for index in 0..bots {
         all.push((Fighter::enlist(&server, Scenario::Mixed, index, seed).await?, Told::default()));
@@ -324,11 +321,11 @@ async fn nothing_that_was_told_is_lost() -> anyhow::Result<()> {
     let (mut facts, mut quests) = (0, 0);
     for kill in 0..kills {
         all = round(server, all, &mut rng).await?;
-        check_store(data.path(), &all).await.with_context(|| format!("after kill {}", kill + 1))?;
+        check_store(home, &all).await.with_context(|| format!("after kill {}", kill + 1))?;
         let values = |told: &Told| told.progress.len() + told.gold.len() + told.items.len();
         facts += all.iter().map(|(_, told)| values(told)).sum::<usize>();
         quests += all.iter().map(|(_, told)| told.quests.len()).sum::<usize>();
-        server = Server::start(data.path())?;
+        server = home.serve()?;
     }
     for (fighter, told) in &mut all {
         let (client, now) = rejoin(&server, fighter).await?;
@@ -337,10 +334,24 @@ async fn nothing_that_was_told_is_lost() -> anyhow::Result<()> {
         client.close().await;
     }
     eprintln!(
-        "kill: {kills} kills, {bots} characters, {facts} values and {quests} quests told and found, 0 lost, \
-         state and journal agree"
+        "kill: {store}, {kills} kills, {bots} characters, {facts} values and {quests} quests told and found, \
+         0 lost, state and journal agree"
     );
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_was_told_is_lost() -> anyhow::Result<()> {
+    let home = Home::embedded()?;
+    kill_and_look(&home, "SQLite").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_was_told_is_lost_on_postgresql() -> anyhow::Result<()> {
+    let Some(home) = Home::postgres("kill").await? else { return Ok(()) };
+    let outcome = kill_and_look(&home, "PostgreSQL").await;
+    home.remove().await?;
+    outcome
 }
 
 /// How often the item changes hands.
@@ -391,8 +402,8 @@ async fn grab((client, told): &mut (Client, Told), entity: u64) -> anyhow::Resul
 #[tokio::test(flavor = "multi_thread")]
 async fn an_item_on_the_ground_has_one_taker() -> anyhow::Result<()> {
     let seed = seed("one taker");
-    let data = tempfile::tempdir()?;
-    let server = Server::start(data.path())?;
+    let home = Home::embedded()?;
+    let server = home.serve()?;
     let mut one = Fighter::enlist(&server, Scenario::Crowd, 0, seed).await?;
     let mut two = Fighter::enlist(&server, Scenario::Crowd, 0, seed).await?;
     let mut clients = [rejoin(&server, &mut one).await?, rejoin(&server, &mut two).await?];
@@ -408,9 +419,8 @@ async fn an_item_on_the_ground_has_one_taker() -> anyhow::Result<()> {
         ensure!(first != second, "pass {pass}: got by the one: {first}, by the other: {second}");
     }
     server.kill()?;
-    let folder = data.path().to_owned();
-    tokio::task::spawn_blocking(move || audit(&folder)).await??;
-    let server = Server::start(data.path())?;
+    tokio::task::block_in_place(|| home.audit())?;
+    let server = home.serve()?;
     let mut has = 0;
     for fighter in [&mut one, &mut two] {
         let (client, now) = rejoin(&server, fighter).await?;

@@ -66,9 +66,19 @@ impl Server {
         Self::start_with(data, &root().join("content"))
     }
 
+    /// The same with `LORE_*` variables.
+    pub fn start_set(data: &Path, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
+        Self::start_as(data, &root().join("content"), settings)
+    }
+
     /// The same with another content.
     pub fn start_with(data: &Path, content: &Path) -> anyhow::Result<Self> {
+        Self::start_as(data, content, &[])
+    }
+
+    fn start_as(data: &Path, content: &Path, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
         let mut child = lore()
+            .envs(settings.iter().copied())
             .args(["serve", "--json", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .arg("--content")
@@ -122,7 +132,8 @@ impl Server {
         Ok(serde_json::from_slice(&output.stdout)?)
     }
 
-    fn operate(&self, command: &str) -> Command {
+    /// `lore COMMAND` with the operator's arguments for this server.
+    pub fn operate(&self, command: &str) -> Command {
         let mut lore = lore();
         lore.args([command, "--admin", &self.admin, "--data"]).arg(&self.data);
         lore
@@ -133,14 +144,6 @@ impl Server {
         let args = AdminArgs { admin: self.admin.clone(), data: self.data.clone(), admin_token: None };
         Ok(AdminClient::connect(&args)?)
     }
-}
-
-/// `lore audit`: that everybody has what the journal says.
-pub fn audit(data: &Path) -> anyhow::Result<()> {
-    let output = lore().args(["audit", "--json", "--data"]).arg(data).output()?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    ensure!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    Ok(())
 }
 
 impl Drop for Server {
@@ -300,6 +303,11 @@ impl Workshop {
             copy_changed(&root().join(part), &folder.join(part))?;
         }
         Ok(Self { folder, lines: false, _only_one: only_one })
+    }
+
+    /// The copy of `scripts/`.
+    pub fn scripts(&self) -> PathBuf {
+        self.folder.join("scripts")
     }
 
     /// From now on traps name the line of the source.

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
 mod audit;
+mod author_tools;
 mod browser;
+mod canary;
 mod determinism;
 mod formulas;
 mod full_zones;
@@ -15,8 +17,12 @@ mod http_login;
 mod kill;
 mod live;
 mod newcomer;
+mod pack_fits;
+mod plan;
+mod probation;
 mod protocol_doc;
 mod reload_pipeline;
+mod replay;
 mod socket_bad_input;
 mod socket_conduct;
 mod socket_play;

@@ -40,12 +40,14 @@ async fn swing(socket: &mut Socket) -> Value {
     socket.event("a swing", |event| event["type"] == "swing" && event["attacker"] == you).await
 }
 
-async fn push(world: &World, bytes: Vec<u8>) -> Answer {
+/// Pushes a component.
+pub async fn push(world: &World, bytes: Vec<u8>) -> Answer {
     let request = world.operator(Method::POST, "/admin/v1/modules?who=story&why=because");
     Answer::of(request.header("content-type", "application/octet-stream").body(bytes)).await
 }
 
-async fn push_content(world: &World, files: &BTreeMap<String, String>) -> Answer {
+/// Pushes content.
+pub async fn push_content(world: &World, files: &BTreeMap<String, String>) -> Answer {
     Answer::of(world.operator(Method::POST, "/admin/v1/content").json(files)).await
 }
 
@@ -55,13 +57,15 @@ fn status(world: &World) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn live_label(world: &World, script: &str) -> String {
+/// Label of what is live of a script.
+pub fn live_label(world: &World, script: &str) -> String {
     let status = status(world);
     let module = status["modules"].as_array().unwrap().iter().find(|module| module["name"] == script);
     module.unwrap()["label"].as_str().unwrap().to_owned()
 }
 
-fn read_content(folder: &Path) -> BTreeMap<String, String> {
+/// The texts of a content folder.
+pub fn read_content(folder: &Path) -> BTreeMap<String, String> {
     runtime::content::read_files(folder).unwrap().into_iter().collect()
 }
 

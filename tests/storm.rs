@@ -95,9 +95,21 @@ fn percentiles(mut values: Vec<u64>) -> (u64, u64) {
     (at(50), at(99))
 }
 
+/// The server's own figures.
+async fn metrics(server: &Server) -> anyhow::Result<String> {
+    Ok(reqwest::get(format!("{}/metrics", server.http)).await?.error_for_status()?.text().await?)
+}
+
+/// Ticks that took longer than they may and would not have without the swap in them.
+async fn late_by_swap(server: &Server) -> anyhow::Result<f64> {
+    let text = metrics(server).await?;
+    let row = text.lines().find_map(|line| line.strip_prefix("game_ticks_late_total{cause=\"swap\"} "));
+    Ok(row.context("the server counts no late ticks")?.parse()?)
+}
+
 /// Swaps of all zones and how many of them took at most `seconds`, from the server's own histogram.
 async fn swaps_within(server: &Server, seconds: &str) -> anyhow::Result<(f64, f64)> {
-    let text = reqwest::get(format!("{}/metrics", server.http)).await?.error_for_status()?.text().await?;
+    let text = metrics(server).await?;
     let sum = |start: &str, part: &str| -> f64 {
         let rows = text.lines().filter(|line| line.starts_with(start) && line.contains(part));
         rows.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
@@ -199,6 +211,8 @@ async fn a_storm_of_pushes_drops_nothing_and_mixes_nothing() -> anyhow::Result<(
         "storm: {bots} bots, {pushes} pushes, 0 disconnects, 0 lost replies, {} critical hits agree, swings {:?}",
         seen.criticals, seen.swings
     );
+    let late = late_by_swap(&server).await?;
+    ensure!(late == 0.0, "{late} ticks were late because of a swap");
     let (swaps, quick) = swaps_within(&server, SWAP_MAX_S).await?;
     let (_, at_once) = swaps_within(&server, "0.001").await?;
     eprintln!("storm: {swaps} swaps of zones, {at_once} within 1 ms, {quick} within {SWAP_MAX_S} s");

@@ -1,11 +1,13 @@
 //! One live component: its store, its limits while it runs, its log. Knows how to be called once;
 //! what to do about a failure is decided in `call`.
 
+use crate::bindings::log::Level;
 use crate::bindings::{self, ability, combat, dialog, npc, quest, types};
 use crate::convert::Hook;
 use crate::engine::Engine;
 use crate::failure::{BadOutput, FailureKind, clip};
 use crate::limits::{CallLimits, Limits, MESSAGE_BYTES};
+use crate::log_budget::LogBudget;
 use crate::manifest::Kind;
 use std::time::Instant;
 use wasmtime::component::Component;
@@ -124,11 +126,20 @@ impl Instance {
         (outcome, cost)
     }
 
-    /// Hands the lines of the last call to the log of the server.
-    pub(crate) fn publish_log(&mut self, module: &str, export: &str, tick: u64) {
-        use bindings::log::Level;
+    /// Hands the lines of the last call to the log of the server, as far as `budget` allows; how many it
+    /// did not.
+    pub(crate) fn publish_log(&mut self, module: &str, export: &str, tick: u64, budget: &LogBudget) -> u64 {
         let log = &mut self.store.data_mut().log;
+        let mut withheld = 0;
         for (level, line) in log.lines.drain(..) {
+            // What nobody listens to takes no room from what somebody does.
+            if !is_heard(level) {
+                continue;
+            }
+            if !budget.take() {
+                withheld += 1;
+                continue;
+            }
             match level {
                 Level::Debug => tracing::debug!(target: "script", module, export, tick, "{line}"),
                 Level::Info => tracing::info!(target: "script", module, export, tick, "{line}"),
@@ -136,10 +147,20 @@ impl Instance {
                 Level::Error => tracing::error!(target: "script", module, export, tick, "{line}"),
             }
         }
-        if log.dropped > 0 {
+        if log.dropped > 0 && budget.take() {
             let dropped = log.dropped;
             tracing::warn!(target: "script", module, export, tick, dropped, "log lines over the limit");
         }
+        withheld
+    }
+}
+
+fn is_heard(level: Level) -> bool {
+    match level {
+        Level::Debug => tracing::enabled!(target: "script", tracing::Level::DEBUG),
+        Level::Info => tracing::enabled!(target: "script", tracing::Level::INFO),
+        Level::Warn => tracing::enabled!(target: "script", tracing::Level::WARN),
+        Level::Error => tracing::enabled!(target: "script", tracing::Level::ERROR),
     }
 }
 
@@ -177,14 +198,14 @@ impl ScriptState {
 
 /// The lines of one call.
 struct Log {
-    lines: Vec<(bindings::log::Level, String)>,
+    lines: Vec<(Level, String)>,
     dropped: u64,
     line_limit: usize,
     byte_limit: usize,
 }
 
 impl bindings::log::Host for ScriptState {
-    fn write(&mut self, level: bindings::log::Level, message: String) -> wasmtime::Result<()> {
+    fn write(&mut self, level: Level, message: String) -> wasmtime::Result<()> {
         if self.log.lines.len() < self.log.line_limit {
             self.log.lines.push((level, clip(&message, self.log.byte_limit).to_owned()));
         } else {

@@ -25,6 +25,10 @@ pub(crate) const FAILURES_KEPT: usize = 256;
 /// Item ids named by one failure; the rest is only counted.
 pub(crate) const FAILURE_ITEMS: usize = 16;
 
+/// Views kept per module and export for the proof of its next version: some seconds of a full zone, a
+/// few hundred bytes each.
+pub const RECORDED_VIEWS: usize = 4_096;
+
 /// Highest values a manifest may ask for.
 pub(crate) const FUEL_PER_ITEM_MAX: u64 = 1_000_000;
 /// See [`FUEL_PER_ITEM_MAX`].
@@ -70,6 +74,11 @@ pub struct Limits {
     pub output_bytes: usize,
     /// Log lines kept per call.
     pub log_lines: u32,
+    /// Log lines of a module in a second, in all zones together: enough to follow a fight, too few to fill
+    /// a disk.
+    pub log_lines_per_second: u32,
+    /// Log lines of a module at once, after it was silent for a while.
+    pub log_burst: u32,
     /// Bytes kept of one log line; the rest is cut off.
     pub log_line_bytes: usize,
     /// Bytes of a component. QuickJS guests have 2 MB, Rust guests with debug lines 2 MB.
@@ -102,6 +111,8 @@ impl Default for Limits {
             core_instances: 16,
             output_bytes: 1 << 20,
             log_lines: 64,
+            log_lines_per_second: 50,
+            log_burst: 200,
             log_line_bytes: 1_024,
             component_bytes: 16 << 20,
             functions: 20_000,

@@ -126,6 +126,31 @@ pub struct Manifest {
     /// Limits the script asks to have changed.
     #[serde(default, skip_serializing_if = "ManifestLimits::is_empty")]
     pub limits: ManifestLimits,
+    /// How far its answers may be from those of the version before.
+    #[serde(default, skip_serializing_if = "ManifestProof::is_empty")]
+    pub proof: ManifestProof,
+}
+
+/// What a new version may change in the answers to recorded calls without a person saying yes. What is
+/// absent may change at will.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ManifestProof {
+    /// Views decided otherwise, of 1,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub differ_permille: Option<u32>,
+    /// Change of any average, up or down, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift_percent: Option<u32>,
+    /// More fuel per view, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fuel_percent: Option<u32>,
+}
+
+impl ManifestProof {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Limits a script may ask for; what is absent is the host's default.
@@ -141,6 +166,9 @@ pub struct ManifestLimits {
     /// Bytes of linear memory, at most 128 MiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
+    /// Ticks for which a new version is watched before it is trusted; the server's own minimum holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probation_ticks: Option<u32>,
 }
 
 impl ManifestLimits {
@@ -254,10 +282,7 @@ impl Manifest {
     /// [`ManifestError::Name`], [`ManifestError::Api`] or [`ManifestError::Requires`].
     pub fn check(&self) -> Result<(), ManifestError> {
         let name = &self.name;
-        let valid = name.len() <= 64
-            && name.starts_with(|c: char| c.is_ascii_lowercase())
-            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if !valid {
+        if !is_script_name(name) {
             return Err(ManifestError::Name(name.chars().take(80).collect()));
         }
         if self.api != API {
@@ -268,6 +293,13 @@ impl Manifest {
         }
         Ok(())
     }
+}
+
+/// Whether a script may have this name: 1 to 64 of a-z, 0-9 and `-`, starting with a letter.
+pub fn is_script_name(name: &str) -> bool {
+    name.len() <= 64
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 /// The id of the script with this name.
@@ -300,6 +332,7 @@ mod tests {
             api: API.into(),
             requires: vec!["ability/bite".into(); 40],
             limits: ManifestLimits { fuel_per_item: Some(7), ..ManifestLimits::default() },
+            proof: ManifestProof { differ_permille: Some(50), ..ManifestProof::default() },
         }
     }
 

@@ -6,6 +6,7 @@ use crate::engine::Engine;
 use crate::failure::{BadOutput, FailureKind, clip};
 use crate::instance::{Instance, Linked};
 use crate::limits::{CallLimits, LimitTooHigh, MESSAGE_BYTES};
+use crate::log_budget::LogBudget;
 use crate::manifest::{Export, Kind, Manifest};
 use crate::samples;
 use crate::scan::{ScanError, scan};
@@ -30,6 +31,7 @@ struct Inner {
     linked: Linked,
     limits: CallLimits,
     symbols: Option<Symbols>,
+    log: LogBudget,
 }
 
 /// Why a candidate did not become a module. Nothing that was live is affected.
@@ -124,6 +126,7 @@ impl Module {
             linked,
             limits,
             symbols: Symbols::of(bytes),
+            log: LogBudget::new(engine.limits().log_lines_per_second, engine.limits().log_burst),
         };
         let module = Self { inner: Arc::new(inner) };
         module.smoke()?;
@@ -185,6 +188,11 @@ impl Module {
     /// Fuel of a call with this many views.
     pub(crate) fn fuel(&self, views: usize) -> u64 {
         self.inner.engine.limits().fuel(&self.inner.limits, views)
+    }
+
+    /// What its instances may still write to the log.
+    pub(crate) fn log_budget(&self) -> &LogBudget {
+        &self.inner.log
     }
 
     pub(crate) fn instantiate(&self) -> Result<Instance, FailureKind> {

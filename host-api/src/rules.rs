@@ -5,6 +5,7 @@ use crate::convert::{Advance, Converse, Hook, PlanCasts, PulseStatuses, Resolve,
 use crate::failure::{FailureKind, ScriptFailure};
 use crate::generation::Generation;
 use crate::manifest::Kind;
+use crate::record::{Recording, Tape};
 use crate::stats::ExportStats;
 use sim::DefId;
 use sim::rules::{
@@ -21,6 +22,9 @@ pub struct ScriptRules {
     combat: DefId,
     ability: DefId,
     wires: Wires,
+    recording: Recording,
+    /// Views kept per module and export; 0 records nothing.
+    record_views: usize,
     failures: Failures,
 }
 
@@ -67,8 +71,40 @@ impl ScriptRules {
             combat: only(Kind::Combat),
             ability: only(Kind::Ability),
             wires: Wires::default(),
+            recording: Recording::default(),
+            record_views: 0,
             failures: Failures::default(),
         })
+    }
+
+    /// Keeps the last `views` views of every module and export with their answers. What was
+    /// recorded before is dropped; 0 turns it off.
+    pub fn record(&mut self, views: usize) {
+        self.recording = Recording::default();
+        self.record_views = views;
+    }
+
+    /// What was recorded. Clone it between ticks to replay it elsewhere.
+    pub fn recording(&self) -> &Recording {
+        &self.recording
+    }
+
+    /// A copy of what one module was asked, to replay it elsewhere.
+    pub fn recording_of(&self, kind: Kind, script: DefId) -> Recording {
+        self.recording.of((kind, script))
+    }
+
+    /// Gives away what was recorded.
+    pub fn take_recording(&mut self) -> Recording {
+        std::mem::take(&mut self.recording)
+    }
+
+    /// Goes on with what the rules before have recorded, as far as their scripts are still there.
+    pub fn adopt_recording(&mut self, mut recording: Recording) {
+        if self.record_views > 0 {
+            recording.retain(|kind, script| self.slots.contains_key(&(kind, script)));
+            self.recording = recording;
+        }
     }
 
     /// The generation that answers.
@@ -111,10 +147,12 @@ impl ScriptRules {
 }
 
 /// Asks the module `(kind, script)` if it is live, else answers with fallbacks.
+#[allow(clippy::too_many_arguments)] // the pieces of one call; a struct would be made and unmade here
 fn ask_module<H: Hook>(
     slots: &mut BTreeMap<(Kind, DefId), Slot>,
     failures: &mut Failures,
     wire: &mut Vec<H::Wire>,
+    (tape, record_views): (&mut Tape<H>, usize),
     module: (Kind, DefId),
     ctx: &Context,
     views: &[H::View],
@@ -125,7 +163,8 @@ fn ask_module<H: Hook>(
         return;
     }
     if let Some(slot) = slots.get_mut(&module) {
-        return ask::<H>(slot, ctx, views, wire, out, failures);
+        ask::<H>(slot, ctx, views, wire, out, failures);
+        return tape.push(module.1, record_views, ctx, views, out);
     }
     out.extend(views.iter().map(fallback::<H>));
     let (kind, script) = module;
@@ -136,26 +175,54 @@ fn ask_module<H: Hook>(
 
 impl Rules for ScriptRules {
     fn plan_casts(&mut self, ctx: &Context, casts: &[Cast], out: &mut Vec<Answer<Plan>>) {
-        let Self { slots, failures, wires, .. } = self;
+        let Self { slots, failures, wires, recording, record_views, .. } = self;
         let module = (Kind::Ability, self.ability);
-        ask_module::<PlanCasts>(slots, failures, &mut wires.casts, module, ctx, casts, out);
+        ask_module::<PlanCasts>(
+            slots,
+            failures,
+            &mut wires.casts,
+            (&mut recording.casts, *record_views),
+            module,
+            ctx,
+            casts,
+            out,
+        );
     }
 
     fn resolve(&mut self, ctx: &Context, attacks: &[Attack], out: &mut Vec<Answer<Outcome>>) {
-        let Self { slots, failures, wires, .. } = self;
+        let Self { slots, failures, wires, recording, record_views, .. } = self;
         let module = (Kind::Combat, self.combat);
-        ask_module::<Resolve>(slots, failures, &mut wires.attacks, module, ctx, attacks, out);
+        ask_module::<Resolve>(
+            slots,
+            failures,
+            &mut wires.attacks,
+            (&mut recording.attacks, *record_views),
+            module,
+            ctx,
+            attacks,
+            out,
+        );
     }
 
     fn pulse_statuses(&mut self, ctx: &Context, pulses: &[Pulse], out: &mut Vec<Answer<PulseOutcome>>) {
-        let Self { slots, failures, wires, .. } = self;
+        let Self { slots, failures, wires, recording, record_views, .. } = self;
         let module = (Kind::Ability, self.ability);
-        ask_module::<PulseStatuses>(slots, failures, &mut wires.pulses, module, ctx, pulses, out);
+        ask_module::<PulseStatuses>(
+            slots,
+            failures,
+            &mut wires.pulses,
+            (&mut recording.pulses, *record_views),
+            module,
+            ctx,
+            pulses,
+            out,
+        );
     }
 
     fn think(&mut self, ctx: &Context, script: DefId, npcs: &[Perception], out: &mut Vec<Answer<Decision>>) {
-        let Self { slots, failures, wires, .. } = self;
-        ask_module::<Think>(slots, failures, &mut wires.npcs, (Kind::Npc, script), ctx, npcs, out);
+        let Self { slots, failures, wires, recording, record_views, .. } = self;
+        let tape = (&mut recording.npcs, *record_views);
+        ask_module::<Think>(slots, failures, &mut wires.npcs, tape, (Kind::Npc, script), ctx, npcs, out);
     }
 
     fn advance(
@@ -165,9 +232,18 @@ impl Rules for ScriptRules {
         inquiries: &[Inquiry],
         out: &mut Vec<Answer<QuestStep>>,
     ) {
-        let Self { slots, failures, wires, .. } = self;
+        let Self { slots, failures, wires, recording, record_views, .. } = self;
         let module = (Kind::Quest, script);
-        ask_module::<Advance>(slots, failures, &mut wires.inquiries, module, ctx, inquiries, out);
+        ask_module::<Advance>(
+            slots,
+            failures,
+            &mut wires.inquiries,
+            (&mut recording.inquiries, *record_views),
+            module,
+            ctx,
+            inquiries,
+            out,
+        );
     }
 
     fn converse(
@@ -177,9 +253,18 @@ impl Rules for ScriptRules {
         talks: &[Conversation],
         out: &mut Vec<Answer<DialogReply>>,
     ) {
-        let Self { slots, failures, wires, .. } = self;
+        let Self { slots, failures, wires, recording, record_views, .. } = self;
         let module = (Kind::Dialog, script);
-        ask_module::<Converse>(slots, failures, &mut wires.talks, module, ctx, talks, out);
+        ask_module::<Converse>(
+            slots,
+            failures,
+            &mut wires.talks,
+            (&mut recording.talks, *record_views),
+            module,
+            ctx,
+            talks,
+            out,
+        );
     }
 }
 

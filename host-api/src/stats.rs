@@ -32,6 +32,6 @@ pub struct Counters {
     pub time_ns: u64,
     /// Lines written to the log.
     pub log_lines: u64,
-    /// Lines dropped because the call had written its share.
+    /// Lines dropped because the call, or the module in this second, had written its share.
     pub log_dropped: u64,
 }

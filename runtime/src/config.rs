@@ -8,6 +8,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// A day at 20 ticks a second: a version that is never trusted would have no successor to go back to.
+const MOST_PROBATION_TICKS: u32 = 1_728_000;
+
 /// What the server runs with.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -50,8 +53,28 @@ pub struct Config {
     /// From one ping of a client's socket to the next; shorter than the idle limit of any proxy between.
     #[serde(with = "humantime_serde")]
     pub heartbeat: Duration,
+    /// How long the replay logs of the zones are kept; 0 records none.
+    #[serde(with = "humantime_serde")]
+    pub replay_keep: Duration,
     /// Bearer token of the operator interface; without one it serves loopback only.
     pub admin_token: Option<String>,
+    /// How changes become live.
+    pub reload: Reload,
+}
+
+/// How changes of scripts and content become live.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Reload {
+    /// Ticks for which a change is watched where it runs before it is trusted; a script's manifest may
+    /// ask for more.
+    pub probation_ticks: u32,
+}
+
+impl Default for Reload {
+    fn default() -> Self {
+        Self { probation_ticks: 200 }
+    }
 }
 
 /// What the server is run for.
@@ -101,7 +124,9 @@ impl Default for Config {
             requests_per_minute: 100,
             auth_attempts_per_minute: 60,
             heartbeat: Duration::from_secs(30),
+            replay_keep: Duration::from_secs(60 * 60),
             admin_token: None,
+            reload: Reload::default(),
         }
     }
 }
@@ -131,7 +156,7 @@ impl Config {
             }
         }
         for setting in SETTINGS {
-            let variable = format!("LORE_{}", setting.replace('-', "_").to_uppercase());
+            let variable = format!("LORE_{}", setting.replace(['-', '.'], "_").to_uppercase());
             let Some(value) = variables.get(&variable) else { continue };
             sources = if *setting == "cors-origins" {
                 let origins: Vec<_> = value.split(',').map(str::trim).filter(|o| !o.is_empty()).collect();
@@ -151,6 +176,9 @@ impl Config {
         let refuse = |name, reason: &str| Err(ConfigError::Refused { name, reason: reason.to_owned() });
         if !(10..=1_000).contains(&self.tick_ms) {
             return refuse("tick-ms", "must be 10 to 1000");
+        }
+        if !(1..=MOST_PROBATION_TICKS).contains(&self.reload.probation_ticks) {
+            return refuse("reload.probation-ticks", "must be 1 to 1728000, which is a day at 20 a second");
         }
         if self.requests_per_minute == 0 || self.auth_attempts_per_minute == 0 {
             return refuse("requests-per-minute and auth-attempts-per-minute", "must be at least 1");
@@ -201,7 +229,9 @@ const SETTINGS: &[&str] = &[
     "requests-per-minute",
     "auth-attempts-per-minute",
     "heartbeat",
+    "replay-keep",
     "admin-token",
+    "reload.probation-ticks",
 ];
 
 /// `scheme://user:secret@host` without the secret.
@@ -243,10 +273,12 @@ mod tests {
             ("DATABASE_URL", "postgres://a"),
             ("LORE_CORS_ORIGINS", "https://a.example, https://b.example"),
             ("LORE_GUESTS", "false"),
+            ("LORE_RELOAD_PROBATION_TICKS", "60"),
             ("LORE_JWT_KEYS", "not a setting"),
         ];
         let config = load(file, &variables).unwrap();
         assert_eq!(config.access_ttl, Duration::from_secs(900));
+        assert_eq!(config.reload.probation_ticks, 60);
         assert_eq!((config.seed, config.guests, config.listen.port()), (8, false, 80));
         assert_eq!(config.database_url.as_deref(), Some("postgres://a"));
         assert_eq!(config.cors_origins, ["https://a.example", "https://b.example"]);

@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod auth;
+pub mod author;
 pub mod build;
 pub mod bus;
 pub mod cache;
@@ -16,6 +17,7 @@ pub mod http;
 pub mod load;
 pub mod online;
 pub mod reload;
+pub mod replay;
 pub mod server;
 pub mod store;
 pub mod telemetry;

@@ -1,6 +1,7 @@
 //! The composition root: everything of a server put together, and taken apart in order.
 
 mod pack;
+mod restore;
 mod upkeep;
 
 pub use pack::{Assembled, Pack, PackError};
@@ -14,12 +15,13 @@ use crate::gateway::roster::Roster;
 use crate::gateway::{self, Gateway, GatewaySetup};
 use crate::http::{self, AppState, RateLimits, ServeLimits};
 use crate::online::Online;
-use crate::reload::{Archive, Pipeline, strikes_loop};
+use crate::reload::{Archive, Pipeline, PipelineSetup, probation_loop, strikes_loop};
+use crate::replay::{Keep, WriterThread, spawn_writer};
 use crate::store::{DatabaseClaim, FolderClaim, Store};
 use crate::telemetry;
 use crate::zone::{self, JOURNAL_QUEUE, JournalError, Room, RoomSetup, SimThread, ZoneRules, Zones};
 use anyhow::{Context as _, bail};
-use host_api::{Engine, Limits, ScriptRules};
+use host_api::{Engine, Limits, RECORDED_VIEWS, ScriptRules};
 use std::collections::BTreeMap;
 use std::fs::Permissions;
 use std::net::SocketAddr;
@@ -60,6 +62,7 @@ pub struct Server {
     journal: JoinHandle<Result<(), JournalError>>,
     listeners: Vec<JoinHandle<()>>,
     upkeep: JoinHandle<()>,
+    replay_writer: Option<WriterThread>,
     _note: Option<TokenNote>,
     /// Last, so that nobody else starts while anything of this server is left.
     _claims: (FolderClaim, DatabaseClaim),
@@ -87,6 +90,7 @@ impl Server {
             Store::open(&config.data, config.database_url.as_deref()).await.context("open the database")?;
         let database = store.claim().await.context("claim the database")?;
         store.migrate().await.context("bring the database up to date")?;
+        let facts = store.fact_writer().await.context("take over the journal")?;
         let auth = Auth::open(store.clone(), &config.data, config.access_ttl, config.refresh_ttl)
             .await
             .context("set up identity")?;
@@ -100,15 +104,25 @@ impl Server {
         };
 
         let engine = Engine::new(Limits::default(), Some(&config.data.join("compiled")))?;
-        let (Assembled { generation, content, set, replaced }, archive) =
-            load(&engine, pack, &config).await?;
-        let content = Arc::new(content);
+        let (assembled, archive) = load(&engine, pack, &config).await?;
+        let content = Arc::clone(&assembled.content);
         let (journal_sender, journal_queue) = mpsc::channel(JOURNAL_QUEUE);
         let (failures, failure_queue) = mpsc::channel(FAILURE_QUEUE);
         let clocks: BTreeMap<String, u64> = store.load_zone_clocks().await?.into_iter().collect();
+        let (replay, replay_writer) = match config.replay_keep {
+            Duration::ZERO => (None, None),
+            keep => {
+                let folder = config.data.join("replay");
+                let (sender, thread) = spawn_writer(folder, Keep(keep)).context("record replay logs")?;
+                (Some(sender), Some(thread))
+            }
+        };
         let mut setups = Vec::new();
         for (id, definition) in &content.zones {
-            let rules: Box<dyn ZoneRules> = Box::new(ScriptRules::new(&generation)?);
+            let generation = assembled.generation(&definition.name)?;
+            let mut rules = ScriptRules::new(&generation)?;
+            rules.record(RECORDED_VIEWS);
+            let rules: Box<dyn ZoneRules> = Box::new(rules);
             setups.push(RoomSetup {
                 zone: *id,
                 content: Arc::clone(&content),
@@ -119,21 +133,30 @@ impl Server {
                 tick_ms: config.tick_ms,
                 journal: journal_sender.clone(),
                 failures: failures.clone(),
+                replay: replay.clone(),
             });
         }
         // Only the zones hold these, so that the loops behind them end with the last zone.
-        drop((journal_sender, failures));
+        drop((journal_sender, failures, replay));
         let (zones, rooms) = Zones::build(setups);
         let online = Online::default();
         let roster = Roster::new(online.clone());
         let journal = tokio::spawn(zone::journal_loop(
-            store.clone(),
+            facts,
             roster.clone(),
             journal_queue,
             Arc::clone(store.reachable()),
             bus.clone(),
         ));
-        let pipeline = Pipeline::new(engine, Arc::clone(&zones), archive, set, generation, content, replaced);
+        let pipeline = Pipeline::new(PipelineSetup {
+            engine,
+            zones: Arc::clone(&zones),
+            archive,
+            assembled,
+            content,
+            probation_ticks: config.reload.probation_ticks.into(),
+            tick_ms: config.tick_ms,
+        });
         tokio::spawn(strikes_loop(Arc::clone(&pipeline), Arc::clone(&zones), failure_queue));
         let gateway = Gateway::new(GatewaySetup {
             zones: Arc::clone(&zones),
@@ -167,6 +190,7 @@ impl Server {
             stop: stop.clone(),
             open_status: config.profile == Profile::Development,
         });
+        tokio::spawn(probation_loop(Arc::clone(&pipeline), stop.clone()));
         let upkeep = tokio::spawn(upkeep::upkeep_loop(
             store.clone(),
             auth.clone(),
@@ -204,6 +228,7 @@ impl Server {
             journal,
             listeners,
             upkeep,
+            replay_writer,
             _note: note,
             _claims: (folder, database),
         })
@@ -264,6 +289,11 @@ impl Server {
         }
         if threads.into_iter().any(|thread| thread.join().is_err()) {
             bail!("a zone thread hit a defect");
+        }
+        if let Some(writer) = self.replay_writer
+            && tokio::task::spawn_blocking(|| writer.join()).await.is_ok_and(|ended| ended.is_err())
+        {
+            tracing::error!("the writer of replay logs hit a defect");
         }
         written
             .context("the store did not take the last facts in time")?

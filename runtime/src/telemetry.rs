@@ -1,7 +1,12 @@
 //! Logs and metrics of the process: set up once, at the start.
 
-use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
-use std::sync::{Mutex, PoisonError};
+use metrics_exporter_prometheus::{
+    BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
+use metrics_util::MetricKindMask;
+use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
 /// Seconds; ticks of a healthy zone are far below 50 ms.
@@ -11,28 +16,88 @@ const LATENCY_BUCKETS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075
 /// Seconds a client stays.
 const STAY_BUCKETS: &[f64] = &[1.0, 10.0, 60.0, 300.0, 1_800.0, 7_200.0, 36_000.0];
 
+/// Log lines that wait for whoever reads standard error; what comes after them is dropped and counted.
+const LOG_QUEUE: usize = 16_384;
+/// How long figures of modules that left stay: several scrapes, so that their last values are seen.
+const MODULES_STAY: Duration = Duration::from_secs(300);
+
+/// Lines that did not fit into the queue.
+static LINES_LOST: OnceLock<ErrorCounter> = OnceLock::new();
+
 /// Logs to standard error, as text or as JSON lines. `LORE_LOG` filters like `RUST_LOG`:
-/// `info,runtime::zone=debug`. A second call changes nothing.
-pub fn init_logs(json: bool) {
+/// `info,runtime::zone=debug`. Nobody who logs waits for whoever reads it. What is returned is kept
+/// until the process ends: it writes what is still queued. A second call changes nothing.
+pub fn init_logs(json: bool) -> WorkerGuard {
     let filter = EnvFilter::try_from_env("LORE_LOG")
         .or_else(|_| EnvFilter::try_from_default_env())
         .unwrap_or_else(|_| EnvFilter::new("info"));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let (queue, guard) = NonBlockingBuilder::default()
+        .buffered_lines_limit(LOG_QUEUE)
+        .lossy(true)
+        .thread_name("log")
+        .finish(std::io::stderr());
+    let lost = queue.error_counter();
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(queue);
+    let set_up = if json { logs.json().try_init() } else { logs.try_init() };
     // An error means that logs are set up already, as in tests with several servers.
-    let _ = if json { logs.json().try_init() } else { logs.try_init() };
+    if set_up.is_ok() {
+        LINES_LOST.get_or_init(|| lost);
+    }
+    guard
+}
+
+/// The figures of the process for `/metrics`.
+#[derive(Clone)]
+pub struct Metrics {
+    process: PrometheusHandle,
+    modules: PrometheusHandle,
+}
+
+impl Metrics {
+    /// All figures in the text format of Prometheus.
+    pub fn render(&self) -> String {
+        self.process.render() + &self.modules.render()
+    }
+
+    /// Has to be called every few seconds.
+    pub fn run_upkeep(&self) {
+        let lost = LINES_LOST.get().map_or(0, ErrorCounter::dropped_lines);
+        metrics::counter!("log_lines_dropped_total").absolute(lost as u64);
+        self.process.run_upkeep();
+        self.modules.run_upkeep();
+    }
+}
+
+/// Counts for modules: every push makes new labels, so what is counted in `count` is forgotten some
+/// minutes after its last mention. Adding nothing is a mention.
+pub fn of_modules<T>(count: impl FnOnce() -> T) -> T {
+    metrics::with_local_recorder(modules_recorder(), count)
+}
+
+fn modules_recorder() -> &'static PrometheusRecorder {
+    static RECORDER: LazyLock<PrometheusRecorder> = LazyLock::new(|| forgetful_recorder(MODULES_STAY));
+    &RECORDER
+}
+
+fn forgetful_recorder(stay: Duration) -> PrometheusRecorder {
+    let builder = PrometheusBuilder::new().idle_timeout(MetricKindMask::ALL, Some(stay));
+    let recorder = builder.build_recorder();
+    metrics::with_local_recorder(&recorder, describe_modules);
+    recorder
 }
 
 /// The process' metrics for `/metrics`. The first call sets them up, later ones share them.
 ///
 /// # Errors
 /// Another recorder is installed already.
-pub fn metrics() -> Result<PrometheusHandle, BuildError> {
+pub fn metrics() -> Result<Metrics, BuildError> {
     static HANDLE: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
+    let modules = modules_recorder().handle();
     let mut known = HANDLE.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(handle) = &*known {
-        return Ok(handle.clone());
+    if let Some(process) = &*known {
+        return Ok(Metrics { process: process.clone(), modules });
     }
-    let handle = PrometheusBuilder::new()
+    let process = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Prefix("game_tick".to_owned()), TICK_BUCKETS)?
         .set_buckets_for_metric(
             Matcher::Full("websocket_connection_duration_seconds".to_owned()),
@@ -41,8 +106,8 @@ pub fn metrics() -> Result<PrometheusHandle, BuildError> {
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), LATENCY_BUCKETS)?
         .install_recorder()?;
     describe();
-    *known = Some(handle.clone());
-    Ok(handle)
+    *known = Some(process.clone());
+    Ok(Metrics { process, modules })
 }
 
 fn describe() {
@@ -56,10 +121,18 @@ fn describe() {
     describe_histogram!("game_tick_duration_seconds", "time a tick takes");
     describe_histogram!("game_tick_lag_seconds", "how late a tick begins");
     describe_histogram!("journal_commit_duration_seconds", "from the first attempt to the commit");
+    describe_counter!("game_ticks_late_total", "ticks longer than they may be, by cause: swap or load");
+    describe_counter!("log_lines_dropped_total", "lines of the server's log that nobody took in time");
+}
+
+fn describe_modules() {
+    use metrics::describe_counter;
     describe_counter!("script_calls_total", "calls into components");
     describe_counter!("script_fuel_total", "fuel used by components");
     describe_counter!("script_failed_calls_total", "calls that trapped, ran out or answered wrongly");
     describe_counter!("script_fallbacks_total", "views answered with the fallback");
+    describe_counter!("script_failures_total", "failures of components, by export");
+    describe_counter!("script_log_lines_dropped_total", "lines of components over their limits");
 }
 
 /// What the system says about this process; zeros where it says nothing.
@@ -96,6 +169,24 @@ impl ProcessUse {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_nobody_mentions_is_forgotten() {
+        let recorder = forgetful_recorder(Duration::ZERO);
+        let handle = recorder.handle();
+        let mention = |module: &'static str| {
+            metrics::with_local_recorder(&recorder, || {
+                metrics::counter!("script_calls_total", "module" => module).increment(0);
+            });
+        };
+        mention("gone");
+        mention("live");
+        let first = handle.render();
+        assert!(first.contains("gone") && first.contains("live"), "{first}");
+        mention("live");
+        let second = handle.render();
+        assert!(!second.contains("gone") && second.contains("live"), "{second}");
+    }
 
     #[test]
     fn process_figures_are_read_behind_the_name() {

@@ -60,7 +60,7 @@ impl HttpServer {
         let auth =
             Auth::open(store.clone(), folder.path(), config.access_ttl, config.refresh_ttl).await.unwrap();
         let (sender, content) = watch::channel(Arc::new(small_content()));
-        let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();
+        let metrics = runtime::telemetry::metrics().unwrap();
         let state = AppState {
             store,
             cache: Cache::memory(),

@@ -1,6 +1,7 @@
 //! What stories share.
 
 pub mod content;
+pub mod database;
 pub mod http_server;
 pub mod raw;
 pub mod socket;

@@ -73,9 +73,12 @@ impl Slot {
                 return (Err(FailureKind::Instantiate { message }), Cost::default());
             }
         };
-        let (outcome, cost) = instance.call::<H>(lower_context(ctx), views, fuel);
+        let (outcome, mut cost) = instance.call::<H>(lower_context(ctx), views, fuel);
         if cost.log_lines > 0 || cost.log_dropped > 0 {
-            instance.publish_log(self.module.label(), H::EXPORT.name(), ctx.tick);
+            let budget = self.module.log_budget();
+            let withheld = instance.publish_log(self.module.label(), H::EXPORT.name(), ctx.tick, budget);
+            cost.log_lines -= withheld;
+            cost.log_dropped += withheld;
         }
         let outcome = outcome.and_then(|replies| {
             if replies.len() == views.len() {

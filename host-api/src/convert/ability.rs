@@ -1,6 +1,6 @@
 //! Abilities and what they leave behind: `ability.plan-casts`, `ability.pulse-statuses`.
 
-use super::{Hook, call_export, in_range, same_cases, same_id};
+use super::{Hook, call_export, in_range, same_cases, same_id, share};
 use crate::bindings::ability::exports::lore::script::ability as wit;
 use crate::failure::BadOutput;
 use crate::manifest::Export;
@@ -73,6 +73,14 @@ impl Hook for PlanCasts {
     fn fallback(view: &Cast) -> Plan {
         Plan::fallback(view.id)
     }
+
+    fn measure(answer: &Plan) -> impl IntoIterator<Item = (&'static str, f64)> {
+        [("allowed", share(answer.verdict == Verdict::Allow)), ("mana", answer.mana_cost.into())]
+    }
+
+    fn distance(a: &Plan, b: &Plan) -> u64 {
+        u64::from(a != b) + u64::from(a.mana_cost.abs_diff(b.mana_cost))
+    }
 }
 
 pub(crate) struct PulseStatuses;
@@ -116,6 +124,14 @@ impl Hook for PulseStatuses {
 
     fn fallback(view: &Pulse) -> PulseOutcome {
         PulseOutcome::fallback(view.id)
+    }
+
+    fn measure(answer: &PulseOutcome) -> impl IntoIterator<Item = (&'static str, f64)> {
+        [("damage", answer.damage.into())]
+    }
+
+    fn distance(a: &PulseOutcome, b: &PulseOutcome) -> u64 {
+        u64::from(a != b) + u64::from(a.damage.abs_diff(b.damage))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Swings: `combat.resolve`.
 
-use super::{Hook, call_export, in_range, same_cases, same_id};
+use super::{Hook, call_export, in_range, same_cases, same_id, share};
 use crate::bindings::combat::exports::lore::script::combat as wit;
 use crate::failure::BadOutput;
 use crate::manifest::Export;
@@ -61,6 +61,19 @@ impl Hook for Resolve {
 
     fn fallback(view: &Attack) -> Outcome {
         Outcome::fallback(view.id)
+    }
+
+    fn measure(answer: &Outcome) -> impl IntoIterator<Item = (&'static str, f64)> {
+        let hits = matches!(answer.kind, HitKind::Hit | HitKind::Block | HitKind::Critical);
+        [
+            ("damage", answer.amount.into()),
+            ("hit", share(hits)),
+            ("critical", share(answer.kind == HitKind::Critical)),
+        ]
+    }
+
+    fn distance(a: &Outcome, b: &Outcome) -> u64 {
+        u64::from(a != b) + u64::from(a.amount.abs_diff(b.amount))
     }
 }
 

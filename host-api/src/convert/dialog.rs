@@ -1,6 +1,6 @@
 //! Conversations: `dialog.converse`.
 
-use super::{Hook, call_export, same_id};
+use super::{Hook, call_export, same_id, share};
 use crate::bindings::dialog::exports::lore::script::dialog as wit;
 use crate::failure::BadOutput;
 use crate::manifest::Export;
@@ -62,6 +62,10 @@ impl Hook for Converse {
 
     fn fallback(view: &Conversation) -> DialogReply {
         DialogReply::fallback(view.id)
+    }
+
+    fn measure(answer: &DialogReply) -> impl IntoIterator<Item = (&'static str, f64)> {
+        [("ended", share(answer.node == DefId::NONE)), ("actions", answer.actions.len() as f64)]
     }
 }
 

@@ -26,9 +26,9 @@ use wasmtime::Store;
 pub(crate) trait Hook {
     const EXPORT: Export;
     /// What the simulation asks.
-    type View;
+    type View: Clone + std::fmt::Debug;
     /// What it is answered.
-    type Answer;
+    type Answer: Clone + PartialEq + std::fmt::Debug;
     /// The view as the component sees it.
     type Wire: Clone;
     /// The answer as the component gives it.
@@ -48,6 +48,18 @@ pub(crate) trait Hook {
     /// It answers another view, or breaks a rule of its record.
     fn lift(view: &Self::View, reply: Self::Reply) -> Result<Self::Answer, BadOutput>;
     fn fallback(view: &Self::View) -> Self::Answer;
+    /// What a proof averages over all views: amounts, and shares as 0 or 1. The same names in the same
+    /// order whatever the answer.
+    fn measure(answer: &Self::Answer) -> impl IntoIterator<Item = (&'static str, f64)>;
+    /// How far two answers to one view are apart; 0 only for equal ones.
+    fn distance(a: &Self::Answer, b: &Self::Answer) -> u64 {
+        u64::from(a != b)
+    }
+}
+
+/// A share of the views, once averaged.
+fn share(is: bool) -> f64 {
+    f64::from(u8::from(is))
 }
 
 /// Calls `$function` of the interface `$interface` of an instance that is `$kind` by construction.

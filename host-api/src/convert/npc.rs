@@ -1,6 +1,6 @@
 //! Minds: `npc.think`.
 
-use super::{Hook, call_export, same_cases, same_id};
+use super::{Hook, call_export, same_cases, same_id, share};
 use crate::bindings::npc::exports::lore::script::npc as wit;
 use crate::failure::BadOutput;
 use crate::manifest::Export;
@@ -72,6 +72,14 @@ impl Hook for Think {
 
     fn fallback(view: &Perception) -> Decision {
         Decision::fallback(view)
+    }
+
+    fn measure(answer: &Decision) -> impl IntoIterator<Item = (&'static str, f64)> {
+        [
+            ("attacking", share(answer.state == NpcState::Attack)),
+            ("fleeing", share(answer.state == NpcState::Flee)),
+            ("uses ability", share(answer.ability != DefId::NONE)),
+        ]
     }
 }
 

@@ -1,11 +1,11 @@
 //! Progress: `quest.advance`.
 
-use super::{Hook, call_export, same_cases, same_id};
+use super::{Hook, call_export, same_cases, same_id, share};
 use crate::bindings::quest::exports::lore::script::quest as wit;
 use crate::failure::BadOutput;
 use crate::manifest::Export;
 use sim::content::Deed;
-use sim::rules::{Inquiry, QuestStep, Trigger};
+use sim::rules::{Inquiry, QuestState, QuestStep, Trigger};
 
 pub(crate) struct Advance;
 
@@ -73,6 +73,13 @@ impl Hook for Advance {
 
     fn fallback(view: &Inquiry) -> QuestStep {
         QuestStep::fallback(view)
+    }
+
+    fn measure(answer: &QuestStep) -> impl IntoIterator<Item = (&'static str, f64)> {
+        [
+            ("completed", share(answer.state == QuestState::Complete)),
+            ("rewarded", share(answer.reward_permille > 0)),
+        ]
     }
 }
 

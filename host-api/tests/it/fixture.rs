@@ -1,7 +1,9 @@
 //! Guests written in WebAssembly text and wrapped into components against `wit/`, so that these
 //! tests need no guest toolchain and can misbehave as no toolchain would.
 
-use host_api::{Engine, Generation, Kind, Limits, Manifest, ManifestLimits, Module, ScriptRules};
+use host_api::{
+    Engine, Generation, Kind, Limits, Manifest, ManifestLimits, ManifestProof, Module, ScriptRules,
+};
 use sim::content::Element;
 use sim::rules::{Answer, Attack, Context, Origin, Outcome, Rules};
 use sim::{EntityId, def_id};
@@ -51,6 +53,7 @@ impl Guest {
             api: "0.1".to_owned(),
             requires: Vec::new(),
             limits: ManifestLimits::default(),
+            proof: ManifestProof::default(),
         };
         let nothing = String::new;
         Self { kind, manifest, enter: nothing(), item: item.to_owned(), leave: nothing(), fields: nothing() }

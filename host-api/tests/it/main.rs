@@ -6,3 +6,4 @@ mod cache;
 mod contain;
 mod fixture;
 mod load;
+mod prove;

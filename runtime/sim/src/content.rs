@@ -4,6 +4,7 @@
 //! [`Content`] exists: a `DefId` found inside a definition can be looked up without failing.
 
 use crate::ids::DefId;
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::BTreeMap;
 
 /// All definitions of one pack.
@@ -34,7 +35,9 @@ pub struct Content {
 }
 
 /// A place, millimetres from the zone's south-west corner.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize,
+)]
 pub struct Position {
     /// East.
     pub x_mm: i32,
@@ -140,7 +143,7 @@ pub struct Spawn {
 }
 
 /// What the sky does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub enum Weather {
     /// No clouds.
     Clear,
@@ -179,7 +182,7 @@ pub enum Element {
 }
 
 /// Fighting numbers of a class, an NPC or an item bonus.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
 pub struct Stats {
     /// Most health.
     pub health: i32,
@@ -258,7 +261,7 @@ pub struct Class {
 }
 
 /// Some of an item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
 pub struct ItemCount {
     /// `item/NAME`.
     pub item: DefId,
@@ -349,7 +352,7 @@ pub enum ItemKind {
 }
 
 /// Where equipment is worn. The order is the order on the wire and in the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub enum EquipSlot {
     /// Weapon.
     MainHand,
@@ -477,7 +480,7 @@ pub struct LootEntry {
 }
 
 /// What a quest asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub enum Deed {
     /// Kill NPCs `npc/NAME`.
     Kill,

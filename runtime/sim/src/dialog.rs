@@ -9,10 +9,11 @@ use crate::quest::{PendingInquiry, may_be_offered};
 use crate::rng::{Purpose, fork};
 use crate::rules::{Answer, Conversation, DialogAction, DialogReply, QuestState, Rules, Trigger};
 use crate::world::World;
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::BTreeMap;
 
 /// Where a conversation stands.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
 pub(crate) struct OpenDialog {
     npc: EntityId,
     dialog: DefId,

@@ -5,8 +5,9 @@
 
 use crate::entity::Entity;
 use crate::ids::EntityId;
+use borsh::{BorshDeserialize, BorshSerialize};
 
-#[derive(Clone, Debug, Default, Hash)]
+#[derive(Clone, Debug, Default, Hash, BorshSerialize, BorshDeserialize)]
 pub(crate) struct Entities(Vec<Entity>);
 
 impl Entities {

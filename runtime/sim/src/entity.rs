@@ -3,10 +3,11 @@
 use crate::content::{ItemCount, Position, Stats};
 use crate::ids::{CharacterId, DefId, EntityId};
 use crate::rules::NpcState;
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::BTreeMap;
 
 /// One thing in a zone.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
 pub struct Entity {
     /// Never reused.
     pub id: EntityId,
@@ -37,7 +38,7 @@ pub struct Entity {
 }
 
 /// What an entity is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
 pub enum EntityKind {
     /// A player's character; its state is in [`crate::World::character`].
     Character(CharacterId),
@@ -53,7 +54,7 @@ pub enum EntityKind {
 }
 
 /// What the host keeps for an NPC between the decisions of its script.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
 pub struct NpcMind {
     /// `npc/NAME`.
     pub template: DefId,
@@ -78,7 +79,7 @@ pub struct NpcMind {
 }
 
 /// One status on one bearer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
 pub struct StatusInstance {
     /// `status/NAME`.
     pub status: DefId,
@@ -93,7 +94,7 @@ pub struct StatusInstance {
 }
 
 /// A set of changed properties.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
 pub struct Changes(pub u8);
 
 impl Changes {

@@ -3,6 +3,7 @@
 use crate::content::{Weather, Zone};
 use crate::output::{Environment, Lighting};
 use crate::rng::{Purpose, Rng, fork};
+use borsh::{BorshDeserialize, BorshSerialize};
 
 /// Real milliseconds per game minute: 5 min / 60.
 const GAME_MINUTE_MS: u64 = 5_000;
@@ -11,7 +12,7 @@ const MINUTES_PER_DAY: u64 = 24 * 60;
 const FIRST_MINUTE: u64 = 8 * 60;
 
 /// The sky over a zone, a function of its seed and tick.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
 pub(crate) struct Sky {
     pub(crate) minute_of_day: u32,
     pub(crate) weather: Weather,

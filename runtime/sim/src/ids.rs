@@ -1,9 +1,12 @@
 //! Ids: newtypes over numbers, none of which means anything outside its own kind.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::fmt;
 
 /// An entity of one zone. Counted up from 1, never reused while the zone runs; 0 means "none".
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize,
+)]
 pub struct EntityId(pub u64);
 
 impl EntityId {
@@ -17,11 +20,11 @@ impl EntityId {
 }
 
 /// A character of an account: the key of its row in the store of record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub struct CharacterId(pub i64);
 
 /// Names one request of one client, so that its reply finds the way back. Chosen by the gateway.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub struct RequestId(pub u64);
 
 /// The first eight bytes of a module's content digest: which code decided something.
@@ -32,7 +35,9 @@ pub struct ModuleStamp(pub u64);
 ///
 /// Hashes instead of indices: ids stay the same when content is added or reloaded, and scripts
 /// compute them at compile time. The content loader refuses a set in which two names collide.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize,
+)]
 pub struct DefId(pub u32);
 
 impl DefId {

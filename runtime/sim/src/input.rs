@@ -3,10 +3,11 @@
 use crate::content::{EquipSlot, Position};
 use crate::ids::{CharacterId, DefId, EntityId, RequestId};
 use crate::rules::QuestState;
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::BTreeMap;
 
 /// One input of a zone, in order of arrival.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
 pub enum Input {
     /// A character comes in (from the store or from another zone).
     Enter(Box<CharacterState>),
@@ -27,7 +28,7 @@ pub enum Input {
 }
 
 /// What a player asks.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
 pub enum Command {
     /// Be at a place now. Acknowledged by the sequence number, not by a reply.
     Move {
@@ -115,7 +116,7 @@ pub enum Command {
 
 /// Everything about a character that is kept: what the store loads and saves, and what moves
 /// with it from zone to zone.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
 pub struct CharacterState {
     /// Key in the store.
     pub id: CharacterId,
@@ -150,7 +151,7 @@ pub struct CharacterState {
 }
 
 /// What of a character lasts from zone to zone, but not beyond the end of its session.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
 pub struct Condition {
     /// Left energy.
     pub energy: i32,
@@ -161,7 +162,7 @@ pub struct Condition {
 }
 
 /// The rest of a status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
 pub struct StatusLeft {
     /// `status/NAME`.
     pub status: DefId,
@@ -172,7 +173,7 @@ pub struct StatusLeft {
 }
 
 /// Some of one item in one slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
 pub struct Stack {
     /// `item/NAME`.
     pub item: DefId,
@@ -181,7 +182,7 @@ pub struct Stack {
 }
 
 /// One quest of one character.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
 pub struct QuestProgress {
     /// Where it stands.
     pub state: QuestState,

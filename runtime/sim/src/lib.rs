@@ -9,6 +9,7 @@
 
 mod admit;
 mod character;
+pub mod checkpoint;
 mod combat;
 pub mod content;
 mod death;

@@ -8,13 +8,14 @@ use crate::limits;
 use crate::rng::{Purpose, Rng, fork};
 use crate::rules::{Answer, Decision, NpcState, Perception, Rules};
 use crate::world::World;
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::BTreeMap;
 
 /// An NPC at peace thinks in every fifth tick, each in its own, one that fights in every tick.
 const PEACE_INTERVAL: u64 = 5;
 
 /// The place of one NPC in the zone's plan: who stands there, or when the next one comes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
 pub(crate) struct SpawnSlot {
     /// Index of its row in the zone's spawns.
     row: usize,

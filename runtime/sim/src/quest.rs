@@ -12,6 +12,7 @@ use crate::output::{Accepted, FactKind, Output, Reason, Rejection, Reply};
 use crate::rng::{Purpose, fork};
 use crate::rules::{Answer, Inquiry, ObjectiveView, QuestState, QuestStep, Rules, Trigger};
 use crate::world::World;
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Batches per step; one is the rule, more follow from deeds that a reward is.
@@ -20,7 +21,7 @@ const ROUNDS: u32 = 8;
 const REWARD_PERMILLE_MAX: u32 = 2_000;
 
 /// A question to a quest script that has not been asked yet.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
 pub(crate) struct PendingInquiry {
     pub(crate) character: CharacterId,
     pub(crate) quest: DefId,

@@ -10,6 +10,7 @@
 
 use crate::content::{Deed, Element, Position};
 use crate::ids::{CharacterId, DefId, EntityId, ModuleStamp};
+use borsh::{BorshDeserialize, BorshSerialize};
 
 /// Who gave an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -246,7 +247,9 @@ impl PulseOutcome {
 }
 
 /// What an NPC is doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize,
+)]
 #[allow(missing_docs)]
 pub enum NpcState {
     #[default]
@@ -324,7 +327,9 @@ impl Decision {
 }
 
 /// The state of a quest for one character.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize,
+)]
 #[allow(missing_docs)]
 pub enum QuestState {
     #[default]
@@ -348,7 +353,7 @@ pub struct ObjectiveView {
 }
 
 /// See `quest.trigger`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub enum Trigger {
     Offer,

@@ -14,6 +14,7 @@ use crate::output::{Environment, Event, EventKind, Fact, FactKind, Notice, Outpu
 use crate::quest::PendingInquiry;
 use crate::rng::{Purpose, fork};
 use crate::rules::{Context, Origin, Rules};
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -48,7 +49,7 @@ pub(crate) struct Scratch {
 }
 
 /// A character while it is in the zone.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
 pub struct Character {
     /// Its entity.
     pub entity: EntityId,
@@ -168,7 +169,7 @@ impl World {
         self.scratch.near = gone;
     }
 
-    fn index(&mut self) {
+    pub(crate) fn index(&mut self) {
         self.grid.rebuild(self.entities.iter().map(|entity| Point { id: entity.id, at: entity.at }));
     }
 
@@ -273,6 +274,11 @@ impl World {
         self.tick
     }
 
+    /// Milliseconds per tick.
+    pub fn tick_ms(&self) -> u32 {
+        self.tick_ms
+    }
+
     /// `zone/NAME`.
     pub fn zone(&self) -> DefId {
         self.zone
@@ -345,7 +351,7 @@ impl World {
     }
 
     /// Everything kept of all characters in the zone, with their current place, health and mana.
-    pub fn checkpoint(&self) -> Vec<CharacterState> {
+    pub fn kept_characters(&self) -> Vec<CharacterState> {
         self.characters.values().map(|character| self.kept(character)).collect()
     }
 }

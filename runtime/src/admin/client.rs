@@ -1,7 +1,7 @@
 //! The other side of the interface, for the command line.
 
 use crate::admin::AdminToken;
-use crate::reload::{ContentFiles, MODULE_BYTES};
+use crate::reload::{ContentFiles, MODULE_BYTES, Plan};
 use serde_json::Value;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -76,17 +76,32 @@ impl AdminClient {
         self.send(self.http.get(format!("{}/admin/v1/status", self.url))).await
     }
 
-    /// Pushes a component.
+    /// Pushes a component to all zones.
     ///
     /// # Errors
     /// [`CallError`]; says which script, export and line.
     pub async fn push_module(&self, bytes: Vec<u8>, why: &str) -> Result<Value, CallError> {
-        // The server would hang up in the middle of it, without a chance to say why.
-        if bytes.len() > MODULE_BYTES {
-            let len = bytes.len();
-            return Err(CallError::Refused(format!("{len} bytes, but a module has at most {MODULE_BYTES}")));
-        }
+        self.push_module_as(bytes, &Plan::default(), why).await
+    }
+
+    /// Pushes a component as planned.
+    ///
+    /// # Errors
+    /// [`CallError`]; says which script, export and line.
+    pub async fn push_module_as(&self, bytes: Vec<u8>, plan: &Plan, why: &str) -> Result<Value, CallError> {
+        check_len(&bytes)?;
         let request = self.http.post(format!("{}/admin/v1/modules", self.url)).query(&asked(why));
+        let request = request.query(&planned(plan));
+        self.send(request.header("content-type", "application/octet-stream").body(bytes)).await
+    }
+
+    /// What a component would change; nothing is changed.
+    ///
+    /// # Errors
+    /// [`CallError`]; says which script, export and line.
+    pub async fn plan(&self, bytes: Vec<u8>) -> Result<Value, CallError> {
+        check_len(&bytes)?;
+        let request = self.http.post(format!("{}/admin/v1/plan", self.url));
         self.send(request.header("content-type", "application/octet-stream").body(bytes)).await
     }
 
@@ -94,9 +109,41 @@ impl AdminClient {
     ///
     /// # Errors
     /// [`CallError`]; says which file and line.
-    pub async fn push_content(&self, files: &ContentFiles, why: &str) -> Result<Value, CallError> {
+    pub async fn push_content(
+        &self,
+        files: &ContentFiles,
+        plan: &Plan,
+        why: &str,
+    ) -> Result<Value, CallError> {
         let request = self.http.post(format!("{}/admin/v1/content", self.url)).query(&asked(why));
-        self.send(request.json(files)).await
+        self.send(request.query(&planned(plan)).json(files)).await
+    }
+
+    /// All changes, newest first.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn changes(&self) -> Result<Value, CallError> {
+        self.send(self.http.get(format!("{}/admin/v1/changes", self.url))).await
+    }
+
+    /// One change when it is settled, or as it is after so many seconds, at most 60.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn change(&self, id: u64, wait: u64) -> Result<Value, CallError> {
+        let request = self.http.get(format!("{}/admin/v1/changes/{id}", self.url));
+        self.send(request.query(&[("wait", wait)])).await
+    }
+
+    /// Says yes or no to a change.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn decide(&self, id: u64, yes: bool, why: &str) -> Result<Value, CallError> {
+        let word = if yes { "approve" } else { "reject" };
+        let request = self.http.post(format!("{}/admin/v1/changes/{id}/{word}", self.url));
+        self.send(request.query(&asked(why))).await
     }
 
     /// Goes back to the version before.
@@ -125,6 +172,15 @@ impl AdminClient {
     }
 }
 
+/// The server would hang up in the middle of a component too long, without a chance to say why.
+fn check_len(bytes: &[u8]) -> Result<(), CallError> {
+    let len = bytes.len();
+    if len <= MODULE_BYTES {
+        return Ok(());
+    }
+    Err(CallError::Refused(format!("{len} bytes, but a module has at most {MODULE_BYTES}")))
+}
+
 /// The token of this user's server on this machine.
 fn token_of_this_machine(url: &str) -> Option<String> {
     let url = reqwest::Url::parse(url).ok()?;
@@ -146,6 +202,10 @@ fn read_token(path: &Path) -> Option<String> {
 fn asked(why: &str) -> [(&'static str, String); 2] {
     let who = std::env::var("USER").unwrap_or_else(|_| "operator".to_owned());
     [("who", who), ("why", why.to_owned())]
+}
+
+fn planned(plan: &Plan) -> [(&'static str, String); 2] {
+    [("canary", plan.canary.join(",")), ("hold", plan.hold.to_string())]
 }
 
 /// Whether a folder is content (TOML files) rather than built components.

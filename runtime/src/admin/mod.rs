@@ -1,6 +1,7 @@
 //! The operators' HTTP interface, on a listener of its own. Everything asks for the bearer token,
 //! but for reading the status, from the same machine, on a developer's server.
 
+mod changes;
 pub mod client;
 mod events;
 mod note;
@@ -13,7 +14,7 @@ pub use token::{AdminToken, TokenError};
 
 use crate::bus::Bus;
 use crate::http::Problem;
-use crate::reload::{Author, ContentFiles, MODULE_BYTES, Pipeline, PushError};
+use crate::reload::{Author, ContentFiles, MODULE_BYTES, Pipeline, Plan, PushError, Report};
 use crate::zone::Zones;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -51,9 +52,14 @@ pub fn router(state: AdminState) -> Router {
         .route("/admin/v1/status", get(status))
         .route("/v1/status", get(status))
         .route("/admin/v1/modules", post(push_module))
+        .route("/admin/v1/plan", post(plan))
         .route("/admin/v1/content", post(push_content))
         .route("/admin/v1/rollback", post(rollback))
         .route("/admin/v1/history", get(history))
+        .route("/admin/v1/changes", get(changes::list))
+        .route("/admin/v1/changes/{id}", get(changes::show))
+        .route("/admin/v1/changes/{id}/approve", post(changes::approve))
+        .route("/admin/v1/changes/{id}/reject", post(changes::reject))
         .route("/admin/v1/events", get(events::events))
         .layer(DefaultBodyLimit::max(MODULE_BYTES))
         .layer(from_fn_with_state(state.clone(), authenticate))
@@ -107,6 +113,23 @@ struct Asked {
     why: String,
 }
 
+/// How a push shall become live, in the query.
+#[derive(Deserialize)]
+struct Wish {
+    /// Names of zones, with commas between.
+    #[serde(default)]
+    canary: String,
+    #[serde(default)]
+    hold: bool,
+}
+
+impl From<Wish> for Plan {
+    fn from(wish: Wish) -> Self {
+        let zones = wish.canary.split(',').map(str::trim).filter(|zone| !zone.is_empty());
+        Self { canary: zones.map(ToOwned::to_owned).collect(), hold: wish.hold }
+    }
+}
+
 impl From<Asked> for Author {
     fn from(asked: Asked) -> Self {
         let bounded = |text: String| text.chars().take(200).collect();
@@ -114,28 +137,46 @@ impl From<Asked> for Author {
     }
 }
 
-async fn push_module(
-    State(state): State<AdminState>,
-    Query(asked): Query<Asked>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Response, Problem> {
+/// The body of a request that brings a component.
+fn component(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Bytes, Problem> {
     let body = whole(body)?;
     let octets = headers
         .get(header::CONTENT_TYPE)
         .is_some_and(|kind| kind == "application/octet-stream" || kind == "application/wasm");
-    if !octets {
-        let detail = "send the component as application/octet-stream";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
+    if octets {
+        return Ok(body);
     }
-    let pushed =
-        state.pipeline.push_module(body.to_vec(), &asked.into()).await.map_err(|error| problem(&error))?;
+    let detail = "send the component as application/octet-stream";
+    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail))
+}
+
+/// `POST /admin/v1/plan`: what a component would change; nothing is changed.
+async fn plan(
+    State(state): State<AdminState>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Report>, Problem> {
+    let body = component(&headers, body)?;
+    state.pipeline.plan(body.to_vec()).await.map(Json).map_err(|error| problem(&error))
+}
+
+async fn push_module(
+    State(state): State<AdminState>,
+    Query(asked): Query<Asked>,
+    Query(wish): Query<Wish>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let body = component(&headers, body)?;
+    let pushed = state.pipeline.push_module(body.to_vec(), &wish.into(), &asked.into()).await;
+    let pushed = pushed.map_err(|error| problem(&error))?;
     Ok(Json(pushed).into_response())
 }
 
 async fn push_content(
     State(state): State<AdminState>,
     Query(asked): Query<Asked>,
+    Query(wish): Query<Wish>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let body = whole(body)?;
@@ -146,7 +187,8 @@ async fn push_content(
             format!("the body is a JSON object of path and text: {error}"),
         )
     })?;
-    let pushed = state.pipeline.push_content(files, &asked.into()).await.map_err(|error| problem(&error))?;
+    let pushed = state.pipeline.push_content(files, &wish.into(), &asked.into()).await;
+    let pushed = pushed.map_err(|error| problem(&error))?;
     Ok(Json(pushed).into_response())
 }
 
@@ -187,6 +229,13 @@ fn problem(error: &PushError) -> Problem {
         PushError::Misfit(_) => (StatusCode::UNPROCESSABLE_ENTITY, "content_mismatch"),
         PushError::Content(_) => (StatusCode::UNPROCESSABLE_ENTITY, "content_refused"),
         PushError::Quarantined { .. } => (StatusCode::CONFLICT, "quarantined"),
+        PushError::Refused { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "proof_refused"),
+        PushError::OtherKind { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "other_kind"),
+        PushError::NoZone(_) => (StatusCode::UNPROCESSABLE_ENTITY, "no_zone"),
+        PushError::ContentCanary => (StatusCode::UNPROCESSABLE_ENTITY, "content_canary"),
+        PushError::InProbation(_) => (StatusCode::CONFLICT, "in_probation"),
+        PushError::NoChange(_) => (StatusCode::NOT_FOUND, "no_change"),
+        PushError::Impossible(_) => (StatusCode::CONFLICT, "not_in_this_state"),
         PushError::NothingBefore(_) => (StatusCode::CONFLICT, "nothing_before"),
         PushError::Rules(_) | PushError::Zone(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
         PushError::Archive(_) => (StatusCode::INSUFFICIENT_STORAGE, "storage"),

@@ -1,6 +1,6 @@
 //! What is live and how it does, as data.
 
-use crate::reload::{FailureRow, Pipeline};
+use crate::reload::{Change, FailureRow, Pipeline};
 use crate::telemetry::ProcessUse;
 use crate::zone::{Message, TickSummary, Zones};
 use host_api::ExportStats;
@@ -12,6 +12,9 @@ use tokio::sync::oneshot;
 
 /// A zone answers within a tick, unless it stands still.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Changes shown that are settled.
+const SETTLED: usize = 10;
 
 /// The answer of `GET /admin/v1/status`.
 #[derive(Debug, Serialize)]
@@ -26,6 +29,8 @@ pub struct Status {
     pub modules: Vec<ModuleRow>,
     /// Zones.
     pub zones: Vec<ZoneRow>,
+    /// The changes that are under way, and the last of the others, newest first.
+    pub changes: Vec<Change>,
     /// Last failures of scripts, newest first.
     pub failures: Vec<FailureRow>,
     /// Modules that must not run again, by digest, and why.
@@ -129,11 +134,21 @@ impl Status {
             content: format!("content+{:08x}", pipeline.content().digest >> 32),
             modules,
             zones: zone_rows.collect(),
+            changes: changes(pipeline),
             failures: pipeline.strikes.last(),
             quarantined: pipeline.quarantined().into_iter().collect(),
             process: ProcessUse::now(),
         }
     }
+}
+
+fn changes(pipeline: &Pipeline) -> Vec<Change> {
+    let mut settled = 0;
+    let shown = |change: &Change| {
+        settled += usize::from(change.state.is_settled());
+        !change.state.is_settled() || settled <= SETTLED
+    };
+    pipeline.changes().into_iter().filter(shown).collect()
 }
 
 /// What the scripts have cost, by zone. Zones that do not answer are left out.

@@ -77,6 +77,16 @@ pub enum BuildError {
         /// What is wrong, with the line.
         reason: String,
     },
+    /// Two crates give their script the same name.
+    #[error("two scripts are named `{name}`: {} and {}; rename one in its lore.toml", first.display(), second.display())]
+    SameName {
+        /// The name.
+        name: String,
+        /// Folder of one.
+        first: PathBuf,
+        /// Folder of the other.
+        second: PathBuf,
+    },
     /// No script of that name.
     #[error("there is no script `{name}`{hint}; there are: {known}")]
     UnknownScript {

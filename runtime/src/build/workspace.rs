@@ -1,7 +1,7 @@
 //! The scripts' workspace: where it is, which scripts it has, what their `lore.toml` says.
 
 use super::{BuildError, io_error};
-use host_api::{Kind, Manifest, ManifestLimits};
+use host_api::{Kind, Manifest, ManifestLimits, ManifestProof};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -22,6 +22,10 @@ impl Script {
     pub fn name(&self) -> &str {
         &self.manifest.name
     }
+
+    fn folder(&self) -> PathBuf {
+        self.manifest_path.parent().map(Path::to_path_buf).unwrap_or_default()
+    }
 }
 
 /// What an author writes; the version stands in Cargo.toml.
@@ -35,6 +39,8 @@ struct LoreToml {
     requires: Vec<String>,
     #[serde(default)]
     limits: ManifestLimits,
+    #[serde(default)]
+    proof: ManifestProof,
 }
 
 #[derive(Deserialize)]
@@ -61,7 +67,7 @@ pub fn find_workspace(from: &Path) -> Result<PathBuf, BuildError> {
 /// All crates of the workspace that have a `lore.toml`, by name.
 ///
 /// # Errors
-/// If cargo cannot read the workspace or a `lore.toml` is wrong.
+/// If cargo cannot read the workspace, a `lore.toml` is wrong or two of them give the same name.
 pub fn scripts_of(workspace_dir: &Path) -> Result<Vec<Script>, BuildError> {
     if !workspace_dir.join("Cargo.toml").is_file() {
         return Err(BuildError::NoWorkspace(workspace_dir.to_path_buf()));
@@ -84,7 +90,16 @@ pub fn scripts_of(workspace_dir: &Path) -> Result<Vec<Script>, BuildError> {
             scripts.push(read_script(package, &path)?);
         }
     }
-    scripts.sort_by(|a, b| a.name().cmp(b.name()));
+    scripts.sort_by(|a, b| (a.name(), &a.manifest_path).cmp(&(b.name(), &b.manifest_path)));
+    // The components of both would be one file, and the one built last would win.
+    for pair in scripts.windows(2) {
+        if let [first, second] = pair
+            && first.name() == second.name()
+        {
+            let name = first.name().to_owned();
+            return Err(BuildError::SameName { name, first: first.folder(), second: second.folder() });
+        }
+    }
     Ok(scripts)
 }
 
@@ -92,9 +107,9 @@ fn read_script(package: Package, path: &Path) -> Result<Script, BuildError> {
     let text =
         std::fs::read_to_string(path).map_err(io_error(|| format!("cannot read {}", path.display())))?;
     let wrong = |reason: String| BuildError::Manifest { path: path.to_owned(), reason };
-    let LoreToml { name, kind, api, requires, limits } =
+    let LoreToml { name, kind, api, requires, limits, proof } =
         toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    let manifest = Manifest { name, version: package.version, kind, api, requires, limits };
+    let manifest = Manifest { name, version: package.version, kind, api, requires, limits, proof };
     manifest.check().map_err(|error| wrong(error.to_string()))?;
     Ok(Script { manifest, package: package.name, manifest_path: package.manifest_path })
 }
@@ -165,6 +180,17 @@ mod tests {
         assert!(api.contains("wolf/lore.toml: wolf is built for script API 0.9"), "{api}");
         let name = complaint("name = \"../wolf\"\nkind = \"npc\"\napi = \"0.1\"\n");
         assert!(name.contains("name `../wolf` must be 1 to 64"), "{name}");
+    }
+
+    #[test]
+    fn two_scripts_of_one_name_are_refused_with_both_folders() {
+        let lore_toml = "name = \"wolf\"\nkind = \"npc\"\napi = \"0.1\"\n";
+        let root = workspace(lore_toml);
+        let scripts = root.path().join("scripts");
+        std::fs::write(scripts.join("sdk/lore.toml"), lore_toml).unwrap();
+        let error = scripts_of(&scripts).unwrap_err().to_string();
+        assert!(error.contains("`wolf`"), "{error}");
+        assert!(error.contains("scripts/sdk") && error.contains("scripts/wolf"), "{error}");
     }
 
     #[test]

@@ -2,16 +2,21 @@
 
 mod audit;
 mod build;
+mod changes;
 mod check;
 mod doctor;
 mod load;
 mod migrate;
+mod new;
+mod plan;
 mod push;
+mod replay;
 mod rollback;
 mod serve;
 mod status;
 
 use clap::{Parser, Subcommand};
+use std::process::ExitCode;
 
 /// Loreforge: a game world whose rules are WebAssembly and change while players fight.
 #[derive(Parser)]
@@ -24,11 +29,19 @@ pub struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Serve(serve::Args),
+    New(new::Args),
     Build(build::Args),
     Check(check::Args),
+    Plan(plan::Args),
     Push(push::Args),
     Rollback(rollback::Args),
+    Changes(changes::Args),
+    /// Let a change go on that waits for a person.
+    Approve(changes::Decision),
+    /// End a change that waits for a person, or is tried in some zones.
+    Reject(changes::Decision),
     Status(status::Args),
+    Replay(replay::Args),
     Load(load::Args),
     Migrate(migrate::Args),
     Audit(audit::Args),
@@ -36,22 +49,29 @@ enum Command {
 }
 
 impl Cli {
-    /// Runs the chosen command to its end.
+    /// Runs the chosen command to its end; the code says more where there is more than yes and no.
     ///
     /// # Errors
     /// Whatever the command could not do, with what to do about it.
-    pub fn run(self) -> anyhow::Result<()> {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Serve(args) => serve::run(args),
+            Command::New(args) => new::run(args),
             Command::Build(args) => build::run(args),
             Command::Check(args) => check::run(args),
+            Command::Plan(args) => return plan::run(args),
             Command::Push(args) => push::run(args),
             Command::Rollback(args) => rollback::run(args),
+            Command::Changes(args) => changes::run(args),
+            Command::Approve(decision) => changes::decide(decision, true),
+            Command::Reject(decision) => changes::decide(decision, false),
             Command::Status(args) => status::run(args),
+            Command::Replay(args) => replay::run(args),
             Command::Load(args) => load::run(args),
             Command::Migrate(args) => migrate::run(args),
             Command::Audit(args) => audit::run(args),
             Command::Doctor(args) => doctor::run(args),
-        }
+        }?;
+        Ok(ExitCode::SUCCESS)
     }
 }

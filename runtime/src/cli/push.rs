@@ -1,7 +1,8 @@
 //! `lore push`
 
 use crate::admin::client::{AdminArgs, AdminClient, components_in, is_content};
-use anyhow::{Context as _, bail};
+use crate::reload::Plan;
+use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 /// file. What is refused leaves the world as it was.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  lore push scripts/target/lore/combat.wasm --why 'softer wolves'\n  lore push content --admin http://127.0.0.1:7878"
+    after_help = "Examples:\n  lore push scripts/target/lore/combat.wasm --why 'softer wolves'\n  lore push combat.wasm --canary greywood --hold --wait\n  lore push content --admin http://127.0.0.1:7878\n\nWith --wait it exits with 1 when a change did not become live."
 )]
 pub struct Args {
     /// What to push.
@@ -19,6 +20,15 @@ pub struct Args {
     path: PathBuf,
     #[command(flatten)]
     admin: AdminArgs,
+    /// Zones that get it first; after its probation there it goes to all by itself.
+    #[arg(long, value_name = "ZONE,ZONE", value_delimiter = ',')]
+    canary: Vec<String>,
+    /// Wait for `lore approve` before it runs anywhere; with --canary, before it goes to all zones.
+    #[arg(long)]
+    hold: bool,
+    /// Wait until it has passed its probation or is gone.
+    #[arg(long)]
+    wait: bool,
     /// For the history.
     #[arg(long, default_value = "")]
     why: String,
@@ -34,25 +44,33 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 async fn push(args: Args) -> anyhow::Result<()> {
     let client = AdminClient::connect(&args.admin)?;
     let kind = std::fs::metadata(&args.path).with_context(|| format!("read {}", args.path.display()))?;
+    let plan = Plan { canary: args.canary, hold: args.hold };
     let mut answers = Vec::new();
     if kind.is_dir() && is_content(&args.path) {
         let files = crate::content::read_files(&args.path)?;
         if files.is_empty() {
             bail!("{} holds neither components (*.wasm) nor content (*.toml)", args.path.display());
         }
-        answers.push(client.push_content(&files, &args.why).await?);
+        answers.push(client.push_content(&files, &plan, &args.why).await?);
     } else {
         let components = if kind.is_dir() { components_in(&args.path) } else { vec![args.path.clone()] };
         for component in components {
             let bytes = std::fs::read(&component).with_context(|| format!("read {}", component.display()))?;
-            let answer = client.push_module(bytes, &args.why).await;
+            let answer = client.push_module_as(bytes, &plan, &args.why).await;
             answers.push(answer.with_context(|| component.display().to_string())?);
         }
     }
     if args.json {
-        println!("{}", Value::Array(answers));
+        println!("{}", Value::Array(answers.clone()));
     } else {
         answers.iter().for_each(describe);
+    }
+    if args.wait {
+        for id in answers.iter().filter_map(|answer| answer["change"].as_u64()) {
+            let change = super::changes::settled(&client, id).await?;
+            eprintln!("{}", super::changes::line(&change));
+            ensure!(change["state"] == "live", "the change {id} did not become live");
+        }
     }
     Ok(())
 }
@@ -64,6 +82,10 @@ pub fn describe(pushed: &Value) {
         return println!("{label} was live already");
     }
     let before = pushed["before"].as_str().map(|before| format!(", was {before}")).unwrap_or_default();
+    if pushed["state"] == "held" {
+        return println!("{label} waits for `lore approve {}`", pushed["change"]);
+    }
+    let state = pushed["state"].as_str().map(|state| format!(", {state}")).unwrap_or_default();
     let zones: Vec<String> = pushed["zones"]
         .as_array()
         .into_iter()
@@ -71,7 +93,7 @@ pub fn describe(pushed: &Value) {
         .map(|zone| format!("{} at tick {}", zone["zone"].as_str().unwrap_or("?"), zone["tick"]))
         .collect();
     println!(
-        "{label} is live in {:.0} ms (generation {}{before}): {}",
+        "{label} is live in {:.0} ms (generation {}{before}{state}): {}",
         pushed["live_ms"].as_f64().unwrap_or(0.0),
         pushed["generation"],
         zones.join(", ")

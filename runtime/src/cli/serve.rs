@@ -1,5 +1,6 @@
 //! `lore serve`
 
+use super::build::Progress;
 use crate::admin::client::components_in;
 use crate::build::{Order, Step, build_scripts, find_workspace};
 use crate::config::Config;
@@ -56,7 +57,7 @@ pub struct Args {
 const LAST_TASKS: std::time::Duration = std::time::Duration::from_secs(2);
 
 pub fn run(args: Args) -> anyhow::Result<()> {
-    telemetry::init_logs(args.json);
+    let _log = telemetry::init_logs(args.json);
     let config = settings(&args)?;
     tracing::debug!("settings:\n{}", config.redacted());
     let sources = Sources::find(&args)?;
@@ -184,16 +185,12 @@ impl Sources {
 }
 
 fn build(workspace: &Path, lines: bool) -> anyhow::Result<Vec<PathBuf>> {
-    let progress = indicatif::ProgressBar::new_spinner();
-    progress.enable_steady_tick(std::time::Duration::from_millis(120));
-    progress.set_message("building the scripts");
+    let mut progress = Progress::new();
     let order = Order { lines, ..Order::default() };
     let built = build_scripts(workspace, order, &mut |step| match step {
-        Step::Crate(number, name) => progress.set_message(format!("building the scripts: {number} {name}")),
-        Step::Waiting(why) => progress.set_message(why.to_owned()),
-        Step::Diagnostic(text) => progress.suspend(|| eprint!("{text}")),
-        Step::Toolchain(_) | Step::Script(_) => {}
+        Step::Script(built) if !built.changed => {}
+        step => progress.show(step),
     });
-    progress.finish_and_clear();
+    drop(progress);
     Ok(built.context("build the scripts")?.into_iter().map(|script| script.path).collect())
 }

@@ -72,6 +72,11 @@ fn show(status: &Value) {
             module["strikes"].to_string()
         );
     }
+    let mut changes = rows(&status["changes"]).peekable();
+    if changes.peek().is_some() {
+        println!("\n{:>5} {:<12} CHANGE", "ID", "STATE");
+    }
+    changes.for_each(|change| println!("{}", super::changes::line(change)));
     for failure in rows(&status["failures"]).take(5) {
         println!(
             "\n{} {} in {} at tick {}: {}",

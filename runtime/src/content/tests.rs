@@ -41,7 +41,7 @@ fn a_new_character_finds_innkeeper_gate_and_wolves() {
     let wood = &content.zones[&gate.to];
     let wolves: Vec<_> = wood.spawns.iter().filter(|spawn| spawn.npc == def_id("npc/wolf")).collect();
     assert!(wolves.iter().any(|spawn| spawn.at.distance_mm(gate.arrive) < 60_000));
-    assert!(wolves.iter().map(|spawn| spawn.count).sum::<u32>() >= 30);
+    assert!(wolves.iter().map(|spawn| spawn.count).sum::<u32>() >= 200, "enough for a crowd");
     // Nobody is attacked on arrival, and lone wolves are out of each other's earshot.
     let wolf = &content.npcs[&def_id("npc/wolf")];
     for spawn in &wolves {
@@ -53,6 +53,26 @@ fn a_new_character_finds_innkeeper_gate_and_wolves() {
     for (index, spawn) in lone.iter().enumerate() {
         assert!(lone[index + 1..].iter().all(|other| other.at.distance_mm(spawn.at) > 25_000));
     }
+    // However crowded the wilds are, no pack hears a lone wolf call.
+    assert!(lone.len() >= 10);
+    for pack in wolves.iter().filter(|spawn| spawn.count > 1) {
+        let hears = pack.radius_mm + 2 * wolf.wander_mm + sim::limits::CALL_RANGE_MM;
+        assert!(lone.iter().all(|lone| lone.at.distance_mm(pack.at) > hears), "{pack:?}");
+    }
+}
+
+#[test]
+fn the_boss_is_heard_by_those_who_live_with_it() {
+    let (content, _) = load_files(&starter_files()).unwrap();
+    let wood = &content.zones[&def_id("zone/greywood")];
+    let of = |npc| wood.spawns.iter().filter(move |spawn| spawn.npc == npc);
+    let boss = of(def_id("npc/old_greyjaw")).next().unwrap();
+    let hear = |spawn: &sim::content::Spawn| {
+        spawn.at.distance_mm(boss.at) + spawn.radius_mm <= sim::limits::CALL_RANGE_MM
+    };
+    assert!(
+        of(def_id("npc/dire_wolf")).filter(|spawn| hear(spawn)).map(|spawn| spawn.count).sum::<u32>() >= 3
+    );
 }
 
 #[test]

@@ -23,11 +23,11 @@ use crate::cache::Cache;
 use crate::config::Config;
 use crate::online::Online;
 use crate::store::Store;
+use crate::telemetry::Metrics;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
-use metrics_exporter_prometheus::PrometheusHandle;
 use sim::content::Content;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -54,7 +54,7 @@ pub struct AppState {
     /// Settings.
     pub config: Arc<Config>,
     /// What `/metrics` shows.
-    pub metrics: PrometheusHandle,
+    pub metrics: Metrics,
     /// Set when the server is going down, so that `/readyz` says no.
     pub draining: Arc<AtomicBool>,
     /// Counts of requests.

@@ -31,6 +31,10 @@ const LOOT_MM: i64 = 12_000;
 const CROWD_MM: i32 = 20_000;
 /// How far others stroll, millimetres.
 const STROLL_MM: i32 = 60_000;
+/// Who is this close to a beast fights it: others look for another one, millimetres.
+const CLAIM_MM: i64 = 8_000;
+/// Beasts among which a hunter chooses by chance, so that not all run for the same one.
+const CHOICE: usize = 4;
 /// Items that are remembered as tried.
 const TRIED_ITEMS: usize = 32;
 /// Where wolves live in the starter content.
@@ -94,6 +98,7 @@ pub struct Mind {
     next_attack: Duration,
     next_skill: Duration,
     attacking_since: Option<Duration>,
+    prey: Option<u64>,
     next_chat: Duration,
     at_crossing_since: Option<Duration>,
     visited: Vec<String>,
@@ -128,6 +133,7 @@ impl Mind {
             next_attack: Duration::ZERO,
             next_skill: Duration::ZERO,
             attacking_since: None,
+            prey: None,
             next_chat,
             at_crossing_since: None,
             visited: Vec::new(),
@@ -282,7 +288,7 @@ impl Mind {
         if self.attacking_since.is_some_and(|since| now.saturating_sub(since) > ATTACK_PATIENCE) {
             self.attacking_since = None;
         }
-        let prey = nearest(replica, at, |entity| entity.hostile && entity.hp > 0);
+        let prey = self.choose_prey(replica, at);
         let loot =
             nearest(replica, at, |entity| entity.kind == "item" && !self.tried_items.contains(&entity.id));
         match (loot, prey) {
@@ -296,11 +302,38 @@ impl Mind {
             (_, Some((target, distance))) if distance <= self.attack_range(replica) => {
                 self.strike(replica, target.id, now, orders);
             }
-            (Some((item, distance)), _) if distance <= LOOT_MM => {
+            (Some((item, distance)), _) if distance <= self.loot_range() => {
                 self.walk_towards(replica, at, (item.x, item.y), orders);
             }
             (_, Some((target, _))) => self.walk_towards(replica, at, (target.x, target.y), orders),
             (_, None) => self.travel(replica, at, now, orders),
+        }
+    }
+
+    /// Whom to fight: who is in reach, else whom it is after already, else one of the nearest that nobody
+    /// fights. A crowd so spreads over the hunting ground instead of following one beast.
+    fn choose_prey<'a>(&mut self, replica: &'a Replica, at: (i32, i32)) -> Option<(&'a Entity, i64)> {
+        let reach = self.attack_range(replica);
+        let kept = self.prey.and_then(|id| nearest(replica, at, |entity| entity.id == id && is_prey(entity)));
+        let in_reach = |prey: &(&Entity, i64)| prey.1 <= reach;
+        let chosen = kept
+            .filter(in_reach)
+            .or_else(|| nearest(replica, at, is_prey).filter(in_reach))
+            .or(kept)
+            .or_else(|| {
+                let mut free = unclaimed(replica, at);
+                free.truncate(CHOICE);
+                (!free.is_empty()).then(|| free.swap_remove(self.rng.random_range(0..free.len())))
+            });
+        self.prey = chosen.map(|(prey, _)| prey.id);
+        chosen
+    }
+
+    /// How far it walks for what lies around.
+    fn loot_range(&self) -> i64 {
+        match self.scenario {
+            Scenario::Fight => REACH_MM,
+            Scenario::Mixed | Scenario::Crowd => LOOT_MM,
         }
     }
 
@@ -405,16 +438,40 @@ impl Mind {
     }
 }
 
+fn is_prey(entity: &Entity) -> bool {
+    entity.hostile && entity.hp > 0
+}
+
+/// Beasts that no other player stands beside, nearest first.
+fn unclaimed(replica: &Replica, at: (i32, i32)) -> Vec<(&Entity, i64)> {
+    let others: Vec<&Entity> = replica
+        .entities
+        .values()
+        .filter(|entity| entity.kind == "player" && entity.id != replica.you && entity.hp > 0)
+        .collect();
+    let beside = |prey: &Entity| others.iter().any(|other| distance((prey.x, prey.y), other) <= CLAIM_MM);
+    let mut free: Vec<(&Entity, i64)> = replica
+        .entities
+        .values()
+        .filter(|entity| is_prey(entity) && !beside(entity))
+        .map(|entity| (entity, distance(at, entity)))
+        .collect();
+    free.sort_by_key(|(entity, distance)| (*distance, entity.id));
+    free
+}
+
+fn distance(from: (i32, i32), to: &Entity) -> i64 {
+    let (dx, dy) = (i64::from(to.x) - i64::from(from.0), i64::from(to.y) - i64::from(from.1));
+    (dx * dx + dy * dy).isqrt()
+}
+
 /// The nearest entity that `wanted` accepts, with its distance in millimetres; ties by id.
 fn nearest(replica: &Replica, at: (i32, i32), wanted: impl Fn(&Entity) -> bool) -> Option<(&Entity, i64)> {
     replica
         .entities
         .values()
         .filter(|entity| entity.id != replica.you && wanted(entity))
-        .map(|entity| {
-            let (dx, dy) = (i64::from(entity.x) - i64::from(at.0), i64::from(entity.y) - i64::from(at.1));
-            (entity, (dx * dx + dy * dy).isqrt())
-        })
+        .map(|entity| (entity, distance(at, entity)))
         .min_by_key(|(entity, distance)| (*distance, entity.id))
 }
 
@@ -452,6 +509,21 @@ mod tests {
         assert_eq!(mind.think(&replica, PACE * 8), []);
         mind.attack_over();
         assert_eq!(mind.think(&replica, PACE * 8), [Order::Attack(5)]);
+    }
+
+    #[test]
+    fn hunters_leave_a_beast_to_who_fights_it_and_stay_with_their_own() {
+        let taken = r#",{"id":5,"kind":"npc","template":"wolf","x":60000,"y":50000,"hp":9,"hostile":true},{"id":2,"kind":"player","x":61000,"y":50000,"hp":9}"#;
+        let free = r#",{"id":6,"kind":"npc","template":"wolf","x":50000,"y":80000,"hp":9,"hostile":true}"#;
+        let closer = r#",{"id":7,"kind":"npc","template":"wolf","x":50000,"y":30000,"hp":9,"hostile":true}"#;
+        for index in 0..8 {
+            let replica = frame(&format!("{taken}{free}"), "greywood", "");
+            let mut mind = Mind::new(Scenario::Fight, index, 1);
+            mind.placed(&replica);
+            assert_eq!(mind.think(&replica, PACE), [Order::Walk(50_000, 51_800)], "hunter {index}");
+            let replica = frame(&format!("{taken}{free}{closer}"), "greywood", "");
+            assert_eq!(mind.think(&replica, PACE * 2), [Order::Walk(50_000, 53_600)], "hunter {index}");
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! What is live, on disk: module bytes by digest, which of them is live, and the history as JSON
 //! lines. Restored at the next start.
 
+use super::change::Changes;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -48,6 +49,16 @@ pub struct LiveSet {
     /// Digests that must not run again, and why.
     #[serde(default)]
     pub quarantined: BTreeMap<String, String>,
+    /// Digests of earlier versions to go back to, by script name, oldest first.
+    #[serde(default)]
+    pub earlier: BTreeMap<String, Vec<String>>,
+    /// Digests that passed their probation.
+    #[serde(default)]
+    pub trusted: BTreeSet<String>,
+    /// Changes and how far they have come. Here and not in a file of their own, so that what is live and
+    /// what is known about it are replaced together.
+    #[serde(default)]
+    pub changes: Changes,
 }
 
 /// One line of the history.
@@ -57,7 +68,8 @@ pub struct HistoryEntry {
     pub at_ms: u64,
     /// Generation that this made live.
     pub generation: u64,
-    /// `push`, `content`, `rollback`, `quarantine`.
+    /// `push`, `content`, `canary`, `promote`, `hold`, `approve`, `reject`, `pass`, `rollback`,
+    /// `quarantine`, `refuse`.
     pub action: String,
     /// Label of what is live now.
     pub label: String,

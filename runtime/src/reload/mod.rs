@@ -1,34 +1,54 @@
 //! The reload pipeline: a candidate is checked and compiled off the tick, then every zone swaps
-//! at a tick boundary; on any failure what was live stays live. A live module that keeps failing
-//! is replaced by the last good one.
+//! at a tick boundary; on any failure what was live stays live. What is live is watched, and the last
+//! good version takes over from one that breaks a rule.
+//!
+//! The life of a change is a pure state machine (`state`) over a record (`change`), with pure rules
+//! (`rules`) and a pure picture of what runs where (`layout`). What drives it: `push`, `operate` and
+//! `probation`; what it moves: `swap`; what outlives a restart: `archive`.
 //!
 //! What does not live here: running scripts (`host_api`), applying a swap (`zone`), HTTP (`admin`).
 
 mod archive;
+mod change;
 mod check;
+mod layout;
+mod operate;
+mod probation;
+mod prove;
+mod push;
+mod rules;
+mod state;
 mod strikes;
+mod swap;
+mod verdict;
 pub mod watch;
 
 pub use archive::{Archive, ContentFiles, HistoryEntry, LiveContent, LiveModule, LiveSet};
+pub use change::{Breach, CONTENT, Change, Changes, Cost, Plan, Step, Subject, Watched};
 pub use check::{Misfit, can_follow, fits, missing_content};
+pub use layout::{Layout, Overlay};
+pub use probation::probation_loop;
+pub use prove::{ExportReport, Needs, Report};
+pub use state::{Event, Impossible, State};
 pub use strikes::{FailureRow, Strikes, strikes_loop};
+pub use verdict::Verdict;
 
-use crate::zone::{Applied, InboxError, Message, Swap, ZoneHandle, ZoneRules, Zones};
-use host_api::{Engine, Generation, GenerationError, LoadError, Module, RulesError, ScriptRules};
+use crate::server::Assembled;
+use crate::zone::Zones;
+use host_api::{Engine, Generation, GenerationError, LoadError, Module, RulesError};
+use layout::Earlier;
 use serde::Serialize;
 use sim::content::Content;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::sync::oneshot;
+use tokio::sync::broadcast;
 
-/// Older versions of a script kept for rollback.
-const VERSIONS: usize = 8;
 /// Entries of the history kept in memory; all are in `reload.log`.
 const HISTORY: usize = 500;
-/// How long a zone may take to swap: it does so within a tick, unless it stands still.
-const SWAP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Changes of changes that a slow listener may be behind.
+const LISTENER_BACKLOG: usize = 1_024;
 /// Largest module taken.
 pub const MODULE_BYTES: usize = 32 << 20;
 
@@ -65,6 +85,39 @@ pub enum PushError {
     /// way.
     #[error("the zone {0} stands still or has not taken the change before; try again later")]
     Zone(String),
+    /// The proof says no.
+    #[error("the proof refuses {label}: {}", why.join("; "))]
+    Refused {
+        /// Which.
+        label: String,
+        /// What it does wrong.
+        why: Vec<String>,
+    },
+    /// There is nothing to compare it with: other questions are asked of it.
+    #[error("{label} is of another kind than {live}; give it a name of its own")]
+    OtherKind {
+        /// Which.
+        label: String,
+        /// What is live under its name.
+        live: String,
+    },
+    /// A canary in zones that are not there.
+    #[error("there is no zone {}", .0.join(", "))]
+    NoZone(Vec<String>),
+    /// Content is one for all zones: characters take items and quests from one to another.
+    #[error(
+        "content cannot be tried in some zones only: characters carry items and quests between zones; push it with --hold, or to all"
+    )]
+    ContentCanary,
+    /// What would be the other side of the canary is not trusted itself.
+    #[error("{0} is still in its probation in all zones; wait until it is live, or roll it back first")]
+    InProbation(String),
+    /// No change of this number.
+    #[error("there is no change {0}")]
+    NoChange(u64),
+    /// It has gone another way.
+    #[error(transparent)]
+    Impossible(#[from] Impossible),
     /// What was pushed could not be kept on disk.
     #[error("the data folder cannot be written: {0}")]
     Archive(#[from] std::io::Error),
@@ -82,7 +135,14 @@ pub struct Author {
     pub why: String,
 }
 
-/// A change that is live.
+impl Author {
+    /// Nobody: the pipeline itself.
+    fn machine(why: String) -> Self {
+        Self { who: "loreforge".to_owned(), why }
+    }
+}
+
+/// A change that was taken.
 #[derive(Clone, Debug, Serialize)]
 pub struct Pushed {
     /// Label of what is live now.
@@ -101,6 +161,10 @@ pub struct Pushed {
     pub live_ms: f64,
     /// Nothing was done: it was live already.
     pub unchanged: bool,
+    /// Number of the change, if there is a record of it.
+    pub change: Option<u64>,
+    /// How far it has come.
+    pub state: Option<State>,
 }
 
 impl Pushed {
@@ -115,6 +179,8 @@ impl Pushed {
             prepare_ms,
             live_ms,
             unchanged: true,
+            change: None,
+            state: None,
         }
     }
 }
@@ -130,11 +196,39 @@ pub struct SwappedZone {
 
 /// What is live.
 struct Live {
-    generation: Generation,
-    /// By script name, newest last.
-    earlier: HashMap<String, VecDeque<Module>>,
+    layout: Layout,
+    /// The generation each zone was given last, by its index.
+    numbers: Vec<u64>,
+    earlier: Earlier,
+    /// The content before the live one.
+    content_before: Option<Arc<Content>>,
     set: LiveSet,
     history: VecDeque<HistoryEntry>,
+}
+
+impl Live {
+    /// Whether a digest may run.
+    fn may_run(&self, digest: &str) -> bool {
+        !self.set.quarantined.contains_key(digest)
+    }
+}
+
+/// What a pipeline needs.
+pub struct PipelineSetup {
+    /// What loads modules.
+    pub engine: Engine,
+    /// Whom it changes.
+    pub zones: Arc<Zones>,
+    /// What it remembers.
+    pub archive: Archive,
+    /// What runs.
+    pub assembled: Assembled,
+    /// The definitions in force.
+    pub content: Arc<Content>,
+    /// Ticks for which a change is watched, unless its manifest asks for more.
+    pub probation_ticks: u64,
+    /// Milliseconds per tick.
+    pub tick_ms: u32,
 }
 
 /// The clonable front of the pipeline.
@@ -142,41 +236,43 @@ pub struct Pipeline {
     engine: Engine,
     zones: Arc<Zones>,
     archive: Arc<Archive>,
+    probation_ticks: u64,
+    tick_ms: u32,
     /// Held while one change goes from checked to live: changes happen one after the other.
     changing: tokio::sync::Mutex<()>,
     live: Mutex<Live>,
     /// The live definitions, for those who wait for changes.
     content: tokio::sync::watch::Sender<Arc<Content>>,
+    /// Every step of every change.
+    steps: broadcast::Sender<Arc<Change>>,
     /// What the scripts of the running world have failed at.
     pub strikes: Strikes,
 }
 
 impl Pipeline {
-    /// A pipeline for zones that run `generation` with `content`; `replaced` is what was live before
-    /// the newest versions.
-    pub fn new(
-        engine: Engine,
-        zones: Arc<Zones>,
-        archive: Archive,
-        set: LiveSet,
-        generation: Generation,
-        content: Arc<Content>,
-        replaced: Vec<Module>,
-    ) -> Arc<Self> {
-        let earlier =
-            replaced.into_iter().map(|module| (module.name().to_owned(), [module].into())).collect();
+    /// A pipeline for zones that run what was assembled.
+    pub fn new(setup: PipelineSetup) -> Arc<Self> {
+        let PipelineSetup { engine, zones, archive, assembled, content, probation_ticks, tick_ms } = setup;
+        let Assembled { layout, set, replaced, .. } = assembled;
         let history = archive.recent(HISTORY).unwrap_or_else(|error| {
             tracing::warn!(%error, "the history of earlier runs cannot be read");
             VecDeque::new()
         });
-        let live = Live { generation, earlier, set, history };
+        let mut earlier = Earlier::default();
+        set.trusted.iter().for_each(|digest| earlier.trust(digest.clone()));
+        replaced.into_iter().for_each(|module| earlier.remember(module));
+        let numbers = zones.iter().map(|(_, zone)| zone.stats.generation.load(Relaxed)).collect();
+        let live = Live { layout, numbers, earlier, content_before: None, set, history };
         Arc::new(Self {
             engine,
             zones,
             archive: Arc::new(archive),
+            probation_ticks,
+            tick_ms,
             changing: tokio::sync::Mutex::new(()),
             live: Mutex::new(live),
             content: tokio::sync::watch::Sender::new(content),
+            steps: broadcast::Sender::new(LISTENER_BACKLOG),
             strikes: Strikes::default(),
         })
     }
@@ -185,9 +281,9 @@ impl Pipeline {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The modules that are live.
+    /// The modules that are live in all zones but those that try another.
     pub fn generation(&self) -> Generation {
-        self.live().generation.clone()
+        self.live().layout.trunk.clone()
     }
 
     /// The definitions that are live.
@@ -210,250 +306,118 @@ impl Pipeline {
         self.live().set.quarantined.clone().into_iter().collect()
     }
 
-    /// Makes a module live in every zone.
-    ///
-    /// # Errors
-    /// [`PushError`]; what was live still is.
-    pub async fn push_module(&self, bytes: Vec<u8>, author: &Author) -> Result<Pushed, PushError> {
-        let started = Instant::now();
-        let engine = self.engine.clone();
-        let (module, bytes) =
-            blocking(move || Module::load(&engine, &bytes).map(|module| (module, bytes))).await??;
-        let digest = module.digest();
-        let _turn = self.changing.lock().await;
-        let (generation, content, before) = {
-            let live = self.live();
-            if let Some(reason) = live.set.quarantined.get(&digest) {
-                return Err(PushError::Quarantined {
-                    label: module.label().to_owned(),
-                    reason: reason.clone(),
-                });
-            }
-            let before = live.generation.module(module.name()).cloned();
-            (live.generation.clone(), self.content(), before)
-        };
-        if before.as_ref().is_some_and(|before| before.digest() == digest) {
-            return Ok(Pushed::unchanged(module.label().to_owned(), generation.number(), started));
-        }
-        let next = generation.with_module(generation.number() + 1, module.clone())?;
-        fits(&next, &content)?;
-        self.zones_keep_up(generation.number())?;
-        let (archive, kept) = (Arc::clone(&self.archive), digest.clone());
-        blocking(move || archive.keep_module(&kept, &bytes)).await??;
-        let pushed = self.swap(next, &module, before.clone(), started).await?;
-        self.remember(before);
-        self.record("push", &pushed, &digest, author).await;
-        Ok(pushed)
+    /// Changes, newest first.
+    pub fn changes(&self) -> Vec<Change> {
+        self.live().set.changes.iter().rev().cloned().collect()
     }
 
-    /// Keeps what a push has replaced, to go back to.
-    fn remember(&self, before: Option<Module>) {
-        let Some(before) = before else { return };
+    /// The change of this number.
+    pub fn change(&self, id: u64) -> Option<Change> {
+        self.live().set.changes.find(id).cloned()
+    }
+
+    /// Told of every step of every change.
+    pub fn listen(&self) -> broadcast::Receiver<Arc<Change>> {
+        self.steps.subscribe()
+    }
+
+    /// The change of this number when it is settled, or as it is after `patience`.
+    pub async fn settled(&self, id: u64, patience: Duration) -> Option<Change> {
+        let mut steps = self.listen();
+        let settled = async {
+            while !self.change(id)?.state.is_settled() {
+                // Whether it was told or missed something: it is looked at anew.
+                if let Err(broadcast::error::RecvError::Closed) = steps.recv().await {
+                    break;
+                }
+            }
+            self.change(id)
+        };
+        match tokio::time::timeout(patience, settled).await {
+            Ok(change) => change,
+            Err(_) => self.change(id),
+        }
+    }
+
+    /// Lets something happen to a change and tells everybody.
+    fn step(&self, id: u64, event: Event, author: &Author) -> Result<(), PushError> {
         let mut live = self.live();
-        let versions = live.earlier.entry(before.name().to_owned()).or_default();
-        versions.push_back(before);
-        if versions.len() > VERSIONS {
-            versions.pop_front();
+        let change = live.set.changes.find_mut(id).ok_or(PushError::NoChange(id))?;
+        change.take(event, author, now_ms())?;
+        let change = Arc::new(change.clone());
+        self.tell(&live, change);
+        Ok(())
+    }
+
+    fn tell(&self, live: &Live, change: Arc<Change>) {
+        let (state, last) = (change.state.name(), change.steps.last());
+        let (who, why) = last.map_or(("", ""), |step| (&step.who, &step.why));
+        tracing::info!(change = change.id, label = change.label, state, who, why, "a change goes on");
+        metrics::counter!("reload_transitions_total", "state" => state).increment(1);
+        for state in State::ALL.into_iter().filter(|state| !state.is_over()) {
+            let here = live.set.changes.iter().filter(|change| change.state == state).count();
+            metrics::gauge!("reload_changes", "state" => state.name()).set(here as f64);
         }
+        // Nobody listening is no failure.
+        let _ = self.steps.send(change);
     }
 
-    /// Makes the version before the live one live again.
-    ///
-    /// # Errors
-    /// [`PushError`]; what was live still is.
-    pub async fn rollback(&self, script: &str, author: &Author) -> Result<Pushed, PushError> {
-        let _turn = self.changing.lock().await;
-        let module = self.earlier(script)?;
-        self.replace_by_earlier("rollback", module, None, author).await
-    }
-
-    /// Takes a failing module out of the world, for good.
-    async fn quarantine(&self, label: &str, reason: &str) -> Result<Pushed, PushError> {
-        let _turn = self.changing.lock().await;
-        let failing = self.live().generation.modules().find(|module| module.label() == label).cloned();
-        let Some(failing) = failing else { return Err(PushError::NothingBefore(label.to_owned())) };
-        let module = self.earlier(failing.name())?;
-        let quarantined = Some((failing.digest(), reason.to_owned()));
-        let author = Author { who: "loreforge".to_owned(), why: reason.to_owned() };
-        self.replace_by_earlier("quarantine", module, quarantined, &author).await
-    }
-
-    /// The newest version of a script before the live one that may run.
-    fn earlier(&self, script: &str) -> Result<Module, PushError> {
-        let live = self.live();
-        let mut versions = live.earlier.get(script).into_iter().flatten().rev();
-        let good = versions.find(|module| !live.set.quarantined.contains_key(&module.digest()));
-        good.cloned().ok_or_else(|| PushError::NothingBefore(script.to_owned()))
-    }
-
-    async fn replace_by_earlier(
-        &self,
-        action: &str,
-        module: Module,
-        quarantined: Option<(String, String)>,
-        author: &Author,
-    ) -> Result<Pushed, PushError> {
-        let started = Instant::now();
-        let (generation, content) = (self.generation(), self.content());
-        let before = generation.module(module.name()).cloned();
-        let next = generation.with_module(generation.number() + 1, module.clone())?;
-        fits(&next, &content)?;
-        self.zones_keep_up(generation.number())?;
-        let pushed = self.swap(next, &module, before, started).await?;
-        {
+    /// Writes down what is live and how far the changes are, and a line for the history. What was done
+    /// is done: a full disk must not undo it, but the operator must know.
+    async fn save(&self, entry: Option<HistoryEntry>) {
+        let set = {
             let mut live = self.live();
-            live.set.quarantined.extend(quarantined);
-            // What is live is not an earlier version, nor is what was passed over.
-            if let Some(versions) = live.earlier.get_mut(module.name())
-                && let Some(place) = versions.iter().rposition(|known| known.digest() == module.digest())
-            {
-                versions.truncate(place);
+            let live = &mut *live;
+            self.strikes.keep_only(&live.layout.modules().map(Module::label).collect());
+            live.earlier.forget(&live.layout.trunk);
+            live.set.trusted = live.earlier.trusted();
+            live.set.earlier = live
+                .set
+                .modules
+                .keys()
+                .map(|script| (script.clone(), live.earlier.digests(script)))
+                .collect();
+            if let Some(entry) = &entry {
+                if live.history.len() == HISTORY {
+                    live.history.pop_front();
+                }
+                live.history.push_back(entry.clone());
             }
-        }
-        self.record(action, &pushed, &module.digest(), author).await;
-        Ok(pushed)
-    }
-
-    /// Makes content live in every zone.
-    ///
-    /// # Errors
-    /// [`PushError`]; what was live still is.
-    pub async fn push_content(&self, files: ContentFiles, author: &Author) -> Result<Pushed, PushError> {
-        let started = Instant::now();
-        let (content, files) = blocking(move || (crate::content::load_files(&files), files)).await?;
-        let (content, _) = content.map_err(|errors| PushError::Content(errors.to_string()))?;
-        let content = Arc::new(content);
-        let _turn = self.changing.lock().await;
-        let (generation, old) = (self.generation(), self.content());
-        let label = format!("content+{:08x}", content.digest >> 32);
-        let before = format!("content+{:08x}", old.digest >> 32);
-        if old.digest == content.digest {
-            return Ok(Pushed::unchanged(label, generation.number(), started));
-        }
-        can_follow(&old, &content)?;
-        fits(&generation, &content)?;
-        self.zones_keep_up(generation.number())?;
-        let (archive, kept) = (Arc::clone(&self.archive), content.digest);
-        blocking(move || archive.keep_content(kept, &files)).await??;
-        // The same modules under a new number.
-        let next = Generation::new(generation.number() + 1, generation.modules().cloned())?;
-        let prepared = self.prepare(&next).await?;
-        let prepare_ms = millis(started);
-        let (zones, pending) = self.apply(prepared, Some(Arc::clone(&content)), next.number()).await;
-        let number = next.number();
-        {
-            let mut live = self.live();
-            live.generation = next;
-            live.set.generation = number;
-            let base = live.set.content.take().map_or_else(|| hex(old.digest), |content| content.base);
-            live.set.content = Some(LiveContent { digest: hex(content.digest), base });
-        }
-        self.content.send_replace(content);
-        let pushed = Pushed {
-            label: label.clone(),
-            before: Some(before),
-            generation: number,
-            zones,
-            pending,
-            prepare_ms,
-            live_ms: millis(started),
-            unchanged: false,
+            live.set.clone()
         };
-        self.record("content", &pushed, &label, author).await;
-        Ok(pushed)
+        let archive = Arc::clone(&self.archive);
+        let write = move || -> std::io::Result<()> {
+            if let Some(entry) = &entry {
+                archive.log(entry)?;
+            }
+            archive.set_live(&set)
+        };
+        if let Err(error) = blocking(write).await.and_then(|written| Ok(written?)) {
+            tracing::error!(%error, "what is live could not be written down: a restart would bring back the version before");
+        }
     }
 
-    async fn swap(
-        &self,
-        next: Generation,
-        module: &Module,
-        before: Option<Module>,
-        started: Instant,
-    ) -> Result<Pushed, PushError> {
-        let prepared = self.prepare(&next).await?;
-        let prepare_ms = millis(started);
-        let number = next.number();
-        let (zones, pending) = self.apply(prepared, None, number).await;
-        let live_ms = millis(started);
-        let before_label = before.as_ref().map(|before| before.label().to_owned());
-        {
-            let mut live = self.live();
-            live.generation = next;
-            live.set.generation = number;
-            let base = match live.set.modules.get(module.name()) {
-                // Without a base the pack has no such module.
-                Some(live) => live.base.clone(),
-                None => before.as_ref().map(Module::digest),
-            };
-            live.set.modules.insert(module.name().to_owned(), LiveModule { digest: module.digest(), base });
-        }
-        Ok(Pushed {
-            label: module.label().to_owned(),
-            before: before_label,
-            generation: number,
-            zones,
-            pending,
-            prepare_ms,
-            live_ms,
-            unchanged: false,
+    /// A line of the history about a change that swapped nothing.
+    fn noted(&self, action: &str, id: u64, author: &Author) -> Option<HistoryEntry> {
+        let live = self.live();
+        let change = live.set.changes.find(id)?;
+        Some(HistoryEntry {
+            at_ms: now_ms(),
+            generation: live.layout.trunk.number(),
+            action: action.to_owned(),
+            label: change.label.clone(),
+            digest: change.digest.clone(),
+            before: change.before.clone(),
+            who: author.who.clone(),
+            why: author.why.clone(),
+            live_ms: 0.0,
         })
     }
 
-    /// Instances for every zone, made on a thread for slow work.
-    async fn prepare(&self, generation: &Generation) -> Result<Vec<Box<dyn ZoneRules>>, PushError> {
-        let zones = self.zones.iter().count();
-        let generation = generation.clone();
-        let make = move || {
-            (0..zones)
-                .map(|_| ScriptRules::new(&generation).map(|rules| Box::new(rules) as Box<dyn ZoneRules>))
-                .collect::<Result<Vec<_>, _>>()
-        };
-        Ok(blocking(make).await??)
-    }
-
-    /// Refuses a change that not all zones could take now, before anything was done for it. What
-    /// comes after this only waits for zones, it no longer fails.
-    fn zones_keep_up(&self, generation: u64) -> Result<(), PushError> {
-        let behind = |zone: &ZoneHandle| {
-            zone.stats.stalled.load(Relaxed) || zone.stats.generation.load(Relaxed) != generation
-        };
-        match self.zones.iter().find(|(_, zone)| behind(zone)) {
-            Some((_, zone)) => Err(PushError::Zone(zone.name.to_string())),
-            None => Ok(()),
-        }
-    }
-
-    /// Hands every zone its instances and waits until all have swapped, but not for ever: a zone that
-    /// is late takes them when it goes on.
-    async fn apply(
-        &self,
-        prepared: Vec<Box<dyn ZoneRules>>,
-        content: Option<Arc<Content>>,
-        generation: u64,
-    ) -> (Vec<SwappedZone>, Vec<String>) {
-        let deadline = tokio::time::Instant::now() + SWAP_TIMEOUT;
-        let mut waiting = Vec::new();
-        for ((_, zone), rules) in self.zones.iter().zip(prepared) {
-            let swapped = hand_over(zone.clone(), rules, content.clone(), generation);
-            waiting.push((zone.name.to_string(), tokio::spawn(swapped)));
-        }
-        let (mut zones, mut pending) = (Vec::new(), Vec::new());
-        for (zone, swapped) in waiting {
-            match tokio::time::timeout_at(deadline, swapped).await {
-                Ok(Ok(Some(tick))) => zones.push(SwappedZone { zone, tick }),
-                _ => {
-                    tracing::warn!(zone, generation, "the zone has not taken the new generation yet");
-                    pending.push(zone);
-                }
-            }
-        }
-        (zones, pending)
-    }
-
+    /// Writes down a swap.
     async fn record(&self, action: &str, pushed: &Pushed, digest: &str, author: &Author) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let entry = HistoryEntry {
-            at_ms: now.as_millis() as u64,
+            at_ms: now_ms(),
             generation: pushed.generation,
             action: action.to_owned(),
             label: pushed.label.clone(),
@@ -463,54 +427,12 @@ impl Pipeline {
             why: author.why.clone(),
             live_ms: pushed.live_ms,
         };
-        tracing::info!(
-            action,
-            label = pushed.label,
-            generation = pushed.generation,
-            live_ms = pushed.live_ms,
-            who = author.who,
-            "a new generation is live"
-        );
+        let (label, generation, live_ms) = (&pushed.label, pushed.generation, pushed.live_ms);
+        tracing::info!(action, label, generation, live_ms, who = author.who, "a new generation is live");
         metrics::counter!("game_generation_swaps_total", "action" => action.to_owned()).increment(1);
-        metrics::histogram!("game_push_to_live_seconds").record(pushed.live_ms / 1_000.0);
-        let set = {
-            let mut live = self.live();
-            self.strikes.keep_only(&live.generation.modules().map(Module::label).collect());
-            if live.history.len() == HISTORY {
-                live.history.pop_front();
-            }
-            live.history.push_back(entry.clone());
-            live.set.clone()
-        };
-        // It is live already; a full disk must not undo it, but the operator must know.
-        let archive = Arc::clone(&self.archive);
-        let written = blocking(move || archive.log(&entry).and_then(|()| archive.set_live(&set))).await;
-        if let Err(error) = written.and_then(|written| Ok(written?)) {
-            tracing::error!(%error, "what is live could not be written down: a restart would bring back the version before");
-        }
+        metrics::histogram!("game_push_to_live_seconds").record(live_ms / 1_000.0);
+        self.save(Some(entry)).await;
     }
-}
-
-/// Gives a zone its instances, however long it takes; `None` if the zone has ended.
-async fn hand_over(
-    zone: ZoneHandle,
-    rules: Box<dyn ZoneRules>,
-    content: Option<Arc<Content>>,
-    generation: u64,
-) -> Option<u64> {
-    let (applied, answer) = oneshot::channel();
-    let mut message = Message::Swap(Box::new(Swap { rules, content, generation, applied }));
-    while let Err((error, returned)) = zone.submit(message) {
-        if error == InboxError::Gone {
-            return None;
-        }
-        message = returned;
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    let Applied { tick, old } = answer.await.ok()?;
-    // Instances unmap megabytes; nobody waits for that.
-    tokio::task::spawn_blocking(move || drop(old));
-    Some(tick)
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, PushError> {
@@ -520,8 +442,16 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     })
 }
 
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
+}
+
 fn hex(digest: u64) -> String {
     format!("{digest:016x}")
+}
+
+fn content_label(content: &Content) -> String {
+    format!("content+{:08x}", content.digest >> 32)
 }
 
 fn millis(since: Instant) -> f64 {

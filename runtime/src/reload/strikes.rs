@@ -1,6 +1,7 @@
 //! Counting what live scripts fail at, and taking those out of the world that keep failing.
 
-use super::{Pipeline, PushError};
+use super::{Pipeline, PushError, rules};
+use crate::telemetry;
 use crate::zone::{ZoneIndex, Zones};
 use host_api::ScriptFailure;
 use serde::Serialize;
@@ -9,10 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-/// Failing ticks within [`WINDOW`] after which a module is taken out: half a second of a zone in
-/// which every tick fails.
-const STRIKES: usize = 10;
-/// See [`STRIKES`].
+/// For how long failing ticks count; how many are too many stands with the other rules.
 const WINDOW: Duration = Duration::from_secs(60);
 /// Failures shown in the status.
 const REMEMBERED: usize = 32;
@@ -81,8 +79,15 @@ impl Strikes {
         self.book().logged.get(label).is_none_or(|logged| now - *logged > QUIET)
     }
 
-    /// Counts a failure. True when it was one too many.
-    fn count(&self, zone: ZoneIndex, failure: &ScriptFailure, row: FailureRow, now: Instant) -> bool {
+    /// Counts a failure. True when it was one too many for a module of which `most` are borne.
+    fn count(
+        &self,
+        zone: ZoneIndex,
+        failure: &ScriptFailure,
+        row: FailureRow,
+        most: usize,
+        now: Instant,
+    ) -> bool {
         let mut book = self.book();
         *book.total.entry(failure.module.clone()).or_default() += 1;
         if book.logged.get(&failure.module).is_none_or(|logged| now - *logged > QUIET) {
@@ -105,15 +110,15 @@ impl Strikes {
             *since = now;
             ticks.clear();
         }
-        ticks.insert((zone, failure.tick)) && ticks.len() == STRIKES
+        ticks.insert((zone, failure.tick)) && ticks.len() == most
     }
 }
 
 /// The failure with file and line, which takes a thread for slow work.
 async fn located(pipeline: &Pipeline, failure: ScriptFailure) -> ScriptFailure {
-    let (generation, mut found) = (pipeline.generation(), failure.clone());
+    let (layout, mut found) = (pipeline.live().layout.clone(), failure.clone());
     let look_up = move || {
-        generation.locate(&mut found);
+        layout.locate(&mut found);
         found
     };
     tokio::task::spawn_blocking(look_up).await.unwrap_or_else(|error| {
@@ -141,16 +146,19 @@ pub async fn strikes_loop(
             message: failure.to_string(),
             views: failure.item_count,
         };
-        metrics::counter!("script_failures_total", "module" => row.module.clone(), "export" => row.export.clone())
-            .increment(1);
-        if !pipeline.strikes.count(zone, &failure, row, Instant::now()) {
+        telemetry::of_modules(|| {
+            metrics::counter!("script_failures_total", "module" => row.module.clone(), "export" => row.export.clone())
+                .increment(1);
+        });
+        let (name, most) = (row.zone.clone(), rules::strikes(pipeline.state_of(&failure.module)));
+        if !pipeline.strikes.count(zone, &failure, row, most, Instant::now()) {
             continue;
         }
         if !is_located {
             failure = located(&pipeline, failure).await;
         }
-        let reason = format!("failed in {STRIKES} ticks within {} s; last: {failure}", WINDOW.as_secs());
-        match pipeline.quarantine(&failure.module, &reason).await {
+        let reason = format!("failed in {most} ticks within {} s; last: {failure}", WINDOW.as_secs());
+        match pipeline.quarantine(&failure.module, &name, failure.tick, &reason).await {
             Ok(pushed) => tracing::error!(
                 module = failure.module,
                 back_to = pushed.label,
@@ -199,7 +207,7 @@ mod tests {
     fn a_module_that_could_not_be_taken_out_is_tried_again() {
         let (strikes, now) = (Strikes::default(), Instant::now());
         let count = |ticks: std::ops::Range<u64>| {
-            ticks.filter(|tick| strikes.count(ZoneIndex(0), &failure(*tick), row(), now)).count()
+            ticks.filter(|tick| strikes.count(ZoneIndex(0), &failure(*tick), row(), 10, now)).count()
         };
         assert_eq!(count(0..30), 1);
         strikes.begin_anew("combat@1");

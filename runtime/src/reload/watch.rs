@@ -1,6 +1,6 @@
 //! `lore serve --dev`: what is saved in `scripts/` or `content/` becomes live.
 
-use super::{Author, Pipeline};
+use super::{Author, Pipeline, Plan};
 use crate::build::{self, Order, build_scripts};
 use notify::{RecursiveMode, Watcher};
 use std::collections::BTreeSet;
@@ -119,7 +119,7 @@ async fn push_content(pipeline: &Pipeline, folder: &Path) {
         Ok(files) => files,
         Err(errors) => return eprintln!("content: {errors}"),
     };
-    match pipeline.push_content(files, &author).await {
+    match pipeline.push_content(files, &Plan::default(), &author).await {
         Ok(pushed) => {
             eprintln!("live: {} in {:.0} ms (generation {})", pushed.label, pushed.live_ms, pushed.generation)
         }
@@ -156,7 +156,7 @@ async fn push_scripts(pipeline: &Pipeline, workspace: &Path, folder: Option<Stri
     };
     let built_ms = started.elapsed().as_millis();
     for (name, bytes) in built {
-        match pipeline.push_module(bytes, &author("script saved")).await {
+        match pipeline.push_module(bytes, &Plan::default(), &author("script saved")).await {
             Ok(pushed) if pushed.unchanged => {}
             Ok(pushed) => eprintln!(
                 "live: {} in {} ms (built in {built_ms} ms, generation {})",

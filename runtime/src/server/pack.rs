@@ -1,18 +1,20 @@
 //! What a server starts with: the modules and content of a pack, with what was pushed since in
 //! place of the pack's own.
 
+use super::restore::{earlier_versions, restore_changes};
 use crate::content::{self, ContentErrors};
-use crate::reload::{Archive, LiveContent, LiveModule, LiveSet, Misfit, fits};
+use crate::reload::{Archive, ContentFiles, Layout, LiveContent, LiveModule, LiveSet, Misfit, fits};
 use host_api::{Engine, Generation, GenerationError, LoadError, Module};
 use sim::content::Content;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Modules and content, not yet checked against each other.
 pub struct Pack {
     /// Component bytes, with the file's name for errors.
     pub modules: Vec<(PathBuf, Vec<u8>)>,
-    /// Definitions.
-    pub content: Content,
+    /// Texts of the definitions.
+    pub content: ContentFiles,
 }
 
 /// Why a pack cannot be run.
@@ -61,21 +63,32 @@ impl Pack {
                 Err(source) => Err(PackError::Io { path: path.clone(), source }),
             })
             .collect::<Result<_, _>>()?;
-        let (content, _) = content::load(content)?;
-        Ok(Self { modules, content })
+        Ok(Self { modules, content: content::read_files(content)? })
     }
 }
 
 /// What a server runs from its start.
 pub struct Assembled {
-    /// Modules that go together.
-    pub generation: Generation,
+    /// Modules that go together, and candidates that some zones try.
+    pub layout: Layout,
     /// Content that goes with them.
-    pub content: Content,
-    /// What of it was pushed.
+    pub content: Arc<Content>,
+    /// What of it was pushed, and how far the changes are.
     pub set: LiveSet,
-    /// Modules of the pack that a push has replaced: there is a way back to them.
+    /// Earlier versions that there is a way back to, oldest first.
     pub replaced: Vec<Module>,
+}
+
+impl Assembled {
+    /// What a zone runs. Zones that try a candidate have a number of their own.
+    ///
+    /// # Errors
+    /// None: it was checked when it was assembled.
+    pub fn generation(&self, zone: &str) -> Result<Generation, GenerationError> {
+        let trunk = &self.layout.trunk;
+        let tries = self.layout.overlays.iter().any(|overlay| overlay.zones.contains(zone));
+        if tries { self.layout.of(zone, self.set.generation) } else { Ok(trunk.clone()) }
+    }
 }
 
 /// Compiles the modules of a pack; those that were replaced by a push, and whose base in the pack
@@ -90,7 +103,11 @@ pub fn assemble(
     archive: &Archive,
     mut set: LiveSet,
 ) -> Result<Assembled, PackError> {
-    let Pack { modules, content } = pack;
+    let Pack { modules, content: files } = pack;
+    let (content, _) = content::load_files(&files)?;
+    // A replay needs what ran, also of a pack that was replaced since.
+    let kept = archive.keep_content(content.digest, &files);
+    kept.map_err(|source| PackError::Io { path: PathBuf::from("DATA/content"), source })?;
     set.generation += 1;
     let mut bases = Vec::new();
     for (file, bytes) in modules {
@@ -99,14 +116,22 @@ pub fn assemble(
         archive.keep_module(&base.digest(), &bytes).map_err(|source| PackError::Io { path: file, source })?;
         bases.push(base);
     }
+    set.trusted.extend(bases.iter().map(Module::digest));
     let plain = LiveSet { modules: Default::default(), content: None, ..set.clone() };
     match restore(engine, &bases, &content, archive, set) {
-        Ok(restored) => return Ok(restored),
+        Ok(mut restored) => {
+            restore_changes(engine, archive, &mut restored);
+            return Ok(restored);
+        }
         Err(error) => tracing::error!(%error, "what was live does not fit any more; the pack's own runs"),
     }
     let generation = Generation::new(plain.generation, bases)?;
     fits(&generation, &content)?;
-    Ok(Assembled { generation, content, set: plain, replaced: Vec::new() })
+    let layout = Layout { trunk: generation, overlays: Vec::new() };
+    let content = Arc::new(content);
+    let mut assembled = Assembled { layout, content, set: plain, replaced: Vec::new() };
+    restore_changes(engine, archive, &mut assembled);
+    Ok(assembled)
 }
 
 /// The pack with everything that was live in the place of its own.
@@ -122,8 +147,8 @@ fn restore(
     for base in bases {
         match pushed_since(engine, base, archive, &mut set) {
             Some(module) => {
+                replaced.extend(earlier_versions(engine, archive, &set, base, &module));
                 loaded.push(module);
-                replaced.push(base.clone());
             }
             None => loaded.push(base.clone()),
         }
@@ -155,10 +180,11 @@ fn restore(
     }
     let generation = Generation::new(set.generation, loaded)?;
     fits(&generation, &content)?;
-    Ok(Assembled { generation, content, set, replaced })
+    let layout = Layout { trunk: generation, overlays: Vec::new() };
+    Ok(Assembled { layout, content: Arc::new(content), set, replaced })
 }
 
-fn from_archive(engine: &Engine, archive: &Archive, digest: &str) -> Result<Module, String> {
+pub(super) fn from_archive(engine: &Engine, archive: &Archive, digest: &str) -> Result<Module, String> {
     let bytes = archive.module(digest).map_err(|error| error.to_string())?;
     let module = Module::load(engine, &bytes).map_err(|error| error.to_string())?;
     tracing::info!(label = module.label(), "restored what was live");

@@ -3,9 +3,9 @@
 use crate::admin::script_stats;
 use crate::auth::Auth;
 use crate::store::Store;
+use crate::telemetry::{self, Metrics};
 use crate::zone::Zones;
 use host_api::Counters;
-use metrics_exporter_prometheus::PrometheusHandle;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -23,7 +23,7 @@ pub async fn upkeep_loop(
     store: Store,
     auth: Auth,
     zones: Arc<Zones>,
-    metrics: PrometheusHandle,
+    metrics: Metrics,
     stop: CancellationToken,
 ) {
     let mut round = 0_u64;
@@ -69,15 +69,22 @@ async fn count_scripts(zones: &Zones, known: &mut HashMap<(String, String, &'sta
         // A swap begins anew with zero.
         let before = known.get(&key).copied().filter(|before| before.calls <= now.calls).unwrap_or_default();
         let labels = [("module", row.label), ("export", export.to_owned()), ("zone", key.0.clone())];
-        for (name, now, before) in [
+        let counted = [
             ("script_calls_total", now.calls, before.calls),
             ("script_fuel_total", now.fuel, before.fuel),
             ("script_failed_calls_total", now.failed_calls, before.failed_calls),
             ("script_fallbacks_total", now.fallbacks, before.fallbacks),
             ("script_nanoseconds_total", now.time_ns, before.time_ns),
-        ] {
-            metrics::counter!(name, &labels).increment(now.saturating_sub(before));
-        }
+            ("script_log_lines_dropped_total", now.log_dropped, before.log_dropped),
+        ];
+        telemetry::of_modules(|| {
+            for (name, now, before) in counted {
+                metrics::counter!(name, &labels).increment(now.saturating_sub(before));
+            }
+            // Counted elsewhere; it stays as long as the module does.
+            let [module, export, _] = labels.clone();
+            metrics::counter!("script_failures_total", &[module, export]).increment(0);
+        });
         seen.insert(key, now);
     }
     *known = seen;

@@ -1,4 +1,5 @@
-//! One server per store: two would each keep characters in memory and overwrite what the other saved.
+//! One server per store: two would each keep characters in memory and overwrite what the other saved. A server
+//! that loses its claim without noticing can no longer write facts: the next one ends its term (`commit`).
 
 use super::{Backend, Store, StoreError};
 use sqlx::AnyConnection;

@@ -34,27 +34,70 @@ pub struct StampedFact {
     pub by: Arc<str>,
 }
 
-impl Store {
-    /// Makes the facts durable: all of them or none. May be called again with the same ticks after
-    /// an error of which it is not known whether it came before or after the commit; ticks that
-    /// are already there are passed over.
+/// The one who makes facts durable. A new one ends the term of those before it, wherever they run.
+pub struct FactWriter {
+    store: Store,
+    term: i64,
+    /// Batches written in this term.
+    batch: i64,
+}
+
+impl FactWriter {
+    /// Makes the facts durable: all of them or none. After an error of which it is not known
+    /// whether it came before or after the commit, call it again with the same ticks: they are
+    /// written once.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: nothing was written, or it cannot be known; try again.
-    /// [`StoreError::Corrupt`]: the journal has other facts for that tick, so a zone's clock was
-    /// turned back. [`StoreError::UnknownDefinition`]: see there.
-    pub async fn commit(&self, ticks: &[TickFacts]) -> Result<(), StoreError> {
-        match self.write_ticks(ticks).await {
-            Err(StoreError::Conflict("journal")) => {
-                for tick in ticks {
-                    if !self.is_committed(tick).await? {
-                        self.write_ticks(std::slice::from_ref(tick)).await?;
-                    }
+    /// [`StoreError::Superseded`]: a later writer has taken over, nothing was written.
+    /// [`StoreError::Corrupt`]: the journal has facts of that tick, so a zone's clock was turned
+    /// back. [`StoreError::UnknownDefinition`]: see there.
+    pub async fn commit(&mut self, ticks: &[TickFacts]) -> Result<(), StoreError> {
+        let batch = self.batch + 1;
+        let mut tx = self.store.begin().await?;
+        if self.claim(&mut tx, batch).await? {
+            match write_ticks(&mut tx, ticks).await {
+                Err(StoreError::Conflict("journal")) => {
+                    return Err(StoreError::Corrupt(
+                        "the journal has facts of these ticks already".to_owned(),
+                    ));
                 }
-                Ok(())
+                written => written?,
             }
-            done => done,
+            tx.commit().await?;
         }
+        self.batch = batch;
+        Ok(())
+    }
+
+    /// As if the answer to the last commit had been lost.
+    #[cfg(test)]
+    pub(super) fn forget_last(&mut self) {
+        self.batch -= 1;
+    }
+
+    /// Whether the batch is still to be written. Waits for a transaction of an earlier attempt that
+    /// the database has not ended yet.
+    async fn claim(&self, tx: &mut Transaction<'static, Any>, batch: i64) -> Result<bool, StoreError> {
+        let sql = "UPDATE fact_writer SET batch = $2 WHERE term = $1 AND batch < $2";
+        let claimed = sqlx::query(sql).bind(self.term).bind(batch).execute(&mut **tx).await?;
+        if claimed.rows_affected() == 1 {
+            return Ok(true);
+        }
+        let term: i64 = sqlx::query_scalar("SELECT term FROM fact_writer").fetch_one(&mut **tx).await?;
+        if term == self.term { Ok(false) } else { Err(StoreError::Superseded) }
+    }
+}
+
+impl Store {
+    /// Begins a new term: from now on nobody else makes facts durable.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn fact_writer(&self) -> Result<FactWriter, StoreError> {
+        let sql = "UPDATE fact_writer SET term = term + 1, batch = 0 RETURNING term";
+        let term = sqlx::query_scalar(sql).fetch_one(&self.writer).await?;
+        Ok(FactWriter { store: self.clone(), term, batch: 0 })
     }
 
     /// Saves how far the zones' clocks have come; a clock never goes back.
@@ -79,59 +122,23 @@ impl Store {
             .map(|row| Ok((row.try_get("zone")?, row.try_get::<i64, _>("tick")?.cast_unsigned())))
             .collect()
     }
+}
 
-    async fn write_ticks(&self, ticks: &[TickFacts]) -> Result<(), StoreError> {
-        let mut after = After::default();
-        let mut tx = self.begin().await?;
-        for tick in ticks {
-            let mut journal = Vec::with_capacity(tick.facts.len());
-            for stamped in &tick.facts {
-                let character = stamped.fact.character.0;
-                let row = JournalRow::of_fact(character, &stamped.fact.kind, &tick.content, &stamped.by)?;
-                journal.extend(row);
-                after.add(character, &stamped.fact.kind, &tick.content)?;
-            }
-            append_journal(&mut tx, &tick.zone, tick.tick.cast_signed(), journal).await?;
-            let clock = after.clocks.entry(&tick.zone).or_default();
-            *clock = (*clock).max(tick.tick);
+async fn write_ticks(tx: &mut Transaction<'static, Any>, ticks: &[TickFacts]) -> Result<(), StoreError> {
+    let mut after = After::default();
+    for tick in ticks {
+        let mut journal = Vec::with_capacity(tick.facts.len());
+        for stamped in &tick.facts {
+            let character = stamped.fact.character.0;
+            let row = JournalRow::of_fact(character, &stamped.fact.kind, &tick.content, &stamped.by)?;
+            journal.extend(row);
+            after.add(character, &stamped.fact.kind, &tick.content)?;
         }
-        after.write(&mut tx).await?;
-        Ok(tx.commit().await?)
+        append_journal(tx, &tick.zone, tick.tick.cast_signed(), journal).await?;
+        let clock = after.clocks.entry(&tick.zone).or_default();
+        *clock = (*clock).max(tick.tick);
     }
-
-    /// Whether a tick's journal rows are there already.
-    async fn is_committed(&self, tick: &TickFacts) -> Result<bool, StoreError> {
-        let stored = sqlx::query(
-            "SELECT character_id, kind, subject, delta FROM journal \
-             WHERE zone = $1 AND tick = $2 ORDER BY seq",
-        )
-        .bind(tick.zone.as_str())
-        .bind(tick.tick.cast_signed())
-        .fetch_all(&self.writer)
-        .await?;
-        if stored.is_empty() {
-            return Ok(false);
-        }
-        let mut expected = Vec::with_capacity(stored.len());
-        for StampedFact { fact, by } in &tick.facts {
-            expected.extend(JournalRow::of_fact(fact.character.0, &fact.kind, &tick.content, by)?);
-        }
-        let mut same = stored.len() == expected.len();
-        for (row, expected) in stored.iter().zip(&expected) {
-            same &= row.try_get::<i64, _>("character_id")? == expected.character
-                && row.try_get::<String, _>("kind")? == expected.kind
-                && row.try_get::<String, _>("subject")? == expected.subject
-                && row.try_get::<i64, _>("delta")? == expected.delta;
-        }
-        if same {
-            Ok(true)
-        } else {
-            Err(StoreError::Corrupt(format!(
-                "tick {} of {} is in the journal with other facts",
-                tick.tick, tick.zone
-            )))
-        }
-    }
+    after.write(tx).await
 }
 
 /// Appends rows under `(zone, tick, 0..)`.

@@ -225,7 +225,8 @@ async fn facts_become_state() {
             FactKind::Died { killer: def_id("npc/wolf") },
             FactKind::Whereabouts { zone, at, health: 40, mana: 0 },
         ];
-        store.commit(&[tick(5, &content, facts.map(|fact| (id, fact)))]).await.unwrap();
+        let mut writer = store.fact_writer().await.unwrap();
+        writer.commit(&[tick(5, &content, facts.map(|fact| (id, fact)))]).await.unwrap();
         let (_, state) = store.load_character(id).await.unwrap().unwrap();
         assert_eq!((state.gold, state.level, state.experience), (17, 2, 5));
         assert_eq!(state.inventory.get(&3), Some(&Stack { item: pelt, count: 2 }));
@@ -239,7 +240,7 @@ async fn facts_become_state() {
 
         let bare = FactKind::Equipment { slot: EquipSlot::MainHand, item: None };
         let back = FactKind::Slot { slot: 0, stack: Some(Stack { item: sword, count: 1 }) };
-        store.commit(&[tick(6, &content, [(id, bare), (id, back)])]).await.unwrap();
+        writer.commit(&[tick(6, &content, [(id, bare), (id, back)])]).await.unwrap();
         let inventory = store.inventory_of(id).await.unwrap();
         assert!(inventory.equipment.is_empty());
         assert_eq!(inventory.slots[0], InventorySlot { slot: 0, item: "rusty_sword".to_owned(), count: 1 });
@@ -248,19 +249,45 @@ async fn facts_become_state() {
     .await;
 }
 
+fn whereabouts(x_m: i32) -> FactKind {
+    FactKind::Whereabouts { zone: def_id("zone/downtown"), at: Position::units(x_m, 0), health: 1, mana: 0 }
+}
+
 #[tokio::test]
-async fn a_tick_is_committed_once_however_often_it_is_sent() {
+async fn a_batch_whose_outcome_is_unknown_is_written_once() {
     on_every_database(async |store: Store| {
         let content = Arc::new(content::small_content());
         let (_, id) = hero(&store, &content).await;
-        let first = tick(1, &content, [(id, gold(5, 15))]);
-        let second = tick(2, &content, [(id, gold(1, 16))]);
-        store.commit(std::slice::from_ref(&first)).await.unwrap();
-        store.commit(&[first, second]).await.unwrap();
+        let mut writer = store.fact_writer().await.unwrap();
+        let batch = [tick(1, &content, [(id, gold(5, 15)), (id, whereabouts(3))])];
+        writer.commit(&batch).await.unwrap();
+        writer.forget_last();
+        // Something else has moved the character meanwhile, which a second write would take back.
+        sqlx::query("UPDATE characters SET x_mm = 9000").execute(&store.writer).await.unwrap();
+        writer.commit(&batch).await.unwrap();
+        let (_, state) = store.load_character(id).await.unwrap().unwrap();
+        assert_eq!(state.at, Some(Position::units(9, 0)));
+        writer.commit(&[tick(2, &content, [(id, gold(1, 16))])]).await.unwrap();
         assert_eq!(store.inventory_of(id).await.unwrap().gold, 16);
         assert_eq!(store.audit().await.unwrap().discrepancies, []);
         let other = tick(1, &content, [(id, gold(7, 17))]);
-        assert!(matches!(store.commit(&[other]).await, Err(StoreError::Corrupt(_))));
+        assert!(matches!(writer.commit(&[other]).await, Err(StoreError::Corrupt(_))));
+        assert_eq!(store.inventory_of(id).await.unwrap().gold, 16);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_later_writer_ends_the_term_of_the_one_before() {
+    on_every_database(async |store: Store| {
+        let content = Arc::new(content::small_content());
+        let (_, id) = hero(&store, &content).await;
+        let mut before = store.fact_writer().await.unwrap();
+        before.commit(&[tick(1, &content, [(id, gold(5, 15))])]).await.unwrap();
+        let mut after = store.fact_writer().await.unwrap();
+        let late = before.commit(&[tick(2, &content, [(id, gold(5, 20))])]).await;
+        assert!(matches!(late, Err(StoreError::Superseded)), "{late:?}");
+        after.commit(&[tick(2, &content, [(id, gold(1, 16))])]).await.unwrap();
         assert_eq!(store.inventory_of(id).await.unwrap().gold, 16);
     })
     .await;
@@ -272,7 +299,8 @@ async fn a_batch_with_one_impossible_fact_changes_nothing() {
         let content = Arc::new(content::small_content());
         let (_, id) = hero(&store, &content).await;
         let unknown = FactKind::Item { item: def_id("item/none"), delta: 1, reason: Reason::PickedUp };
-        let refused = store.commit(&[tick(1, &content, [(id, gold(5, 15)), (id, unknown)])]).await;
+        let mut writer = store.fact_writer().await.unwrap();
+        let refused = writer.commit(&[tick(1, &content, [(id, gold(5, 15)), (id, unknown)])]).await;
         assert!(matches!(refused, Err(StoreError::UnknownDefinition(_))));
         assert_eq!(store.inventory_of(id).await.unwrap().gold, 10);
         assert_eq!(store.audit().await.unwrap().journal_rows, 3);
@@ -287,7 +315,8 @@ async fn the_audit_sees_what_the_journal_does_not_explain() {
         let (_, id) = hero(&store, &content).await;
         let pelt = Stack { item: def_id("item/wolf_pelt"), count: 4 };
         let conjured = FactKind::Slot { slot: 9, stack: Some(pelt) };
-        store.commit(&[tick(1, &content, [(id, conjured), (id, gold(1, 99))])]).await.unwrap();
+        let mut writer = store.fact_writer().await.unwrap();
+        writer.commit(&[tick(1, &content, [(id, conjured), (id, gold(1, 99))])]).await.unwrap();
         let found = store.audit().await.unwrap().discrepancies;
         let found: Vec<_> = found.iter().map(|d| (d.subject.as_str(), d.journal, d.state)).collect();
         assert_eq!(found, [("gold", 11, 99), ("item wolf_pelt", 0, 4)]);
@@ -336,6 +365,7 @@ async fn commit_speed() {
             let made = store.create_character(account, &name, def_id("class/mage"), &content).await.unwrap();
             heroes.push(CharacterId(made.id));
         }
+        let mut writer = store.fact_writer().await.unwrap();
         const TICKS: u64 = 20;
         const FACTS: u64 = 400;
         let begun = Instant::now();
@@ -348,7 +378,7 @@ async fn commit_speed() {
                     _ => (character, FactKind::Slot { slot: (fact / 16) as u16, stack: pelts }),
                 }
             });
-            store.commit(&[tick(n, &content, facts)]).await.unwrap();
+            writer.commit(&[tick(n, &content, facts)]).await.unwrap();
         }
         let took = begun.elapsed();
         let rows = u128::from(TICKS * FACTS) * 1_000_000 / took.as_micros();

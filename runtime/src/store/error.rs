@@ -20,6 +20,9 @@ pub enum StoreError {
     /// A fact names a definition its content does not have: a defect of the caller.
     #[error("a fact names an unknown definition: {0}")]
     UnknownDefinition(String),
+    /// A later server makes facts durable now.
+    #[error("another server has taken the database over: this one must end")]
+    Superseded,
     /// The schema could not be brought up to date.
     #[error("migration failed: {0}")]
     Migration(Box<MigrateError>),

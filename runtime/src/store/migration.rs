@@ -17,12 +17,20 @@ pub struct MigrationState {
 
 /// Version, title, SQLite text, PostgreSQL text; oldest first. Published texts never change: the
 /// database remembers their checksums.
-const MIGRATIONS: &[(i64, &str, &str, &str)] = &[(
-    1,
-    "init",
-    include_str!("../../../migrations/sqlite/0001_init.sql"),
-    include_str!("../../../migrations/postgres/0001_init.sql"),
-)];
+const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
+    (
+        1,
+        "init",
+        include_str!("../../../migrations/sqlite/0001_init.sql"),
+        include_str!("../../../migrations/postgres/0001_init.sql"),
+    ),
+    (
+        2,
+        "fact writer",
+        include_str!("../../../migrations/sqlite/0002_fact_writer.sql"),
+        include_str!("../../../migrations/postgres/0002_fact_writer.sql"),
+    ),
+];
 
 impl Store {
     /// Brings the schema to the newest version. On PostgreSQL several nodes may do so at once (an

@@ -28,7 +28,7 @@ pub use audit::{AuditReport, Discrepancy};
 pub use backend::Backend;
 pub use characters::{CHARACTERS_PER_ACCOUNT, CharacterSummary, Inventory, InventorySlot, QuestRow};
 pub use claim::{ClaimError, DatabaseClaim, FolderClaim};
-pub use commit::{StampedFact, TickFacts};
+pub use commit::{FactWriter, StampedFact, TickFacts};
 pub use error::StoreError;
 pub use idempotency::{Claimed, StoredResponse};
 pub use journal::DomainEvent;

@@ -5,7 +5,7 @@
 use crate::bus::Bus;
 use crate::gateway::client::{Client, Outgoing};
 use crate::gateway::roster::Roster;
-use crate::store::{Store, StoreError, TickFacts};
+use crate::store::{FactWriter, StoreError, TickFacts};
 use sim::CharacterId;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -50,7 +50,7 @@ pub enum JournalError {
 /// # Errors
 /// [`JournalError`]: the world must stop, for nothing more can be made durable.
 pub async fn journal_loop(
-    store: Store,
+    mut writer: FactWriter,
     roster: Roster,
     mut queue: mpsc::Receiver<Commit>,
     reachable: Arc<AtomicBool>,
@@ -61,7 +61,7 @@ pub async fn journal_loop(
     while queue.recv_many(&mut waiting, GROUP).await > 0 {
         ticks.extend(waiting.iter_mut().filter_map(|commit| commit.facts.take()));
         if !ticks.is_empty() {
-            commit(&store, &ticks, &reachable).await?;
+            commit(&mut writer, &ticks, &reachable).await?;
             tell(&bus, &ticks);
             ticks.clear();
         }
@@ -78,11 +78,15 @@ pub async fn journal_loop(
     Ok(())
 }
 
-async fn commit(store: &Store, ticks: &[TickFacts], reachable: &AtomicBool) -> Result<(), JournalError> {
+async fn commit(
+    writer: &mut FactWriter,
+    ticks: &[TickFacts],
+    reachable: &AtomicBool,
+) -> Result<(), JournalError> {
     let started = std::time::Instant::now();
     let mut pause = RETRY.0;
     loop {
-        match store.commit(ticks).await {
+        match writer.commit(ticks).await {
             Ok(()) => {
                 if !reachable.swap(true, Ordering::Relaxed) {
                     tracing::info!(after = ?started.elapsed(), "the store answers again");

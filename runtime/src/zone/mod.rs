@@ -77,6 +77,15 @@ pub enum Message {
     Swap(Box<Swap>),
     /// What the scripts have cost in this zone.
     Inspect(oneshot::Sender<Vec<host_api::ExportStats>>),
+    /// What one module was asked lately in this zone.
+    Recordings {
+        /// Kind of the module.
+        kind: host_api::Kind,
+        /// Which of them.
+        script: sim::DefId,
+        /// Who asks.
+        answer: oneshot::Sender<host_api::Recording>,
+    },
     /// A frame for everybody in the zone.
     Announce(Utf8Bytes),
     /// Everybody leaves and is saved, then the zone ends.

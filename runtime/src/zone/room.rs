@@ -11,6 +11,7 @@ use crate::gateway::client::{Client, CloseReason, Outgoing};
 use crate::gateway::limits::SLOW_CLIENT;
 use crate::gateway::rpc::RpcError;
 use crate::gateway::wire;
+use crate::replay::{RecordSender, Recorder, Running};
 use host_api::ScriptFailure;
 use sim::content::{Content, Position};
 use sim::input::{CharacterState, Command, Input};
@@ -50,6 +51,8 @@ pub struct RoomSetup {
     pub journal: mpsc::Sender<Commit>,
     /// Where script failures are counted.
     pub failures: mpsc::Sender<(ZoneIndex, ScriptFailure)>,
+    /// Where the replay log goes; `None` records nothing.
+    pub replay: Option<RecordSender>,
 }
 
 /// A character in the zone and its client.
@@ -154,6 +157,7 @@ pub struct Room {
     held: Option<Commit>,
     journal: mpsc::Sender<Commit>,
     failures: mpsc::Sender<(ZoneIndex, ScriptFailure)>,
+    recorder: Option<Recorder>,
     pub(super) content_label: Arc<str>,
     pub(super) meters: Meters,
     pub(super) tick_ms: u32,
@@ -196,6 +200,8 @@ impl Room {
         let handle = zones.handle(index).clone();
         handle.stats.generation.store(setup.generation, Relaxed);
         handle.stats.tick.store(setup.tick, Relaxed);
+        let running = running(setup.generation, &*setup.rules, &setup.content);
+        let recorder = setup.replay.map(|sender| Recorder::new(index, &handle.name, running, sender));
         Self {
             index,
             meters: Meters::new(&handle.name),
@@ -214,6 +220,7 @@ impl Room {
             held: None,
             journal: setup.journal,
             failures: setup.failures,
+            recorder,
             tick_ms: setup.tick_ms,
             seed: setup.seed,
             draining: false,
@@ -250,7 +257,13 @@ impl Room {
         self.read_inbox();
         let inputs = self.inputs.len();
         let mut output = std::mem::take(&mut self.output);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.begin(&self.world, &self.inputs);
+        }
         self.world.step(&mut self.inputs, &mut *self.rules, &mut output);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.end(&self.world);
+        }
         self.add_whereabouts(&mut output);
         self.settle(&mut output);
         self.replicate(&output);
@@ -318,6 +331,10 @@ impl Room {
                 Message::Inspect(answer) => {
                     // Who asked may have given up waiting.
                     let _ = answer.send(self.rules.stats());
+                }
+                Message::Recordings { kind, script, answer } => {
+                    // As above.
+                    let _ = answer.send(self.rules.recording(kind, script));
                 }
                 Message::Announce(frame) => {
                     for member in self.members.values() {
@@ -441,11 +458,17 @@ impl Room {
                 member.needs_snapshot = true;
             }
         }
-        let old = std::mem::replace(&mut self.rules, swap.rules);
+        let mut old = std::mem::replace(&mut self.rules, swap.rules);
+        self.rules.adopt_recording(old.take_recording());
         self.handle.stats.generation.store(swap.generation, Relaxed);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.swap(running(swap.generation, &*self.rules, self.world.content()));
+        }
         // Who asked may have given up waiting; then the old rules are dropped here.
         let _ = swap.applied.send(Applied { tick: self.world.tick() + 1, old });
-        self.meters.swap.record(started.elapsed());
+        let took = started.elapsed();
+        self.handle.stats.record_swap(took);
+        self.meters.swap.record(took);
     }
 
     fn add_whereabouts(&self, output: &mut Output) {
@@ -455,7 +478,7 @@ impl Room {
             return;
         }
         let origin = Origin::Content(self.world.content().digest);
-        for state in self.world.checkpoint() {
+        for state in self.world.kept_characters() {
             let (Some(at), Some(health)) = (state.at, state.health) else { continue };
             let mana = state.mana.unwrap_or(0);
             let kind = FactKind::Whereabouts { zone: state.zone, at, health, mana };
@@ -524,6 +547,9 @@ impl Room {
     fn report_failures(&mut self) {
         for failure in self.rules.drain_failures() {
             self.meters.failures.increment(1);
+            if let Some(recorder) = &mut self.recorder {
+                recorder.failure(&failure);
+            }
             // The pipeline judges by rates; when it is behind, a failure more or less says nothing.
             let _ = self.failures.try_send((self.index, failure));
         }
@@ -538,6 +564,9 @@ impl Room {
         let content = Arc::clone(self.world.content());
         self.world = World::new(self.world.zone(), content, self.seed, tick, self.tick_ms);
         self.inputs.clear();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.restart();
+        }
         self.replication = Replication::default();
         // They go with the next tick, behind what this one may have sent to the journal.
         for (id, member) in std::mem::take(&mut self.members) {
@@ -545,6 +574,10 @@ impl Room {
             self.early.freed.push(id);
         }
     }
+}
+
+fn running(generation: u64, rules: &dyn ZoneRules, content: &Content) -> Running {
+    Running { generation, modules: rules.modules(), content: content.digest }
 }
 
 fn content_label(content: &Content) -> Arc<str> {

@@ -1,8 +1,9 @@
 //! What a zone needs of its rules beyond the decisions: their names, failures and costs.
 
-use host_api::{ExportStats, ScriptFailure, ScriptRules};
-use sim::ModuleStamp;
+use crate::replay::ModuleRef;
+use host_api::{ExportStats, Kind, Module, Recording, ScriptFailure, ScriptRules};
 use sim::rules::Rules;
+use sim::{DefId, ModuleStamp};
 use std::sync::Arc;
 
 /// Rules with provenance: the scripts of a generation, or, in tests, rules in Rust.
@@ -16,6 +17,18 @@ pub trait ZoneRules: Rules + Send {
 
     /// What the scripts have cost.
     fn stats(&self) -> Vec<ExportStats>;
+
+    /// Which modules answer, for the replay log.
+    fn modules(&self) -> Vec<ModuleRef>;
+
+    /// A copy of what one module was asked lately.
+    fn recording(&self, kind: Kind, script: DefId) -> Recording;
+
+    /// Gives all that was recorded to the rules that come after.
+    fn take_recording(&mut self) -> Recording;
+
+    /// Goes on with what the rules before have recorded.
+    fn adopt_recording(&mut self, recording: Recording);
 }
 
 impl ZoneRules for ScriptRules {
@@ -33,5 +46,26 @@ impl ZoneRules for ScriptRules {
 
     fn stats(&self) -> Vec<ExportStats> {
         ScriptRules::stats(self).collect()
+    }
+
+    fn modules(&self) -> Vec<ModuleRef> {
+        let named = |module: &Module| ModuleRef {
+            name: module.name().to_owned(),
+            label: module.label().to_owned(),
+            digest: module.digest(),
+        };
+        self.generation().modules().map(named).collect()
+    }
+
+    fn recording(&self, kind: Kind, script: DefId) -> Recording {
+        self.recording_of(kind, script)
+    }
+
+    fn take_recording(&mut self) -> Recording {
+        ScriptRules::take_recording(self)
+    }
+
+    fn adopt_recording(&mut self, recording: Recording) {
+        ScriptRules::adopt_recording(self, recording);
     }
 }

@@ -24,6 +24,8 @@ pub struct ZoneStats {
     pub stalled: AtomicBool,
     /// Ticks given up because the machine was too slow.
     pub dilated: AtomicU64,
+    /// Microseconds that swaps have taken since they were last asked about.
+    swap_micros: AtomicU32,
     /// Times the zone was restarted after a defect.
     pub restarts: AtomicU32,
 }
@@ -51,6 +53,7 @@ impl Default for ZoneStats {
             generation: AtomicU64::new(0),
             stalled: AtomicBool::new(false),
             dilated: AtomicU64::new(0),
+            swap_micros: AtomicU32::new(0),
             restarts: AtomicU32::new(0),
         }
     }
@@ -64,10 +67,27 @@ impl ZoneStats {
         self.micros[index].store(micros, Relaxed);
     }
 
+    /// Remembers that a swap was part of the tick.
+    pub fn record_swap(&self, duration: Duration) {
+        let micros = u32::try_from(duration.as_micros()).unwrap_or(u32::MAX);
+        self.swap_micros.fetch_add(micros, Relaxed);
+    }
+
+    /// How long swaps took since the last call.
+    pub fn take_swap_time(&self) -> Duration {
+        Duration::from_micros(self.swap_micros.swap(0, Relaxed).into())
+    }
+
     /// The remembered ticks in short.
     pub fn summary(&self) -> TickSummary {
-        let known = self.ticks.load(Relaxed).min(TICKS);
-        let mut micros: Vec<u32> = self.micros[..known].iter().map(|micros| micros.load(Relaxed)).collect();
+        self.summary_of(TICKS)
+    }
+
+    /// The last `most` of the remembered ticks in short.
+    pub fn summary_of(&self, most: usize) -> TickSummary {
+        let ticks = self.ticks.load(Relaxed);
+        let last = ticks.saturating_sub(most.min(TICKS))..ticks;
+        let mut micros: Vec<u32> = last.map(|tick| self.micros[tick % TICKS].load(Relaxed)).collect();
         micros.sort_unstable();
         let Some(&max) = micros.last() else { return TickSummary::default() };
         let at = |percent: usize| f64::from(micros[(micros.len() - 1) * percent / 100]) / 1_000.0;

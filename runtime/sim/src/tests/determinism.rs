@@ -123,3 +123,50 @@ fn ten_thousand_ticks_have_the_same_digests_in_any_batch_order() {
 fn another_seed_gives_another_world() {
     assert_ne!(run(1, 50, &mut NativeRules).0, run(2, 50, &mut NativeRules).0);
 }
+
+#[test]
+fn a_restored_world_goes_on_as_the_one_it_was_taken_of() {
+    let (seed, content) = (20_260_102, Arc::new(content()));
+    let mut world = World::new(FIELD, Arc::clone(&content), seed, 0, 50);
+    let (mut rng, mut seq, mut out) = (Rng(seed), 0, Output::default());
+    for tick in 0..3_000 {
+        if tick % 500 == 250 {
+            // Where nothing may have been forgotten, it can take the place of the original.
+            let bytes = world.checkpoint();
+            let restored = World::from_checkpoint(Arc::clone(&content), &bytes).expect("restored");
+            assert_eq!(restored.checkpoint(), bytes, "tick {tick}, seed {seed}");
+            let mut inputs = inputs(&world, &mut rng, &mut seq);
+            let mut same = inputs.clone();
+            let mut original = std::mem::replace(&mut world, restored);
+            original.step(&mut inputs, &mut NativeRules, &mut out);
+            world.step(&mut same, &mut NativeRules, &mut out);
+            assert_eq!(world.digest(), original.digest(), "tick {tick}, seed {seed}");
+        }
+        let mut inputs = inputs(&world, &mut rng, &mut seq);
+        world.step(&mut inputs, &mut NativeRules, &mut out);
+    }
+    assert!(world.population() > 3, "somebody is there: {}, seed {seed}", world.population());
+}
+
+#[test]
+fn what_is_no_checkpoint_is_refused_and_says_why() {
+    let content = Arc::new(content());
+    let mut world = World::new(FIELD, Arc::clone(&content), 7, 0, 50);
+    world.step(&mut Vec::new(), &mut NativeRules, &mut Output::default());
+    let bytes = world.checkpoint();
+    let complaint = |bytes: &[u8]| match World::from_checkpoint(Arc::clone(&content), bytes) {
+        Ok(_) => panic!("restored"),
+        Err(error) => error.to_string(),
+    };
+    for length in 0..bytes.len() {
+        complaint(&bytes[..length]);
+    }
+    let mut later = bytes.clone();
+    later[0] = 9;
+    assert!(complaint(&later).contains("format 9"), "{}", complaint(&later));
+    let mut changed = bytes.clone();
+    *changed.last_mut().expect("bytes") ^= 1;
+    complaint(&changed);
+    changed = [bytes.as_slice(), &[0]].concat();
+    assert!(complaint(&changed).contains("1 bytes too many"), "{}", complaint(&changed));
+}

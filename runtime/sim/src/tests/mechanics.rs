@@ -392,7 +392,7 @@ fn cooldowns_and_statuses_cross_with_their_bearer() {
     let source = EntityId::NONE;
     let status = def_id("status/bleed");
     body.statuses.push(crate::entity::StatusInstance { status, source, stacks: 2, since: tick, until });
-    let state = scenario.world.checkpoint().pop().expect("the hero");
+    let state = scenario.world.kept_characters().pop().expect("the hero");
     let mut other = crate::World::new(crate::scenario::FIELD, scenario.world.content().clone(), 1, 5_000, 50);
     let mut out = crate::output::Output::default();
     other.step(&mut vec![Input::Enter(Box::new(state))], scenario.rules.as_mut(), &mut out);

@@ -1,0 +1,209 @@
+//! A candidate and the live module answer what was recorded, and the answers are compared. Runs
+//! compiled code: keep it off the tick.
+
+use crate::call::{Failures, Slot, ask};
+use crate::convert::Hook;
+use crate::failure::{FailureKind, ScriptFailure};
+use crate::limits::MESSAGE_BYTES;
+use crate::manifest::{Export, Kind};
+use crate::module::Module;
+use crate::record::{Record, Recording, Tape};
+use crate::stats::Counters;
+use serde::{Deserialize, Serialize};
+use sim::rules::{Answer, Origin};
+
+/// Differences shown in full; the others are only counted.
+const WORST: usize = 10;
+
+/// An average over all views, before and after.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measure {
+    /// What: `damage` of a swing, the share of `critical` ones.
+    pub name: String,
+    /// As the live module answers.
+    pub live: f64,
+    /// As the candidate answers.
+    pub candidate: f64,
+    /// By how much it changes; `None` if it was zero and is not any more.
+    pub percent: Option<f64>,
+}
+
+/// One view that the candidate decides otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// How far the answers are apart.
+    pub distance: u64,
+    /// What was asked.
+    pub view: String,
+    /// What the live module answers.
+    pub live: String,
+    /// What the candidate answers.
+    pub candidate: String,
+}
+
+/// What replaying the recordings showed for one export.
+#[derive(Clone, Debug)]
+pub struct ExportProof {
+    /// The function.
+    pub export: Export,
+    /// Recorded views that both modules were asked again.
+    pub views: u64,
+    /// Views that the candidate decides otherwise than the live module.
+    pub differ: u64,
+    /// Views recorded from this very live module that it now answers otherwise: it is not
+    /// deterministic.
+    pub unrepeated: u64,
+    /// What the answers are on average.
+    pub measures: Vec<Measure>,
+    /// The answers that are farthest apart, worst first.
+    pub worst: Vec<Difference>,
+    /// What the live module cost.
+    pub live: Counters,
+    /// What the candidate cost; its `fallbacks` are the views it failed to answer.
+    pub candidate: Counters,
+    /// How the candidate failed, located in its source; the oldest dropped beyond the host's limit.
+    pub failures: Vec<ScriptFailure>,
+}
+
+/// Replays `recordings` on both modules, one entry per export of their kind.
+///
+/// # Errors
+/// A module cannot be instantiated: the machine is out of memory.
+///
+/// # Panics
+/// The two are not of one kind.
+pub fn prove(
+    live: &Module,
+    candidate: &Module,
+    recordings: &[Recording],
+) -> Result<Vec<ExportProof>, FailureKind> {
+    assert_eq!(live.kind(), candidate.kind(), "a module is only proven against one of its own kind");
+    Ok(match candidate.kind() {
+        Kind::Combat => vec![replay(live, candidate, recordings, |r| &r.attacks)?],
+        Kind::Ability => vec![
+            replay(live, candidate, recordings, |r| &r.casts)?,
+            replay(live, candidate, recordings, |r| &r.pulses)?,
+        ],
+        Kind::Npc => vec![replay(live, candidate, recordings, |r| &r.npcs)?],
+        Kind::Quest => vec![replay(live, candidate, recordings, |r| &r.inquiries)?],
+        Kind::Dialog => vec![replay(live, candidate, recordings, |r| &r.talks)?],
+    })
+}
+
+fn replay<H: Hook>(
+    live: &Module,
+    candidate: &Module,
+    recordings: &[Recording],
+    tape: impl Fn(&Recording) -> &Tape<H>,
+) -> Result<ExportProof, FailureKind> {
+    let mut sides = [Side::new(live)?, Side::new(candidate)?];
+    let (mut views, mut differ, mut unrepeated) = (0, 0, 0);
+    let (mut sums, mut worst) = (Vec::new(), Vec::new());
+    for ring in recordings.iter().filter_map(|recording| tape(recording).of(live.script())) {
+        let records: Vec<_> = ring.iter().collect();
+        // Views of one tick were one batch.
+        for batch in records.chunk_by(|a, b| a.ctx == b.ctx) {
+            let [was, now] = sides.each_mut().map(|side| side.answer::<H>(batch));
+            views += batch.len() as u64;
+            for ((record, was), now) in batch.iter().zip(was).zip(now) {
+                add_measures::<H>(&mut sums, &was.value, &now.value);
+                let distance = H::distance(&was.value, &now.value);
+                differ += u64::from(distance > 0);
+                keep_worst::<H>(&mut worst, distance, &record.view, &was.value, &now.value);
+                let same_code = record.answer.origin == Origin::Script(live.stamp());
+                unrepeated += u64::from(same_code && record.answer.value != was.value);
+            }
+        }
+    }
+    let [live, mut proven] = sides;
+    let mut failures = proven.failures.drain();
+    for failure in &mut failures {
+        candidate.locate(&mut failure.kind);
+    }
+    Ok(ExportProof {
+        export: H::EXPORT,
+        views,
+        differ,
+        unrepeated,
+        measures: averages(&sums, views),
+        worst,
+        live: live.cost(H::EXPORT),
+        candidate: proven.cost(H::EXPORT),
+        failures,
+    })
+}
+
+/// Name and sums of one measure: live, candidate.
+type Sum = (&'static str, f64, f64);
+
+fn add_measures<H: Hook>(sums: &mut Vec<Sum>, was: &H::Answer, now: &H::Answer) {
+    let both = H::measure(was).into_iter().zip(H::measure(now));
+    for (at, ((name, was), (_, now))) in both.enumerate() {
+        if sums.len() == at {
+            sums.push((name, 0.0, 0.0));
+        }
+        sums[at].1 += was;
+        sums[at].2 += now;
+    }
+}
+
+fn averages(sums: &[Sum], views: u64) -> Vec<Measure> {
+    let average = |&(name, live, candidate): &Sum| Measure {
+        name: name.to_owned(),
+        live: live / views.max(1) as f64,
+        candidate: candidate / views.max(1) as f64,
+        percent: change_percent(live, candidate),
+    };
+    sums.iter().map(average).collect()
+}
+
+/// By how much a value changes; `None` if there is nothing to compare it with.
+fn change_percent(live: f64, candidate: f64) -> Option<f64> {
+    match live {
+        0.0 if candidate == 0.0 => Some(0.0),
+        0.0 => None,
+        _ => Some((candidate - live) / live.abs() * 100.0),
+    }
+}
+
+fn keep_worst<H: Hook>(
+    worst: &mut Vec<Difference>,
+    distance: u64,
+    view: &H::View,
+    was: &H::Answer,
+    now: &H::Answer,
+) {
+    let at = worst.partition_point(|kept| kept.distance >= distance);
+    if distance == 0 || at == WORST {
+        return;
+    }
+    worst.truncate(WORST - 1);
+    let text = |value: &dyn std::fmt::Debug| format!("{value:?}").chars().take(MESSAGE_BYTES).collect();
+    worst.insert(at, Difference { distance, view: text(view), live: text(was), candidate: text(now) });
+}
+
+/// One of the two modules, answering in an instance of its own.
+struct Side {
+    slot: Slot,
+    failures: Failures,
+}
+
+impl Side {
+    fn new(module: &Module) -> Result<Self, FailureKind> {
+        Ok(Self { slot: Slot::new(module.clone())?, failures: Failures::default() })
+    }
+
+    fn answer<H: Hook>(&mut self, batch: &[&Record<H::View, H::Answer>]) -> Vec<Answer<H::Answer>> {
+        let views: Vec<H::View> = batch.iter().map(|record| record.view.clone()).collect();
+        let mut out = Vec::with_capacity(views.len());
+        let mut wire = Vec::with_capacity(views.len());
+        ask::<H>(&mut self.slot, &batch[0].ctx, &views, &mut wire, &mut out, &mut self.failures);
+        self.slot.restock();
+        out
+    }
+
+    fn cost(&self, export: Export) -> Counters {
+        let counted = self.slot.counters.iter().find(|(counted, _)| *counted == export);
+        counted.map_or_else(Counters::default, |&(_, counters)| counters)
+    }
+}

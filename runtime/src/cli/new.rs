@@ -1,0 +1,83 @@
+//! `lore new`
+
+use crate::author::new_script;
+use crate::build::find_workspace;
+use anyhow::Context as _;
+use clap::ValueEnum;
+use host_api::Kind;
+use std::path::PathBuf;
+
+/// Begin a script: a project that builds and passes its tests at once.
+///
+/// It becomes a member of the workspace in `scripts/`. What it decides is some twenty lines in its
+/// `src/lib.rs`, with a test beside them.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  lore new night-wolf --kind npc\n  lore new duel --kind combat && (cd scripts && cargo test -p duel) && lore build duel"
+)]
+pub struct Args {
+    /// 1 to 64 of a-z, 0-9 and `-`; content names it `NAME`.
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// What it decides.
+    #[arg(long)]
+    kind: KindArg,
+    /// The scripts' workspace; looked for from here upwards if not given.
+    #[arg(long, value_name = "DIR")]
+    scripts: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum KindArg {
+    /// What becomes of a swing.
+    Combat,
+    /// Costs, cooldowns, statuses.
+    Ability,
+    /// The mind of NPCs.
+    Npc,
+    /// Progress of quests.
+    Quest,
+    /// Conversations.
+    Dialog,
+}
+
+impl From<KindArg> for Kind {
+    fn from(kind: KindArg) -> Self {
+        match kind {
+            KindArg::Combat => Self::Combat,
+            KindArg::Ability => Self::Ability,
+            KindArg::Npc => Self::Npc,
+            KindArg::Quest => Self::Quest,
+            KindArg::Dialog => Self::Dialog,
+        }
+    }
+}
+
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let Args { name, kind, scripts } = args;
+    let workspace = match scripts {
+        Some(workspace) => workspace,
+        None => find_workspace(&std::env::current_dir().context("no current folder")?)?,
+    };
+    let kind = Kind::from(kind);
+    let new = new_script(&workspace, &name, kind)?;
+    for file in &new.files {
+        println!("{}", file.display());
+    }
+    println!("\nIts rules stand in the last one. Then:");
+    println!("  cd {} && cargo test -p {name}", workspace.display());
+    println!("  lore build {name}");
+    match kind {
+        Kind::Combat | Kind::Ability => {
+            println!(
+                "A world has one script of kind {kind}: to replace it, give this one its name in lore.toml."
+            );
+        }
+        Kind::Npc | Kind::Quest | Kind::Dialog => {
+            println!(
+                "  lore push scripts/target/lore/{name}.wasm   # then let content name it: script = \"{name}\""
+            );
+        }
+    }
+    Ok(())
+}

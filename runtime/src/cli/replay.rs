@@ -1,0 +1,232 @@
+//! `lore replay`
+
+use crate::reload::Archive;
+use crate::replay::{self, Bisected, Compared, Difference, Focus, Outcome, Played, Player};
+use anyhow::{Context as _, bail, ensure};
+use host_api::{Engine, Limits, Module};
+use indicatif::{ProgressBar, ProgressStyle};
+use sim::EntityId;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Let a zone's recorded ticks happen again, to the bit.
+///
+/// LOG is a file or a folder of DATA/replay. Modules and content that ran are taken from the archive
+/// in DATA. Without options: plays everything and compares the digest after every tick with the
+/// recorded one.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  lore replay data/replay/greywood\n  lore replay data/replay/greywood --until 48210 --entity 17   # every decision about entity 17\n  lore replay data/replay/greywood --with scripts/target/lore/combat.wasm   # what would have happened\n  lore replay data/replay/greywood --bisect   # which push changed the outcome\n\nExits with 1 when the replay differs from what was recorded."
+)]
+pub struct Args {
+    /// One segment, or a zone's folder.
+    #[arg(value_name = "LOG")]
+    log: PathBuf,
+    /// Folder of the server that recorded it.
+    #[arg(long, value_name = "DIR", default_value = "./data", env = "LORE_DATA")]
+    data: PathBuf,
+    /// Stop after this tick.
+    #[arg(long, value_name = "TICK")]
+    until: Option<u64>,
+    /// Show every decision about an entity; the last second's, or all with --all.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["with", "bisect"])]
+    entity: Option<u64>,
+    /// With --entity: every decision, not only the last second's.
+    #[arg(long, requires = "entity")]
+    all: bool,
+    /// Play again with this component in the place of the module of its name, and compare.
+    #[arg(long, value_name = "FILE", conflicts_with = "bisect")]
+    with: Option<PathBuf>,
+    /// Find the generation swap that changed the outcome.
+    #[arg(long)]
+    bisect: bool,
+    /// One JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "every command is handed its arguments")]
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let files = replay::segments(&args.log).with_context(|| format!("read {}", args.log.display()))?;
+    ensure!(!files.is_empty(), "there is no *.replay in {}", args.log.display());
+    ensure!(args.data.is_dir(), "there is no folder {}: name the server's with --data", args.data.display());
+    let engine = Engine::new(Limits::default(), Some(&args.data.join("compiled")))?;
+    let archive = Arc::new(Archive::open(&args.data).context("open the archive")?);
+    let player = || Player::new(engine.clone(), Arc::clone(&archive));
+    let until = args.until.unwrap_or(u64::MAX);
+    if let Some(file) = &args.with {
+        let module = load(&engine, file)?;
+        let label = module.label().to_owned();
+        let compared = replay::compare(&files, &mut player(), &mut player().with_module(module), until)?;
+        return show_compared(&args, &label, &compared);
+    }
+    if args.bisect {
+        let bar = spinner();
+        let bisected = replay::bisect(&files, player, until, &mut |what| bar.set_message(what.to_owned()))?;
+        bar.finish_and_clear();
+        return show_bisected(&args, &bisected);
+    }
+    let mut player = player();
+    player.focus = args.entity.map(|entity| Focus::on(EntityId(entity)));
+    let bar = spinner();
+    let played =
+        replay::play(&files, &mut player, until, &mut |tick| bar.set_message(format!("tick {tick}")))?;
+    bar.finish_and_clear();
+    show_played(&args, &played, &player)
+}
+
+fn spinner() -> ProgressBar {
+    let bar = ProgressBar::new_spinner().with_style(
+        ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()),
+    );
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
+fn load(engine: &Engine, file: &Path) -> anyhow::Result<Module> {
+    let bytes = std::fs::read(file).with_context(|| format!("read {}", file.display()))?;
+    Module::load(engine, &bytes).with_context(|| file.display().to_string())
+}
+
+fn show_played(args: &Args, played: &Played, player: &Player) -> anyhow::Result<()> {
+    if args.json {
+        let mut json = serde_json::to_value(played)?;
+        if let Some(focus) = &player.focus {
+            json["decisions"] = decisions(focus, player, args.all, played.to)
+                .map(|decision| {
+                    serde_json::json!({
+                        "tick": decision.tick, "export": decision.export, "by": player.label(decision.origin),
+                        "view": decision.view, "answer": decision.answer,
+                    })
+                })
+                .collect();
+        }
+        println!("{json}");
+    } else {
+        if let Some(focus) = &player.focus {
+            explain(args, focus, player, played.to);
+        }
+        describe(played);
+    }
+    match &played.difference {
+        None => Ok(()),
+        Some(difference) => bail!("{}", differs(difference, "what was recorded")),
+    }
+}
+
+fn decisions<'a>(
+    focus: &'a Focus,
+    player: &Player,
+    all: bool,
+    last: u64,
+) -> impl Iterator<Item = &'a replay::Decision> {
+    let second = player.world().map_or(20, |world| 1_000 / u64::from(world.tick_ms()));
+    focus.decisions.iter().filter(move |decision| all || decision.tick + second > last)
+}
+
+fn explain(args: &Args, focus: &Focus, player: &Player, last: u64) {
+    for decision in decisions(focus, player, args.all, last) {
+        let (view, answer) = (decision.view.trim_end(), decision.answer.trim_end());
+        println!("tick {} {} by {}", decision.tick, decision.export, player.label(decision.origin));
+        println!("  asked {}", view.replace('\n', "\n  "));
+        println!("  answered {}\n", answer.replace('\n', "\n  "));
+    }
+    if focus.more > 0 {
+        println!("{} more decisions are not shown: choose an earlier --until", focus.more);
+    }
+    if let Some(id) = args.entity
+        && let Some(entity) = player.world().and_then(|world| world.entity(EntityId(id)))
+    {
+        println!("after tick {last}: {entity:#?}\n");
+    }
+}
+
+fn describe(played: &Played) {
+    println!(
+        "{}: ticks {} to {}, {} inputs, {} swaps{}{}",
+        played.zone,
+        played.from,
+        played.to,
+        played.inputs,
+        played.swaps,
+        if played.breaks > 0 { format!(", {} breaks", played.breaks) } else { String::new() },
+        if played.cut_off { ", the last file ends in the middle" } else { "" },
+    );
+    println!("{:.1} s, {:.0} times real time", played.seconds, played.times_real_time);
+    for (name, value) in played.outcome.rows() {
+        println!("  {name:<12} {value:>12}");
+    }
+    if played.deadlines > 0 {
+        println!("{} calls were ended by the clock: from there on a replay may differ", played.deadlines);
+    }
+    if played.difference.is_none() {
+        println!("every digest is as recorded; the last is {:016x}", played.digest);
+    }
+}
+
+fn differs(difference: &Difference, from: &str) -> String {
+    let entity = match difference.entity {
+        Some((entity, tick)) => format!(", entity {entity} first (seen at tick {tick})"),
+        None => String::new(),
+    };
+    format!(
+        "tick {} differs from {from}{entity}: digest {:016x} instead of {:016x}",
+        difference.tick, difference.found, difference.expected
+    )
+}
+
+fn outcomes(names: (&str, &str), left: &Outcome, right: &Outcome) {
+    println!("{:<12} {:>14} {:>14} {:>9}", "", names.0, names.1, "change");
+    for ((name, left), (_, right)) in left.rows().into_iter().zip(right.rows()) {
+        let change = match left {
+            _ if left == right => String::new(),
+            0 => "new".to_owned(),
+            _ => format!("{:+.1} %", (right - left) as f64 * 100.0 / left as f64),
+        };
+        println!("{name:<12} {left:>14} {right:>14} {change:>9}");
+    }
+}
+
+fn show_compared(args: &Args, label: &str, compared: &Compared) -> anyhow::Result<()> {
+    if args.json {
+        println!("{}", serde_json::to_value(compared)?);
+    } else {
+        let played = &compared.recorded;
+        println!("{}: ticks {} to {}, {} inputs", played.zone, played.from, played.to, played.inputs);
+        outcomes(("as recorded", "changed"), &compared.recorded.outcome, &compared.changed.outcome);
+        match &compared.difference {
+            Some(difference) => println!("{label}: {}", differs(difference, "the world without it")),
+            None => println!("{label} would have changed nothing"),
+        }
+    }
+    match &compared.recorded.difference {
+        None => Ok(()),
+        Some(difference) => bail!("{}", differs(difference, "what was recorded")),
+    }
+}
+
+fn show_bisected(args: &Args, bisected: &Bisected) -> anyhow::Result<()> {
+    if args.json {
+        println!("{}", serde_json::to_value(bisected)?);
+        return Ok(());
+    }
+    println!("{} swaps, played {} times", bisected.swaps, bisected.plays);
+    match (&bisected.culprit, &bisected.outcomes) {
+        (Some(change), Some((without, with))) => {
+            println!(
+                "swap {} before tick {} changed the outcome: {}",
+                change.number,
+                change.tick,
+                if change.labels.is_empty() {
+                    "back to earlier modules".to_owned()
+                } else {
+                    change.labels.join(", ")
+                },
+            );
+            outcomes(("without it", "with it"), without, with);
+        }
+        _ => println!("no swap changed the outcome"),
+    }
+    Ok(())
+}

@@ -1,0 +1,216 @@
+//! What people decide about changes, and the way back, for whatever reason it is taken.
+
+use super::change::{Breach, CONTENT, Change, Subject};
+use super::push::Candidate;
+use super::state::{Event, State};
+use super::{Author, Layout, Pipeline, PushError, Pushed, blocking, can_follow, content_label, hex, millis};
+use host_api::{Generation, Module};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+impl Pipeline {
+    /// Lets a change go on that waits for a person, or does not wait to the end of its canary.
+    ///
+    /// # Errors
+    /// [`PushError`]; it waits on then.
+    pub async fn approve(&self, id: u64, author: &Author) -> Result<Pushed, PushError> {
+        let started = Instant::now();
+        let _turn = self.changing.lock().await;
+        let change = self.change(id).ok_or(PushError::NoChange(id))?;
+        change.state.after(Event::Approve)?;
+        let candidate = self.candidate(&change).await?;
+        let pushed = self.enter(id, &candidate, author, started).await?;
+        Ok(pushed)
+    }
+
+    /// Ends a change that waits for a person, or is tried in some zones.
+    ///
+    /// # Errors
+    /// [`PushError`]; it stays what it was then.
+    pub async fn reject(&self, id: u64, author: &Author) -> Result<Change, PushError> {
+        let change = self.change(id).ok_or(PushError::NoChange(id))?;
+        change.state.after(Event::Reject)?;
+        if change.is_partial() {
+            self.retire(&change.label, Event::Reject, None, author).await?;
+        } else {
+            let _turn = self.changing.lock().await;
+            self.step(id, Event::Reject, author)?;
+            self.save(self.noted("reject", id, author)).await;
+        }
+        self.change(id).ok_or(PushError::NoChange(id))
+    }
+
+    /// What a change is about, from where it runs or from the archive.
+    pub(super) async fn candidate(&self, change: &Change) -> Result<Candidate, PushError> {
+        let running = self.live().layout.overlay(&change.label).map(|overlay| overlay.module.clone());
+        if let Some(module) = running {
+            return Ok(Candidate::Module(module));
+        }
+        let (archive, digest) = (Arc::clone(&self.archive), change.digest.clone());
+        if change.subject == Subject::Content {
+            let files = blocking(move || archive.content(&digest)).await??;
+            let loaded = blocking(move || crate::content::load_files(&files)).await?;
+            let (content, _) = loaded.map_err(|errors| PushError::Content(errors.to_string()))?;
+            return Ok(Candidate::Content(Arc::new(content)));
+        }
+        let bytes = blocking(move || archive.module(&digest)).await??;
+        let engine = self.engine.clone();
+        Ok(Candidate::Module(blocking(move || Module::load(&engine, &bytes)).await??))
+    }
+
+    /// Goes back: ends a canary of this script, else makes the version before the live one live again.
+    ///
+    /// # Errors
+    /// [`PushError`]; what was live still is.
+    pub async fn rollback(&self, script: &str, author: &Author) -> Result<Pushed, PushError> {
+        let label = {
+            let live = self.live();
+            let tried = live.layout.overlays.iter().map(|overlay| &overlay.module);
+            let tried = tried.filter(|module| module.name() == script).map(Module::label).next();
+            tried.or_else(|| live.layout.trunk.module(script).map(Module::label)).map(ToOwned::to_owned)
+        };
+        match label {
+            Some(label) => self.retire(&label, Event::Undo, None, author).await,
+            None if script == CONTENT => self.retire_content(Event::Undo, None, author).await,
+            None => Err(PushError::NothingBefore(script.to_owned())),
+        }
+    }
+
+    /// Takes a module out of the zones where it runs: a candidate gives way to what runs in the others,
+    /// what runs in all to the version before, which must be a good one unless a person decides.
+    pub(super) async fn retire(
+        &self,
+        label: &str,
+        event: Event,
+        breach: Option<Breach>,
+        author: &Author,
+    ) -> Result<Pushed, PushError> {
+        let started = Instant::now();
+        let _turn = self.changing.lock().await;
+        let number = self.next_number();
+        let (layout, failing, back, change) = {
+            let live = self.live();
+            if let Some(overlay) = live.layout.overlay(label) {
+                let back = live.layout.trunk.module(overlay.module.name()).cloned();
+                (live.layout.without(overlay.change), overlay.module.clone(), back, Some(overlay.change))
+            } else {
+                let failing = live.layout.trunk.modules().find(|module| module.label() == label).cloned();
+                let failing = failing.ok_or_else(|| PushError::NothingBefore(label.to_owned()))?;
+                let (script, digest) = (failing.name(), failing.digest());
+                let may_run = |other: &str| other != digest && live.may_run(other);
+                let back = match event {
+                    Event::Undo => live.earlier.last(script, may_run),
+                    _ => live.earlier.last_good(script, may_run),
+                };
+                let back = back.ok_or_else(|| PushError::NothingBefore(script.to_owned()))?;
+                let trunk = live.layout.trunk.with_module(number, back.clone())?;
+                let change = live.set.changes.of_trunk(&digest).map(|change| change.id);
+                (Layout { trunk, overlays: live.layout.overlays.clone() }, failing, Some(back), change)
+            }
+        };
+        let from_all = layout.trunk.number() == number;
+        if let Some(change) = change.and_then(|id| self.change(id)) {
+            change.state.after(event)?;
+        }
+        let decided = breach.as_ref().and_then(|breach| self.tick_of(&breach.zone));
+        let ready = self.ready(number, layout, None).await?;
+        let prepare_ms = millis(started);
+        let swapped = self.hand_out(ready).await;
+        if event == Event::Strike {
+            self.live().set.quarantined.insert(failing.digest(), author.why.clone());
+        }
+        if from_all && let Some(back) = &back {
+            self.is_trunk_now(back, None);
+            self.live().earlier.went_back_to(back);
+        }
+        if let Some(id) = change {
+            let back_at = breach.as_ref().and_then(|breach| {
+                swapped.zones.iter().find(|zone| zone.zone == breach.zone).map(|zone| zone.tick)
+            });
+            if let Some(change) = self.live().set.changes.find_mut(id) {
+                change.breach = breach.map(|breach| Breach {
+                    back_in_ticks: back_at.zip(decided).map(|(back, decided)| back.saturating_sub(decided)),
+                    ..breach
+                });
+            }
+            self.step(id, event, author)?;
+        }
+        let pushed = Pushed {
+            label: back.as_ref().map_or_else(|| "nothing".to_owned(), |back| back.label().to_owned()),
+            before: Some(label.to_owned()),
+            generation: swapped.number,
+            zones: swapped.zones,
+            pending: swapped.pending,
+            prepare_ms,
+            live_ms: millis(started),
+            unchanged: false,
+            change,
+            state: change.and_then(|id| self.change(id)).map(|change| change.state),
+        };
+        let digest = back.map(|back| back.digest()).unwrap_or_default();
+        self.record(action(event), &pushed, &digest, author).await;
+        Ok(pushed)
+    }
+
+    /// The last tick that a zone has finished.
+    fn tick_of(&self, name: &str) -> Option<u64> {
+        let zone = self.zones.iter().find(|(_, zone)| *zone.name == *name);
+        zone.map(|(_, zone)| zone.stats.tick.load(Relaxed))
+    }
+
+    /// Makes the content before the live one live again.
+    pub(super) async fn retire_content(
+        &self,
+        event: Event,
+        breach: Option<Breach>,
+        author: &Author,
+    ) -> Result<Pushed, PushError> {
+        let started = Instant::now();
+        let _turn = self.changing.lock().await;
+        let back = self.live().content_before.clone();
+        let back = back.ok_or_else(|| PushError::NothingBefore(CONTENT.to_owned()))?;
+        let now = self.content();
+        can_follow(&now, &back)?;
+        let number = self.next_number();
+        let (layout, change) = {
+            let live = self.live();
+            let trunk = Generation::new(number, live.layout.trunk.modules().cloned())?;
+            let change = live.set.changes.of_trunk(&hex(now.digest)).map(|change| change.id);
+            (Layout { trunk, overlays: live.layout.overlays.clone() }, change)
+        };
+        let ready = self.ready(number, layout, Some(Arc::clone(&back))).await?;
+        let prepare_ms = millis(started);
+        let swapped = self.hand_out(ready).await;
+        self.live().content_before = None;
+        if let Some(id) = change {
+            if let Some(change) = self.live().set.changes.find_mut(id) {
+                change.breach = breach;
+            }
+            self.step(id, event, author)?;
+        }
+        let label = content_label(&back);
+        let pushed = Pushed {
+            label: label.clone(),
+            before: Some(content_label(&now)),
+            generation: swapped.number,
+            zones: swapped.zones,
+            pending: swapped.pending,
+            prepare_ms,
+            live_ms: millis(started),
+            unchanged: false,
+            change,
+            state: change.map(|_| State::RolledBack),
+        };
+        self.record(action(event), &pushed, &label, author).await;
+        Ok(pushed)
+    }
+}
+
+fn action(event: Event) -> &'static str {
+    match event {
+        Event::Strike => "quarantine",
+        Event::Reject => "reject",
+        _ => "rollback",
+    }
+}

@@ -1,0 +1,231 @@
+//! The proof of a candidate: the calls that the zones recorded, answered by it and by the live module
+//! side by side, off the tick, and what that says about letting it live.
+
+use super::{Pipeline, PushError, Verdict, blocking};
+use crate::zone::Message;
+use host_api::{Counters, Difference, ExportProof, Kind, Measure, Module, Recording};
+use serde::{Deserialize, Serialize};
+use sim::DefId;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// How long zones may take to hand over what they recorded; those that stand still are left out.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Fewer views say too little to hold a candidate for what they show.
+const VIEWS_MIN: u64 = 100;
+/// Failures shown per export; the others are only counted.
+const FAILURES: usize = 5;
+
+/// What a candidate would change.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Report {
+    /// The candidate.
+    pub label: String,
+    /// What it was compared with; `None` if no module of this name is live.
+    pub live: Option<String>,
+    /// Every function the candidate exports.
+    pub exports: Vec<ExportReport>,
+    /// Whether it may go on by itself.
+    pub verdict: Verdict,
+    /// What limits this proof.
+    pub notes: Vec<String>,
+}
+
+/// What a candidate would change in one function.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ExportReport {
+    /// Its name: `combat.resolve`.
+    pub export: String,
+    /// Recorded views answered by both.
+    pub views: u64,
+    /// Of them, decided otherwise.
+    pub differ: u64,
+    /// The same, of 1,000 views.
+    pub differ_permille: u64,
+    /// Views that the live module itself decides otherwise today.
+    pub unrepeated: u64,
+    /// What the live module needs.
+    pub live: Needs,
+    /// What the candidate needs.
+    pub candidate: Needs,
+    /// How the candidate failed first, with file and line.
+    pub failures: Vec<String>,
+    /// What the answers are on average.
+    pub measures: Vec<Measure>,
+    /// The answers farthest apart, worst first.
+    pub worst: Vec<Difference>,
+}
+
+/// What a module needs to answer the recorded views.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Needs {
+    /// Fuel per view.
+    pub fuel: f64,
+    /// Nanoseconds per view, as measured on this machine.
+    pub time_ns: f64,
+    /// Views it failed to answer.
+    pub fallbacks: u64,
+}
+
+impl Needs {
+    fn of(cost: &Counters) -> Self {
+        let items = cost.items.max(1) as f64;
+        Self {
+            fuel: cost.fuel as f64 / items,
+            time_ns: cost.time_ns as f64 / items,
+            fallbacks: cost.fallbacks,
+        }
+    }
+}
+
+impl From<ExportProof> for ExportReport {
+    fn from(proof: ExportProof) -> Self {
+        let failures = proof.failures.iter().take(FAILURES).map(ToString::to_string);
+        Self {
+            export: proof.export.name().to_owned(),
+            views: proof.views,
+            differ: proof.differ,
+            differ_permille: proof.differ * 1_000 / proof.views.max(1),
+            unrepeated: proof.unrepeated,
+            live: Needs::of(&proof.live),
+            candidate: Needs::of(&proof.candidate),
+            failures: failures.collect(),
+            measures: proof.measures,
+            worst: proof.worst,
+        }
+    }
+}
+
+impl Pipeline {
+    /// What a module would change, without changing anything.
+    ///
+    /// # Errors
+    /// It could not become live at all.
+    pub async fn plan(&self, bytes: Vec<u8>) -> Result<Report, PushError> {
+        let engine = self.engine.clone();
+        let module = blocking(move || Module::load(&engine, &bytes)).await??;
+        self.prove(&module).await
+    }
+
+    /// Lets a candidate answer what the live module of its name was asked lately, off the tick.
+    ///
+    /// # Errors
+    /// It is of another kind than the live module, or cannot be instantiated.
+    pub async fn prove(&self, candidate: &Module) -> Result<Report, PushError> {
+        let Some(live) = self.generation().module(candidate.name()).cloned() else {
+            return Ok(Report {
+                label: candidate.label().to_owned(),
+                live: None,
+                exports: Vec::new(),
+                verdict: Verdict::Accept,
+                notes: vec!["no module of this name is live: nothing to compare it with".to_owned()],
+            });
+        };
+        if live.kind() != candidate.kind() {
+            let (label, live) = (candidate.label().to_owned(), live.label().to_owned());
+            return Err(PushError::OtherKind { label, live });
+        }
+        let (recordings, mut notes) = self.recordings(live.kind(), live.script()).await;
+        let module = candidate.clone();
+        let (live, proofs) = blocking(move || {
+            let proofs = host_api::prove(&live, &module, &recordings);
+            (live, proofs)
+        })
+        .await?;
+        let proofs = proofs.map_err(|failure| {
+            PushError::Rules(host_api::RulesError { module: candidate.label().to_owned(), failure })
+        })?;
+        let exports: Vec<ExportReport> = proofs.into_iter().map(ExportReport::from).collect();
+        let views: u64 = exports.iter().map(|export| export.views).sum();
+        if views < VIEWS_MIN {
+            notes.push(format!("only {views} calls were recorded: differences prove nothing yet"));
+        }
+        for export in exports.iter().filter(|export| export.unrepeated > 0) {
+            let ExportReport { export, unrepeated, .. } = export;
+            notes.push(format!("{export}: the live module itself does not repeat {unrepeated} answers"));
+        }
+        let verdict = judge(candidate, &exports);
+        Ok(Report {
+            label: candidate.label().to_owned(),
+            live: Some(live.label().to_owned()),
+            exports,
+            verdict,
+            notes,
+        })
+    }
+
+    /// What one module was asked lately, in every zone that answers.
+    async fn recordings(&self, kind: Kind, script: DefId) -> (Vec<Recording>, Vec<String>) {
+        let (mut asked, mut notes, mut recordings) = (Vec::new(), Vec::new(), Vec::new());
+        for (_, zone) in self.zones.iter() {
+            let (answer, recorded) = oneshot::channel();
+            let sent = zone.submit(Message::Recordings { kind, script, answer }).is_ok();
+            asked.push((&zone.name, sent.then_some(recorded)));
+        }
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        for (zone, recorded) in asked {
+            let recording = match recorded {
+                Some(recorded) => tokio::time::timeout_at(deadline, recorded).await.ok().and_then(Result::ok),
+                None => None,
+            };
+            match recording {
+                Some(recording) => recordings.push(recording),
+                None => notes.push(format!("the zone {zone} did not answer")),
+            }
+        }
+        (recordings, notes)
+    }
+}
+
+/// A failure is never let through; what crosses the thresholds of the candidate's manifest is for a person
+/// to decide.
+fn judge(candidate: &Module, exports: &[ExportReport]) -> Verdict {
+    let failed = exports.iter().filter(|export| export.candidate.fallbacks > 0);
+    let failed: Vec<String> = failed
+        .map(|export| {
+            let ExportReport { export, views, failures, candidate, .. } = export;
+            let first = failures.first().map(|first| format!(": {first}")).unwrap_or_default();
+            format!("{export}: fails for {} of {views} recorded calls{first}", candidate.fallbacks)
+        })
+        .collect();
+    if !failed.is_empty() {
+        return Verdict::Refuse { why: failed };
+    }
+    let why: Vec<String> = exports.iter().flat_map(|export| crossed(candidate, export)).collect();
+    if why.is_empty() { Verdict::Accept } else { Verdict::Hold { why } }
+}
+
+/// The thresholds that one export crosses.
+fn crossed(candidate: &Module, report: &ExportReport) -> Vec<String> {
+    let limits = candidate.manifest().proof;
+    let name = &report.export;
+    let mut why = Vec::new();
+    if report.views < VIEWS_MIN {
+        return why;
+    }
+    if let Some(most) = limits.differ_permille
+        && report.differ_permille > u64::from(most)
+    {
+        let differ = report.differ_permille;
+        why.push(format!("{name}: {differ} of 1,000 views differ, {most} may (proof.differ-permille)"));
+    }
+    if let Some(most) = limits.drift_percent {
+        for measure in &report.measures {
+            let Measure { name: what, live, candidate, percent } = measure;
+            if percent.is_none_or(|percent| percent.abs() > f64::from(most)) {
+                why.push(format!(
+                    "{name}: {what} goes from {live:.3} to {candidate:.3}, {most} % may change (proof.drift-percent)"
+                ));
+            }
+        }
+    }
+    let (was, now) = (report.live.fuel, report.candidate.fuel);
+    if let Some(most) = limits.fuel_percent
+        && now > was * (1.0 + f64::from(most) / 100.0)
+    {
+        why.push(format!(
+            "{name}: fuel per view goes from {was:.0} to {now:.0}, {most} % more may be (proof.fuel-percent)"
+        ));
+    }
+    why
+}

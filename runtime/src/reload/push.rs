@@ -1,0 +1,366 @@
+//! What is pushed, from its bytes to the zones.
+
+use super::change::{CONTENT, Change, Cost, Subject, Watched};
+use super::layout::Overlay;
+use super::state::{Event, State};
+use super::{
+    Author, ContentFiles, Layout, LiveModule, Pipeline, Plan, PushError, Pushed, Verdict, blocking,
+    can_follow, content_label, hex, millis, now_ms,
+};
+use host_api::{ExportStats, Generation, Module};
+use sim::content::Content;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+/// Something that can become live.
+pub(super) enum Candidate {
+    Module(Module),
+    Content(Arc<Content>),
+}
+
+impl Candidate {
+    fn label(&self) -> String {
+        match self {
+            Self::Module(module) => module.label().to_owned(),
+            Self::Content(content) => content_label(content),
+        }
+    }
+
+    fn digest(&self) -> String {
+        match self {
+            Self::Module(module) => module.digest(),
+            Self::Content(content) => hex(content.digest),
+        }
+    }
+}
+
+impl Pipeline {
+    /// Lets a module become live: in every zone, in some first, or when a person says so.
+    ///
+    /// # Errors
+    /// [`PushError`]; what was live still is.
+    pub async fn push_module(
+        &self,
+        bytes: Vec<u8>,
+        plan: &Plan,
+        author: &Author,
+    ) -> Result<Pushed, PushError> {
+        let started = Instant::now();
+        let engine = self.engine.clone();
+        let (module, bytes) =
+            blocking(move || Module::load(&engine, &bytes).map(|module| (module, bytes))).await??;
+        let digest = module.digest();
+        let _turn = self.changing.lock().await;
+        {
+            let live = self.live();
+            if let Some(reason) = live.set.quarantined.get(&digest) {
+                let (label, reason) = (module.label().to_owned(), reason.clone());
+                return Err(PushError::Quarantined { label, reason });
+            }
+            let trunk = &live.layout.trunk;
+            if trunk.module(module.name()).is_some_and(|before| before.digest() == digest) {
+                return Ok(Pushed::unchanged(module.label().to_owned(), trunk.number(), started));
+            }
+        }
+        let archive = Arc::clone(&self.archive);
+        blocking(move || archive.keep_module(&digest, &bytes)).await??;
+        self.take_in(Candidate::Module(module), plan, author, started).await
+    }
+
+    /// Lets content become live in every zone, or when a person says so.
+    ///
+    /// # Errors
+    /// [`PushError`]; what was live still is.
+    pub async fn push_content(
+        &self,
+        files: ContentFiles,
+        plan: &Plan,
+        author: &Author,
+    ) -> Result<Pushed, PushError> {
+        let started = Instant::now();
+        if !plan.canary.is_empty() {
+            return Err(PushError::ContentCanary);
+        }
+        let (content, files) = blocking(move || (crate::content::load_files(&files), files)).await?;
+        let (content, _) = content.map_err(|errors| PushError::Content(errors.to_string()))?;
+        let content = Arc::new(content);
+        let _turn = self.changing.lock().await;
+        if self.content().digest == content.digest {
+            let number = self.generation().number();
+            return Ok(Pushed::unchanged(content_label(&content), number, started));
+        }
+        let (archive, digest) = (Arc::clone(&self.archive), content.digest);
+        blocking(move || archive.keep_content(digest, &files)).await??;
+        self.take_in(Candidate::Content(content), plan, author, started).await
+    }
+
+    /// Opens a change for a candidate and takes it as far as it goes.
+    async fn take_in(
+        &self,
+        candidate: Candidate,
+        plan: &Plan,
+        author: &Author,
+        started: Instant,
+    ) -> Result<Pushed, PushError> {
+        let id = self.open(&candidate, plan, author);
+        let taken = self.advance(id, &candidate, author, started).await;
+        if let Err(error) = &taken {
+            let author = Author { who: author.who.clone(), why: error.to_string() };
+            if let Err(error) = self.step(id, Event::Refuse, &author) {
+                tracing::error!(%error, change = id, "a change that failed could not be refused");
+            }
+            self.save(self.noted("refuse", id, &author)).await;
+        }
+        taken
+    }
+
+    fn open(&self, candidate: &Candidate, plan: &Plan, author: &Author) -> u64 {
+        let mut live = self.live();
+        let (subject, script, before, asked) = match candidate {
+            Candidate::Module(module) => {
+                let before = live.layout.trunk.module(module.name()).map(|before| before.label().to_owned());
+                let asked = module.manifest().limits.probation_ticks.map_or(0, u64::from);
+                (Subject::Module, module.name().to_owned(), before, asked)
+            }
+            Candidate::Content(_) => {
+                (Subject::Content, CONTENT.to_owned(), Some(content_label(&self.content())), 0)
+            }
+        };
+        let change = Change {
+            id: 0,
+            subject,
+            script,
+            label: candidate.label(),
+            digest: candidate.digest(),
+            before,
+            state: State::Checked,
+            canary: plan.canary.clone(),
+            hold: plan.hold,
+            probation_ticks: self.probation_ticks.max(asked),
+            proof: None,
+            baseline: BTreeMap::new(),
+            watched: BTreeMap::new(),
+            breach: None,
+            steps: Vec::new(),
+        };
+        let id = live.set.changes.open(change, author, now_ms());
+        if let Some(change) = live.set.changes.find(id).cloned() {
+            self.tell(&live, Arc::new(change));
+        }
+        id
+    }
+
+    /// From checked to held, or into the zones.
+    async fn advance(
+        &self,
+        id: u64,
+        candidate: &Candidate,
+        author: &Author,
+        started: Instant,
+    ) -> Result<Pushed, PushError> {
+        let change = self.change(id).ok_or(PushError::NoChange(id))?;
+        self.zones_exist(&change.canary)?;
+        // The change must fit before anybody waits for its proof or is asked to approve it.
+        let (layout, _) = self.layout_with(&change, candidate, self.next_number())?;
+        self.fits_everywhere(&layout, candidate)?;
+        // PROOF: `self.prove(module).await?` belongs here; its verdict decides as that of a person would.
+        let verdict: Option<Verdict> = None;
+        let mut judged = author.clone();
+        let event = verdict.as_ref().map_or(Event::Accept, Event::from);
+        if let Some(Verdict::Hold { why } | Verdict::Refuse { why }) = &verdict {
+            judged = Author::machine(why.join("; "));
+        }
+        if let Some(Verdict::Refuse { why }) = verdict {
+            return Err(PushError::Refused { label: change.label, why });
+        }
+        if let Some(change) = self.live().set.changes.find_mut(id) {
+            change.proof = verdict;
+        }
+        self.step(id, event, &judged)?;
+        if event == Event::Accept && change.hold && change.canary.is_empty() {
+            self.step(id, Event::Hold, author)?;
+        }
+        if self.change(id).is_some_and(|change| change.state == State::Held) {
+            self.supersede(id, |rival| rival.state == State::Held && rival.watched.is_empty());
+            self.save(self.noted("hold", id, author)).await;
+            return Ok(Pushed {
+                before: change.before.clone(),
+                unchanged: false,
+                change: Some(id),
+                state: Some(State::Held),
+                ..Pushed::unchanged(change.label, self.generation().number(), started)
+            });
+        }
+        self.enter(id, candidate, author, started).await
+    }
+
+    fn zones_exist(&self, names: &[String]) -> Result<(), PushError> {
+        let there = |name: &&String| self.zones.iter().any(|(_, zone)| *zone.name == ***name);
+        let missing: Vec<String> = names.iter().filter(|name| !there(name)).cloned().collect();
+        if missing.is_empty() { Ok(()) } else { Err(PushError::NoZone(missing)) }
+    }
+
+    /// What will run where with the candidate, and whether that is in all zones.
+    fn layout_with(
+        &self,
+        change: &Change,
+        candidate: &Candidate,
+        number: u64,
+    ) -> Result<(Layout, bool), PushError> {
+        let live = self.live();
+        let layout = &live.layout;
+        let module = match candidate {
+            Candidate::Content(content) => {
+                can_follow(&self.content(), content)?;
+                let trunk = Generation::new(number, layout.trunk.modules().cloned())?;
+                return Ok((Layout { trunk, overlays: layout.overlays.clone() }, true));
+            }
+            Candidate::Module(module) => module,
+        };
+        if change.canary.is_empty() || change.is_partial() {
+            return Ok((layout.with_trunk(number, module.clone())?, true));
+        }
+        let other = layout.trunk.module(module.name()).map(Module::digest);
+        let other = other.and_then(|digest| live.set.changes.of_trunk(&digest));
+        if let Some(other) = other.filter(|other| other.state == State::Probation) {
+            return Err(PushError::InProbation(other.label.clone()));
+        }
+        let zones = change.canary.iter().cloned().collect();
+        Ok((layout.with_overlay(Overlay { change: change.id, module: module.clone(), zones }), false))
+    }
+
+    fn fits_everywhere(&self, layout: &Layout, candidate: &Candidate) -> Result<(), PushError> {
+        let content = match candidate {
+            Candidate::Content(content) => Arc::clone(content),
+            Candidate::Module(_) => self.content(),
+        };
+        for (_, zone) in self.zones.iter() {
+            super::fits(&layout.of(&zone.name, layout.trunk.number())?, &content)?;
+        }
+        Ok(())
+    }
+
+    /// Puts a candidate into its zones: the chosen ones, or all.
+    pub(super) async fn enter(
+        &self,
+        id: u64,
+        candidate: &Candidate,
+        author: &Author,
+        started: Instant,
+    ) -> Result<Pushed, PushError> {
+        let change = self.change(id).ok_or(PushError::NoChange(id))?;
+        let number = self.next_number();
+        let (layout, wide) = self.layout_with(&change, candidate, number)?;
+        let content = match candidate {
+            Candidate::Content(content) => Some(Arc::clone(content)),
+            Candidate::Module(_) => None,
+        };
+        let ready = self.ready(number, layout, content).await?;
+        let prepare_ms = millis(started);
+        if change.state != State::Staged {
+            let event = if change.state == State::Held { Event::Approve } else { Event::Stage };
+            self.step(id, event, author)?;
+        }
+        self.save(None).await;
+        let before = match candidate {
+            Candidate::Module(module) => self.generation().module(module.name()).cloned(),
+            Candidate::Content(_) => None,
+        };
+        let swapped = self.hand_out(ready).await;
+        let live_ms = millis(started);
+        if wide && let Candidate::Module(module) = candidate {
+            self.is_trunk_now(module, before);
+        }
+        self.supersede(id, |rival| rival.state != State::Live);
+        self.begin_to_watch(id, &swapped.zones, &swapped.pending, &swapped.costs);
+        self.step(id, if wide { Event::EnterAll } else { Event::EnterSome }, author)?;
+        let pushed = Pushed {
+            label: change.label.clone(),
+            before: change.before.clone(),
+            generation: swapped.number,
+            zones: swapped.zones,
+            pending: swapped.pending,
+            prepare_ms,
+            live_ms,
+            unchanged: false,
+            change: Some(id),
+            state: self.change(id).map(|change| change.state),
+        };
+        let action = match change.subject {
+            Subject::Content => "content",
+            Subject::Module if !wide => "canary",
+            Subject::Module if change.is_partial() => "promote",
+            Subject::Module => "push",
+        };
+        let digest = if change.subject == Subject::Content { &change.label } else { &change.digest };
+        self.record(action, &pushed, digest, author).await;
+        Ok(pushed)
+    }
+
+    /// A module has become that of all zones.
+    pub(super) fn is_trunk_now(&self, module: &Module, before: Option<Module>) {
+        let mut live = self.live();
+        let base = match live.set.modules.get(module.name()) {
+            // Without a base the pack has no such module.
+            Some(live) => live.base.clone(),
+            None => before.as_ref().map(Module::digest),
+        };
+        live.set.modules.insert(module.name().to_owned(), LiveModule { digest: module.digest(), base });
+        if let Some(before) = before {
+            live.earlier.remember(before);
+        }
+    }
+
+    /// Ends the changes whose place this one takes.
+    pub(super) fn supersede(&self, id: u64, which: impl Fn(&Change) -> bool) {
+        let rivals: Vec<u64> = {
+            let live = self.live();
+            live.set
+                .changes
+                .rivals(id)
+                .into_iter()
+                .filter(|rival| which(rival))
+                .map(|rival| rival.id)
+                .collect()
+        };
+        let author = Author::machine(format!("change {id} took its place"));
+        for rival in rivals {
+            if let Err(error) = self.step(rival, Event::Supersede, &author) {
+                tracing::error!(%error, rival, "a change could not be superseded");
+            }
+        }
+    }
+
+    /// Begins to watch a change where it runs, against what the version before has cost.
+    fn begin_to_watch(
+        &self,
+        id: u64,
+        zones: &[super::SwappedZone],
+        pending: &[String],
+        costs: &[ExportStats],
+    ) {
+        let mut live = self.live();
+        let Some(change) = live.set.changes.find_mut(id) else { return };
+        let late = |zone: &&crate::zone::ZoneHandle| pending.iter().any(|name| **name == *zone.name);
+        let late = self.zones.iter().map(|(_, zone)| zone).filter(late);
+        let late = late.map(|zone| (zone.name.to_string(), zone.stats.tick.load(Relaxed) + 1));
+        let first = zones.iter().map(|swapped| (swapped.zone.clone(), swapped.tick)).chain(late);
+        change.watched = first.map(|(zone, since)| (zone, Watched { since, ..Watched::default() })).collect();
+        let mut baseline: BTreeMap<String, Cost> = BTreeMap::new();
+        for row in costs.iter().filter(|row| Some(&row.label) == change.before.as_ref()) {
+            let cost = baseline.entry(row.export.name().to_owned()).or_default();
+            cost.items += row.counters.items;
+            cost.fuel += row.counters.fuel;
+            cost.time_ns += row.counters.time_ns;
+        }
+        // A canary on its way to all zones keeps what it was compared with, if that says more.
+        for (export, cost) in baseline {
+            let known = change.baseline.entry(export).or_default();
+            if cost.items > known.items {
+                *known = cost;
+            }
+        }
+    }
+}

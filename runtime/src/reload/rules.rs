@@ -1,0 +1,137 @@
+//! The rules of a probation: from what was seen of a change to the rule it breaks. Pure. Failures are
+//! counted as they come in (`strikes`); their limits stand here beside the others.
+
+use super::change::{Breach, Change, Cost, Watched};
+use super::state::State;
+
+/// Failing ticks after which a change that is watched goes.
+const STRIKES_WATCHED: usize = 5;
+/// The same for what is trusted, within a minute: half a second in which every tick fails.
+const STRIKES_TRUSTED: usize = 10;
+/// Views of an export before and after, under which fuel per view says nothing.
+const ITEMS: u64 = 100;
+/// Fuel per view may grow to this share of that of the version before, permille.
+const FUEL_PERMILLE: u64 = 2_000;
+/// Ticks under which times say nothing: two seconds.
+const TICKS: u64 = 40;
+/// The share of the tick that one script may take on average, permille.
+const SHARE_PERMILLE: u64 = 250;
+/// The share from which on a script has a part in late ticks, permille.
+const PART_PERMILLE: u64 = 100;
+
+/// Failing ticks that end a change in this state.
+pub fn strikes(state: State) -> usize {
+    match state {
+        State::Live => STRIKES_TRUSTED,
+        _ => STRIKES_WATCHED,
+    }
+}
+
+/// What of a candidate's answers differs from those of the version before, in one zone.
+#[derive(Clone, Copy, Debug)]
+pub struct Drift {
+    /// What was measured.
+    pub have: f64,
+    /// What is allowed.
+    pub limit: f64,
+}
+
+/// The first rule that a change breaks. `tick_ms` is the time a tick has; `drift` is what a comparison
+/// of outcomes says, if there is one.
+pub fn broken(change: &Change, tick_ms: u32, drift: impl Fn(&str) -> Option<Drift>) -> Option<Breach> {
+    change.watched.iter().find_map(|(zone, seen)| {
+        let breach = |rule: &str, have: f64, limit: f64, what: String| Breach {
+            rule: rule.to_owned(),
+            zone: zone.clone(),
+            have,
+            limit,
+            what,
+            after_ticks: seen.ticks,
+            back_in_ticks: None,
+        };
+        if let Some((export, have, limit)) = fuel(change, seen) {
+            let what = format!("{export} uses {have} fuel a view, at most {limit} are allowed");
+            return Some(breach("fuel", have as f64, limit as f64, what));
+        }
+        let share = share_permille(seen, tick_ms);
+        if seen.ticks >= TICKS && share > SHARE_PERMILLE {
+            let what = format!("it takes {share} permille of the tick, at most {SHARE_PERMILLE} are allowed");
+            return Some(breach("share", share as f64, SHARE_PERMILLE as f64, what));
+        }
+        let (p99, budget) = (seen.tick_p99_ms, f64::from(tick_ms));
+        if seen.ticks >= 2 * TICKS && p99 > budget && share >= PART_PERMILLE {
+            let what =
+                format!("ticks take {p99:.1} ms (p99) of {budget} ms, and it has {share} permille of it");
+            return Some(breach("tick-p99", p99, budget, what));
+        }
+        let Drift { have, limit } = drift(zone).filter(|drift| drift.have > drift.limit)?;
+        Some(breach("drift", have, limit, format!("outcomes differ by {have}, at most {limit} are allowed")))
+    })
+}
+
+/// The export that uses too much per view, what it uses and what it may.
+fn fuel<'a>(change: &Change, seen: &'a Watched) -> Option<(&'a str, u64, u64)> {
+    seen.costs.iter().find_map(|(export, now)| {
+        let before = change.baseline.get(export)?;
+        if now.items < ITEMS || before.items < ITEMS {
+            return None;
+        }
+        let per_view = |cost: &Cost| cost.fuel / cost.items;
+        let (have, limit) = (per_view(now), per_view(before) * FUEL_PERMILLE / 1_000);
+        (have > limit).then_some((export.as_str(), have, limit))
+    })
+}
+
+fn share_permille(seen: &Watched, tick_ms: u32) -> u64 {
+    let spent: u64 = seen.costs.values().map(|cost| cost.time_ns).sum();
+    let had = seen.ticks.saturating_mul(u64::from(tick_ms)).saturating_mul(1_000_000);
+    spent.saturating_mul(1_000).checked_div(had).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::change::tests::checked;
+    use super::*;
+
+    fn seen(ticks: u64, fuel: u64, share_permille: u64, tick_p99_ms: f64) -> Change {
+        let mut change = checked("a");
+        let before = Cost { items: 1_000, fuel: 1_000_000, time_ns: 0 };
+        change.baseline.insert("combat.resolve".to_owned(), before);
+        let time_ns = ticks * 50_000 * share_permille;
+        let cost = Cost { items: 500, fuel: 500 * fuel, time_ns };
+        let costs = [("combat.resolve".to_owned(), cost)].into();
+        change.watched.insert("greywood".to_owned(), Watched { since: 7, ticks, tick_p99_ms, costs });
+        change
+    }
+
+    fn rule(change: &Change) -> Option<String> {
+        broken(change, 50, |_| None).map(|breach| breach.rule)
+    }
+
+    #[test]
+    fn each_rule_has_its_limit() {
+        assert_eq!(rule(&seen(100, 2_000, 250, 50.0)), None);
+        let breach = broken(&seen(100, 2_001, 0, 1.0), 50, |_| None).expect("fuel");
+        assert_eq!((breach.rule.as_str(), breach.have, breach.limit), ("fuel", 2_001.0, 2_000.0));
+        assert_eq!((breach.zone.as_str(), breach.after_ticks), ("greywood", 100));
+        assert_eq!(rule(&seen(100, 1_000, 251, 1.0)).as_deref(), Some("share"));
+        assert_eq!(rule(&seen(100, 1_000, 100, 50.1)).as_deref(), Some("tick-p99"));
+    }
+
+    #[test]
+    fn a_script_answers_for_its_own_part_only_and_not_for_a_handful_of_ticks() {
+        assert_eq!(rule(&seen(100, 1_000, 99, 500.0)), None, "others made the ticks late");
+        assert_eq!(rule(&seen(39, 1_000, 900, 500.0)), None);
+        let mut few = seen(100, 9_000, 0, 1.0);
+        few.baseline.values_mut().for_each(|before| before.items = 99);
+        assert_eq!(rule(&few), None, "too few views before");
+    }
+
+    #[test]
+    fn outcomes_that_differ_too_much_are_a_breach() {
+        let change = seen(100, 1_000, 0, 1.0);
+        let drift =
+            |have| broken(&change, 50, |_| Some(Drift { have, limit: 0.1 })).map(|breach| breach.rule);
+        assert_eq!((drift(0.1), drift(0.2).as_deref()), (None, Some("drift")));
+    }
+}

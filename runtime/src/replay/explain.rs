@@ -1,0 +1,126 @@
+//! Listening to what scripts are asked about one entity, and what they answer.
+
+use sim::rules::{
+    Answer, Attack, Cast, Context, Conversation, Decision as NpcDecision, DialogReply, Inquiry, Origin,
+    Outcome, Perception, Plan, Pulse, PulseOutcome, QuestStep, Rules,
+};
+use sim::{DefId, EntityId};
+use std::fmt::Debug;
+
+/// Decisions kept; a longer stretch of ticks wants a narrower question.
+const DECISIONS: usize = 10_000;
+
+/// One decision about the entity in focus.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// When.
+    pub tick: u64,
+    /// `combat.resolve`.
+    pub export: &'static str,
+    /// Who decided.
+    pub origin: Origin,
+    /// What the script was shown.
+    pub view: String,
+    /// What it answered.
+    pub answer: String,
+}
+
+/// Collects decisions about one entity.
+#[derive(Debug)]
+pub struct Focus {
+    entity: EntityId,
+    /// What was heard, in order.
+    pub decisions: Vec<Decision>,
+    /// Decisions beyond the limit.
+    pub more: u64,
+}
+
+impl Focus {
+    /// Nothing heard yet.
+    pub fn on(entity: EntityId) -> Self {
+        Self { entity, decisions: Vec::new(), more: 0 }
+    }
+
+    fn hear<V: Debug, A: Debug>(
+        &mut self,
+        ctx: &Context,
+        export: &'static str,
+        views: &[V],
+        answers: &[Answer<A>],
+        concerns: impl Fn(&V, EntityId) -> bool,
+    ) {
+        for (view, answer) in views.iter().zip(answers).filter(|(view, _)| concerns(view, self.entity)) {
+            if self.decisions.len() == DECISIONS {
+                self.more += 1;
+                continue;
+            }
+            self.decisions.push(Decision {
+                tick: ctx.tick,
+                export,
+                origin: answer.origin,
+                view: format!("{view:#?}"),
+                answer: format!("{:#?}", answer.value),
+            });
+        }
+    }
+}
+
+/// Rules that are listened to.
+pub(super) struct Overheard<'a> {
+    pub(super) rules: &'a mut dyn Rules,
+    pub(super) focus: &'a mut Focus,
+}
+
+impl Rules for Overheard<'_> {
+    fn plan_casts(&mut self, ctx: &Context, casts: &[Cast], out: &mut Vec<Answer<Plan>>) {
+        self.rules.plan_casts(ctx, casts, out);
+        let concerns = |cast: &Cast, entity| cast.caster == entity || cast.target == entity;
+        self.focus.hear(ctx, "ability.plan-casts", casts, out, concerns);
+    }
+
+    fn resolve(&mut self, ctx: &Context, attacks: &[Attack], out: &mut Vec<Answer<Outcome>>) {
+        self.rules.resolve(ctx, attacks, out);
+        let concerns = |attack: &Attack, entity| attack.attacker == entity || attack.defender == entity;
+        self.focus.hear(ctx, "combat.resolve", attacks, out, concerns);
+    }
+
+    fn pulse_statuses(&mut self, ctx: &Context, pulses: &[Pulse], out: &mut Vec<Answer<PulseOutcome>>) {
+        self.rules.pulse_statuses(ctx, pulses, out);
+        let concerns = |pulse: &Pulse, entity| pulse.source == entity || pulse.bearer == entity;
+        self.focus.hear(ctx, "ability.pulse-statuses", pulses, out, concerns);
+    }
+
+    fn think(
+        &mut self,
+        ctx: &Context,
+        script: DefId,
+        npcs: &[Perception],
+        out: &mut Vec<Answer<NpcDecision>>,
+    ) {
+        self.rules.think(ctx, script, npcs, out);
+        self.focus.hear(ctx, "npc.think", npcs, out, |npc, entity| npc.id == entity);
+    }
+
+    fn advance(
+        &mut self,
+        ctx: &Context,
+        script: DefId,
+        inquiries: &[Inquiry],
+        out: &mut Vec<Answer<QuestStep>>,
+    ) {
+        self.rules.advance(ctx, script, inquiries, out);
+        self.focus.hear(ctx, "quest.advance", inquiries, out, |inquiry, entity| inquiry.entity == entity);
+    }
+
+    fn converse(
+        &mut self,
+        ctx: &Context,
+        script: DefId,
+        talks: &[Conversation],
+        out: &mut Vec<Answer<DialogReply>>,
+    ) {
+        self.rules.converse(ctx, script, talks, out);
+        let concerns = |talk: &Conversation, entity| talk.character == entity || talk.npc == entity;
+        self.focus.hear(ctx, "dialog.converse", talks, out, concerns);
+    }
+}

@@ -1,0 +1,268 @@
+//! Lets a zone's ticks happen again.
+
+use super::explain::{Focus, Overheard};
+use super::log::{LogError, ModuleRef, Record, Running};
+use super::outcome::Outcome;
+use crate::content;
+use crate::reload::Archive;
+use host_api::{Engine, Generation, GenerationError, LoadError, Module, RulesError, ScriptRules};
+use sim::checkpoint::CheckpointError;
+use sim::content::Content;
+use sim::output::Output;
+use sim::rules::{Origin, Rules};
+use sim::{EntityId, World};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Why a log cannot be played.
+#[derive(Debug, thiserror::Error)]
+pub enum PlayError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// Its checkpoint cannot be used.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A module or the content that ran is not in the archive.
+    #[error(
+        "{what} is not in the archive ({reason}): play it with the --data folder of the server that recorded it"
+    )]
+    Missing {
+        /// Which.
+        what: String,
+        /// Why.
+        reason: String,
+    },
+    /// A module of the archive is no longer accepted.
+    #[error("{label}: {source}")]
+    Module {
+        /// Which.
+        label: String,
+        /// Why.
+        source: LoadError,
+    },
+    /// The modules do not go together.
+    #[error(transparent)]
+    Generation(#[from] GenerationError),
+    /// They cannot be started.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+    /// There is nothing to play.
+    #[error("{0}")]
+    Nothing(String),
+}
+
+/// Where a replay first went another way than what it is compared with.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Difference {
+    /// First tick whose digest differs.
+    pub tick: u64,
+    /// First entity that differs, and the tick at which that was seen: at most a second later when
+    /// compared with a log, which holds digests of entities once a second.
+    pub entity: Option<(u64, u64)>,
+    /// Digest of the world as recorded.
+    pub expected: u64,
+    /// Digest of the world as played.
+    pub found: u64,
+}
+
+/// What a record did to the world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A world was restored; whether it follows from the last.
+    Started {
+        /// False at the start of a log, after a gap and after a restart.
+        continues: bool,
+    },
+    /// Another generation runs.
+    Swapped,
+    /// A tick was played.
+    Ticked {
+        /// Digest as recorded.
+        expected: u64,
+        /// Digest as played.
+        found: u64,
+    },
+    /// Nothing changed.
+    Noted,
+}
+
+/// One world with the rules that ran.
+pub struct Player {
+    engine: Engine,
+    archive: Arc<Archive>,
+    modules: BTreeMap<String, Module>,
+    contents: BTreeMap<u64, Arc<Content>>,
+    /// In the place of the module of its name, whatever ran.
+    with: Option<Module>,
+    /// Take no swap into account after this many.
+    swaps: Option<usize>,
+    seen_swaps: usize,
+    world: Option<World>,
+    rules: Option<ScriptRules>,
+    zone: String,
+    output: Output,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// Whom to explain.
+    pub focus: Option<Focus>,
+}
+
+impl Player {
+    /// A player that finds modules and content in `archive`.
+    pub fn new(engine: Engine, archive: Arc<Archive>) -> Self {
+        Self {
+            engine,
+            archive,
+            modules: BTreeMap::new(),
+            contents: BTreeMap::new(),
+            with: None,
+            swaps: None,
+            seen_swaps: 0,
+            world: None,
+            rules: None,
+            zone: String::new(),
+            output: Output::default(),
+            outcome: Outcome::default(),
+            focus: None,
+        }
+    }
+
+    /// Runs `module` in the place of whatever ran under its name.
+    #[must_use]
+    pub fn with_module(mut self, module: Module) -> Self {
+        self.with = Some(module);
+        self
+    }
+
+    /// Leaves out all swaps but the first `count`.
+    #[must_use]
+    pub fn with_swaps(mut self, count: usize) -> Self {
+        self.swaps = Some(count);
+        self
+    }
+
+    /// Name of the zone; empty before the first record.
+    pub fn zone(&self) -> &str {
+        &self.zone
+    }
+
+    /// The world as it stands.
+    pub fn world(&self) -> Option<&World> {
+        self.world.as_ref()
+    }
+
+    /// What to call who decided something.
+    pub fn label(&self, origin: Origin) -> String {
+        let rules = self.rules.as_ref();
+        match origin {
+            Origin::Script(stamp) => {
+                rules.and_then(|rules| rules.generation().label(stamp)).unwrap_or("?").to_owned()
+            }
+            Origin::Fallback => "fallback".to_owned(),
+            Origin::Content(digest) => format!("content+{:08x}", digest >> 32),
+        }
+    }
+
+    /// Plays one record.
+    ///
+    /// # Errors
+    /// [`PlayError`]
+    pub fn play(&mut self, record: &Record) -> Result<Step, PlayError> {
+        match record {
+            Record::Start { zone, continues, running, checkpoint } => {
+                self.zone.clone_from(zone);
+                // A world that goes on is the one at hand; with other modules it is another one than
+                // the checkpoint's on purpose.
+                if *continues && self.world.is_some() {
+                    return Ok(Step::Started { continues: true });
+                }
+                let content = self.content(running.content)?;
+                self.world = Some(World::from_checkpoint(content, checkpoint)?);
+                self.run(running)?;
+                Ok(Step::Started { continues: false })
+            }
+            Record::Swap(running) => {
+                self.seen_swaps += 1;
+                if self.swaps.is_some_and(|swaps| self.seen_swaps > swaps) {
+                    return Ok(Step::Noted);
+                }
+                let content = self.content(running.content)?;
+                if let Some(world) = &mut self.world
+                    && world.content().digest != content.digest
+                {
+                    world.swap_content(content);
+                }
+                self.run(running)?;
+                Ok(Step::Swapped)
+            }
+            Record::Tick { inputs, digest } => {
+                let (Some(world), Some(rules)) = (&mut self.world, &mut self.rules) else {
+                    return Err(PlayError::Nothing("the log does not begin with a start".to_owned()));
+                };
+                let mut inputs = inputs.clone();
+                match &mut self.focus {
+                    Some(focus) => {
+                        world.step(&mut inputs, &mut Overheard { rules, focus }, &mut self.output);
+                    }
+                    None => world.step(&mut inputs, rules as &mut dyn Rules, &mut self.output),
+                }
+                if !rules.drain_failures().is_empty() {
+                    rules.restock();
+                }
+                self.outcome.add(&self.output);
+                Ok(Step::Ticked { expected: *digest, found: world.digest() })
+            }
+            Record::Entities(_) | Record::Deadline { .. } | Record::End => Ok(Step::Noted),
+        }
+    }
+
+    /// The first entity that is not as in `expected`, or not there, or too many.
+    pub fn differing(&self, expected: &[(EntityId, u64)]) -> Option<EntityId> {
+        let found: BTreeMap<EntityId, u64> = self.world.as_ref()?.entity_digests().collect();
+        let expected: BTreeMap<EntityId, u64> = expected.iter().copied().collect();
+        let ids = expected.keys().chain(found.keys());
+        ids.filter(|id| expected.get(id) != found.get(id)).min().copied()
+    }
+
+    fn run(&mut self, running: &Running) -> Result<(), PlayError> {
+        let mut modules = Vec::new();
+        for wanted in &running.modules {
+            modules.push(match &self.with {
+                Some(with) if with.name() == wanted.name => with.clone(),
+                _ => self.module(wanted)?,
+            });
+        }
+        let generation = Generation::new(running.generation, modules)?;
+        self.rules = Some(ScriptRules::new(&generation)?);
+        Ok(())
+    }
+
+    fn module(&mut self, wanted: &ModuleRef) -> Result<Module, PlayError> {
+        if let Some(known) = self.modules.get(&wanted.digest) {
+            return Ok(known.clone());
+        }
+        let missing = |error: std::io::Error| PlayError::Missing {
+            what: wanted.label.clone(),
+            reason: error.to_string(),
+        };
+        let bytes = self.archive.module(&wanted.digest).map_err(missing)?;
+        let module = Module::load(&self.engine, &bytes)
+            .map_err(|source| PlayError::Module { label: wanted.label.clone(), source })?;
+        self.modules.insert(wanted.digest.clone(), module.clone());
+        Ok(module)
+    }
+
+    fn content(&mut self, digest: u64) -> Result<Arc<Content>, PlayError> {
+        if let Some(known) = self.contents.get(&digest) {
+            return Ok(Arc::clone(known));
+        }
+        let missing = |reason: String| PlayError::Missing { what: format!("content {digest:016x}"), reason };
+        let files =
+            self.archive.content(&format!("{digest:016x}")).map_err(|error| missing(error.to_string()))?;
+        let (content, _) = content::load_files(&files).map_err(|errors| missing(errors.to_string()))?;
+        let content = Arc::new(content);
+        self.contents.insert(digest, Arc::clone(&content));
+        Ok(content)
+    }
+}

@@ -1,0 +1,49 @@
+//! An author begins a script of every kind: it builds, passes its tests and is taken by a server's engine,
+//! all without a line written.
+
+use crate::live::{Workshop, lore};
+use crate::support::starter;
+use anyhow::{Context, ensure};
+use host_api::{Kind, Module};
+use std::process::Command;
+
+#[test]
+fn a_new_script_of_every_kind_builds_passes_its_tests_and_loads() -> anyhow::Result<()> {
+    let workshop = Workshop::open()?;
+    let scripts = workshop.scripts();
+    let name = |kind: Kind| format!("new-{kind}");
+    for kind in Kind::ALL {
+        let folder = scripts.join(name(kind));
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder)?;
+        }
+    }
+    for kind in Kind::ALL {
+        let mut new = lore();
+        let made =
+            new.args(["new", &name(kind), "--kind", kind.name(), "--scripts"]).arg(&scripts).output()?;
+        ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let again = new.output()?;
+        let said = String::from_utf8_lossy(&again.stderr);
+        ensure!(again.status.code() == Some(1) && said.contains("exists already"), "{said}");
+    }
+    // The server may be older than what was installed; the author's own compiler runs the tests.
+    let mut tests = Command::new("cargo");
+    tests.args(["test", "--quiet"]).current_dir(&scripts).env_remove("RUSTFLAGS");
+    for kind in Kind::ALL {
+        tests.args(["-p", &name(kind)]);
+    }
+    let tested = tests.output()?;
+    ensure!(tested.status.success(), "{}", String::from_utf8_lossy(&tested.stderr));
+    let passed = String::from_utf8_lossy(&tested.stdout).matches("1 passed").count();
+    ensure!(passed >= Kind::ALL.len(), "{passed} of {} passed", Kind::ALL.len());
+    for kind in Kind::ALL {
+        let built = lore().args(["build", &name(kind), "--scripts"]).arg(&scripts).output()?;
+        ensure!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        let component = scripts.join("target/lore").join(format!("{}.wasm", name(kind)));
+        let bytes = std::fs::read(&component).with_context(|| component.display().to_string())?;
+        let module = Module::load(starter::engine(), &bytes)?;
+        ensure!((module.name(), module.kind()) == (name(kind).as_str(), kind), "{module:?}");
+    }
+    Ok(())
+}

@@ -1,0 +1,139 @@
+//! What was recorded happens again, to the bit, after a kill; with another module something else
+//! happens, and the push that made the difference is found. `LORE_REPLAY_BOTS` and
+//! `LORE_REPLAY_SECONDS` make the recorded session longer.
+
+use crate::live::{Fighter, Server, Workshop, lore, scale, seed};
+use anyhow::{Context, ensure};
+use host_api::{Engine, Limits, Module};
+use runtime::load::mind::Scenario;
+use runtime::load::replica::Heard;
+use runtime::load::wire::Event;
+use runtime::reload::Archive;
+use runtime::replay::{Player, play, segments};
+use serde_json::Value;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+const CRITICAL: &str = "CRITICAL_PERMILLE: i64 = 1_500";
+const PLANTED: &str = "CRITICAL_PERMILLE: i64 = 4_500";
+/// Critical hits seen after every push, by all bots together, so that every version had its chance to
+/// matter: two different ones at least.
+const CRITICALS: u64 = 16;
+
+/// Three versions of the wounds; the second one is another formula, the third one only a new build of it.
+fn modules() -> anyhow::Result<[Vec<u8>; 3]> {
+    let workshop = Workshop::open()?;
+    let build = |version, to| workshop.combat(version, CRITICAL, to);
+    Ok([build("0.1.31", CRITICAL)?, build("0.1.32", PLANTED)?, build("0.1.33", PLANTED)?])
+}
+
+/// `lore replay greywood ...`: the exit code and the JSON.
+fn replay(data: &Path, more: &[&str]) -> anyhow::Result<(bool, Value)> {
+    let log = data.join("replay/greywood");
+    let output = lore().arg("replay").arg(log).arg("--json").arg("--data").arg(data).args(more).output()?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let json = serde_json::from_str(&said)
+        .with_context(|| format!("{said}{}", String::from_utf8_lossy(&output.stderr)))?;
+    Ok((output.status.success(), json))
+}
+
+/// Bots fight while the modules are pushed one after the other; then the server is killed.
+async fn record(data: &Path, modules: &[Vec<u8>], seed: u64) -> anyhow::Result<()> {
+    let server = Server::start(data)?;
+    let stop = CancellationToken::new();
+    let (tell, mut criticals) = watch::channel(0_u64);
+    let tell = Arc::new(tell);
+    let mut playing = JoinSet::new();
+    for index in 0..scale("LORE_REPLAY_BOTS", 8) {
+        let mut fighter = Fighter::enlist(&server, Scenario::Fight, index, seed).await?;
+        let (mut client, _) = fighter.join(&server).await?;
+        let (stop, tell) = (stop.clone(), Arc::clone(&tell));
+        playing.spawn(async move {
+            let listen = |heard: &Heard| {
+                let Heard::Delta { events, .. } = heard else { return };
+                let critical =
+                    |event: &&Event| matches!(event, Event::Swing(swing) if swing.hit == "critical");
+                let more = events.iter().filter(critical).count() as u64;
+                tell.send_if_modified(|criticals| {
+                    *criticals += more;
+                    more > 0
+                });
+            };
+            fighter.play(&mut client, &stop, listen).await
+        });
+    }
+    let began = Instant::now();
+    let operator = server.operator().await?;
+    for module in modules {
+        let goal = *criticals.borrow() + CRITICALS;
+        criticals.wait_for(|criticals| *criticals >= goal).await?;
+        operator.push_module(module.clone(), "replay").await?;
+    }
+    let (goal, enough) =
+        (*criticals.borrow() + CRITICALS, Duration::from_secs(scale("LORE_REPLAY_SECONDS", 0) as u64));
+    criticals.wait_for(|criticals| *criticals >= goal && began.elapsed() >= enough).await?;
+    // The log reaches the disk every second; what is lost of it is its end.
+    let written = Instant::now() + Duration::from_secs(3);
+    criticals.wait_for(|_| Instant::now() >= written).await?;
+    stop.cancel();
+    playing.join_all().await.into_iter().collect::<anyhow::Result<()>>()?;
+    server.kill()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_recorded_happens_again_and_the_push_that_mattered_is_found() -> anyhow::Result<()> {
+    let seed = seed("replay");
+    let modules = tokio::task::spawn_blocking(modules).await??;
+    let data = tempfile::tempdir()?;
+    tokio::time::timeout(Duration::from_secs(900), record(data.path(), &modules, seed)).await??;
+
+    let (same, played) = replay(data.path(), &[])?;
+    ensure!(same && played["difference"].is_null(), "the replay differs: {played}");
+    ensure!(played["swaps"] == 3 && played["inputs"].as_u64() > Some(100), "{played}");
+    ensure!(played["outcome"]["critical"].as_u64() >= Some(4), "{played}");
+    eprintln!(
+        "replay: {} ticks, {} inputs, {} swings, bit-equal, {:.0} times real time",
+        played["ticks"],
+        played["inputs"],
+        played["outcome"]["swings"],
+        played["times_real_time"].as_f64().unwrap_or(0.0)
+    );
+
+    let (_, bisected) = replay(data.path(), &["--bisect"])?;
+    ensure!(bisected["swaps"] == 3 && bisected["culprit"]["number"] == 2, "{bisected}");
+    let brought = bisected["culprit"]["labels"].to_string();
+    ensure!(brought.contains("combat@0.1.32+"), "{brought}");
+    eprintln!("replay: bisect names {brought} after {} plays", bisected["plays"]);
+
+    let file = data.path().join("planted.wasm");
+    std::fs::write(&file, &modules[2])?;
+    let planted = file.to_str().context("a path")?;
+    let (same, compared) = replay(data.path(), &["--with", planted])?;
+    ensure!(same, "as recorded it is still the same: {compared}");
+    let tick = compared["difference"]["tick"].as_u64().context("another formula changes something")?;
+    ensure!(compared["difference"]["entity"].is_array(), "{compared}");
+    ensure!(compared["changed"]["outcome"] != compared["recorded"]["outcome"], "{compared}");
+
+    // Who differs first was hit, and the log tells by which decision.
+    let entity = compared["difference"]["entity"][0].to_string();
+    let until = tick.to_string();
+    let (_, explained) = replay(data.path(), &["--until", &until, "--entity", &entity])?;
+    let decisions = explained["decisions"].as_array().context("decisions")?;
+    let swing = decisions.iter().find(|decision| decision["export"] == "combat.resolve");
+    let swing = swing.with_context(|| format!("no swing among {decisions:?}"))?;
+    ensure!(swing["by"].as_str().is_some_and(|by| by.starts_with("combat@0.1.")), "{swing}");
+    ensure!(swing["view"].as_str().is_some_and(|view| view.contains("defender_health")), "{swing}");
+
+    // A replay that is not what was recorded is noticed, at the tick where it begins.
+    let engine = Engine::new(Limits::default(), None)?;
+    let module = Module::load(&engine, &modules[2])?;
+    let mut player = Player::new(engine, Arc::new(Archive::open(data.path())?)).with_module(module);
+    let files = segments(&data.path().join("replay/greywood"))?;
+    let played = play(&files, &mut player, u64::MAX, &mut |_| {})?;
+    ensure!(played.difference.as_ref().is_some_and(|difference| difference.tick == tick), "{played:?}");
+    Ok(())
+}
