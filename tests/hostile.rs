@@ -136,9 +136,9 @@ async fn swing_by(seen: &mut watch::Receiver<Seen>, tick: u64, by: &str) -> anyh
     Ok(seen.first_after(tick, by).unwrap_or(tick))
 }
 
-async fn push(server: &Arc<Server>, file: &Path) -> anyhow::Result<(bool, String)> {
+async fn push(server: &Arc<Server>, file: &Path, args: &'static [&str]) -> anyhow::Result<(bool, String)> {
     let (server, file) = (Arc::clone(server), file.to_owned());
-    tokio::task::spawn_blocking(move || server.push(&file)).await?
+    tokio::task::spawn_blocking(move || server.push(&file, args)).await?
 }
 
 async fn status(server: &Arc<Server>) -> anyhow::Result<Value> {
@@ -239,7 +239,7 @@ async fn is_contained(stage: &mut Stage, bad: &Bad, file: &Path, pushed_at: u64)
          longest tick {longest:.2} ms; {reason}",
         back - struck
     );
-    let (taken, said) = push(&stage.server, file).await?;
+    let (taken, said) = push(&stage.server, file, &["--skip-proof"]).await?;
     ensure!(!taken && said.contains("quarantined"), "{name} came back: {said}");
     Ok(together)
 }
@@ -250,8 +250,14 @@ async fn try_bad(stage: &mut Stage, bad: &Bad, folder: &Path) -> anyhow::Result<
     for attempt in 0..TRIES {
         let file: PathBuf = folder.join(format!("{name}-{attempt}.wasm"));
         std::fs::write(&file, distinct(&bad.bytes, attempt))?;
-        let pushed_at = stage.seen.borrow().last_tick();
-        let (taken, said) = push(&stage.server, &file).await?;
+        let mut pushed_at = stage.seen.borrow().last_tick();
+        let (mut taken, mut said) = push(&stage.server, &file, &[]).await?;
+        if let Fate::Contained(words) = bad.fate {
+            // What the zone was asked lately is enough to find it out; only who insists gets it in.
+            ensure!(!taken && said.contains("proof") && said.contains(words), "{name} was proven: {said}");
+            pushed_at = stage.seen.borrow().last_tick();
+            (taken, said) = push(&stage.server, &file, &["--skip-proof"]).await?;
+        }
         ensure!(!said.contains("panicked"), "{name}: the push itself fell over: {said}");
         match bad.fate {
             Fate::Refused(words) => {
@@ -305,7 +311,7 @@ async fn bad_modules_are_refused_or_contained() -> anyhow::Result<()> {
     more_swings(&mut stage.seen).await.context("nobody fights")?;
     let file = data.path().join("good.wasm");
     std::fs::write(&file, &good)?;
-    let (taken, said) = push(&stage.server, &file).await?;
+    let (taken, said) = push(&stage.server, &file, &[]).await?;
     ensure!(taken, "the good one must be taken: {said}");
     // It is what the bad ones give way to once it has passed its probation.
     let operator = stage.server.operator().await?;

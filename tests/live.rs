@@ -117,9 +117,9 @@ impl Server {
         Ok(())
     }
 
-    /// `lore push FILE`: the outcome's success and everything it said.
-    pub fn push(&self, file: &Path) -> anyhow::Result<(bool, String)> {
-        let output = self.operate("push").arg(file).output()?;
+    /// `lore push FILE ARGS`: the outcome's success and everything it said.
+    pub fn push(&self, file: &Path, args: &[&str]) -> anyhow::Result<(bool, String)> {
+        let output = self.operate("push").arg(file).args(args).output()?;
         let said =
             format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         Ok((output.status.success(), said))
@@ -330,13 +330,25 @@ impl Workshop {
         from: &str,
         to: &str,
     ) -> anyhow::Result<Vec<u8>> {
+        self.build_edited(script, version, &[(file, from, to)])
+    }
+
+    /// Builds script `script` with several files changed: which, what in them, to what.
+    pub fn build_edited(
+        &self,
+        script: &str,
+        version: &str,
+        edits: &[(&str, &str, &str)],
+    ) -> anyhow::Result<Vec<u8>> {
         let original = root().join("scripts").join(script);
         let copy = self.folder.join("scripts").join(script);
         // Takes back what the build before changed.
         copy_changed(&original, &copy)?;
-        let source = std::fs::read_to_string(original.join(file))?;
-        ensure!(source.contains(from), "{script}/{file} no longer holds {from:?}");
-        std::fs::write(copy.join(file), source.replacen(from, to, 1))?;
+        for (file, from, to) in edits {
+            let source = std::fs::read_to_string(original.join(file))?;
+            ensure!(source.contains(from), "{script}/{file} no longer holds {from:?}");
+            std::fs::write(copy.join(file), source.replacen(from, to, 1))?;
+        }
         let manifest = std::fs::read_to_string(original.join("Cargo.toml"))?;
         ensure!(manifest.contains("version.workspace = true"), "{script} has a version of its own");
         let manifest = manifest.replacen("version.workspace = true", &format!("version = {version:?}"), 1);

@@ -1,9 +1,9 @@
 //! Before a script is pushed, `lore plan` shows what it would change: it answers the calls that the running
 //! world has recorded, and nothing is changed.
 
-use crate::canary::{Arena, combat};
+use crate::canary::{Arena, combat, lore, state_of};
 use crate::live::Workshop;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Doubles what a critical hit does.
 const HEAVY: &str = "    const CRITICAL_PERMILLE: i64 = 4_000;\n";
@@ -74,5 +74,20 @@ async fn a_plan_shows_what_would_change_before_it_does() {
     assert!(held["exports"][0]["views"].as_u64().unwrap() >= VIEWS, "{held}");
     assert_eq!((code, &held["verdict"]["verdict"]), (3, &Value::from("hold")), "{held}");
     assert!(held["verdict"]["why"].to_string().contains("damage"), "{held}");
+
+    // A push is proven the same way: it waits for a person, who is shown why.
+    let pushed = arena.push(&careful, &[]).await;
+    assert_eq!((&pushed["state"], &pushed["proof"]["verdict"]), (&json!("held"), &json!("hold")), "{pushed}");
+    let id = pushed["change"].to_string();
+    let (found, proof) = lore(&arena, &["changes", &id, "--proof", "--json"]).await;
+    assert!(found, "{proof}");
+    let proof: Value = serde_json::from_str(&proof).unwrap();
+    assert!(proof["exports"][0]["worst"][0]["view"].as_str().unwrap().contains("Attack"), "{proof}");
+    let (approved, said) = lore(&arena, &["approve", &id, "--why", "it shall be softer"]).await;
+    assert!(approved, "{said}");
+    // What was approved is no drift that takes it back.
+    arena.swing_by(pushed["label"].as_str().unwrap()).await;
+    let change = arena.change(&pushed["change"]).await;
+    assert_eq!(state_of(&change), "probation", "{change}");
     arena.close().await;
 }

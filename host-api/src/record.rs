@@ -3,8 +3,8 @@
 
 use crate::convert::{Advance, Converse, Hook, PlanCasts, PulseStatuses, Resolve, Think};
 use crate::manifest::Kind;
-use sim::DefId;
-use sim::rules::{Answer, Context};
+use sim::rules::{Answer, Context, Origin};
+use sim::{DefId, ModuleStamp};
 use std::collections::{BTreeMap, VecDeque};
 
 /// One view with the context it was asked in and the answer it got.
@@ -60,6 +60,13 @@ impl<H: Hook> Tape<H> {
         }));
     }
 
+    /// Drops what others answered, fallbacks too.
+    fn keep_answers_of(&mut self, stamp: ModuleStamp) {
+        self.0.values_mut().for_each(|ring| {
+            ring.retain(|record| record.answer.origin == Origin::Script(stamp));
+        });
+    }
+
     /// Only what was asked of one script.
     fn only(&self, script: DefId) -> Self {
         Self(self.0.get_key_value(&script).map(|(id, ring)| (*id, ring.clone())).into_iter().collect())
@@ -97,6 +104,19 @@ impl Recording {
             Kind::Dialog => one.talks = self.talks.only(script),
         }
         one
+    }
+
+    /// Only what the module with this stamp has answered.
+    #[must_use]
+    pub fn answered_by(mut self, stamp: ModuleStamp) -> Self {
+        let Self { attacks, casts, pulses, npcs, inquiries, talks } = &mut self;
+        attacks.keep_answers_of(stamp);
+        casts.keep_answers_of(stamp);
+        pulses.keep_answers_of(stamp);
+        npcs.keep_answers_of(stamp);
+        inquiries.keep_answers_of(stamp);
+        talks.keep_answers_of(stamp);
+        self
     }
 
     /// Drops what was asked of modules that are not there any more.

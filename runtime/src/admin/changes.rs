@@ -2,7 +2,7 @@
 
 use super::{AdminState, Asked, problem};
 use crate::http::Problem;
-use crate::reload::{Change, PushError, Pushed};
+use crate::reload::{Change, PushError, Pushed, Report};
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use serde::Deserialize;
@@ -36,6 +36,14 @@ pub(super) async fn show(
         () = state.stop.cancelled() => state.pipeline.change(id),
     };
     change.map(Json).ok_or_else(|| problem(&PushError::NoChange(id)))
+}
+
+/// `GET /admin/v1/changes/ID/proof`: the report of `lore plan` as it was when it was pushed.
+pub(super) async fn proof(
+    State(state): State<AdminState>,
+    Path(id): Path<u64>,
+) -> Result<Json<Report>, Problem> {
+    state.pipeline.proof(id).await.map(Json).map_err(|error| problem(&error))
 }
 
 /// `POST /admin/v1/changes/ID/approve`

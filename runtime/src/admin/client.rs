@@ -136,6 +136,14 @@ impl AdminClient {
         self.send(request.query(&[("wait", wait)])).await
     }
 
+    /// What the proof of a change showed.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn proof(&self, id: u64) -> Result<Value, CallError> {
+        self.send(self.http.get(format!("{}/admin/v1/changes/{id}/proof", self.url))).await
+    }
+
     /// Says yes or no to a change.
     ///
     /// # Errors
@@ -204,8 +212,9 @@ fn asked(why: &str) -> [(&'static str, String); 2] {
     [("who", who), ("why", why.to_owned())]
 }
 
-fn planned(plan: &Plan) -> [(&'static str, String); 2] {
-    [("canary", plan.canary.join(",")), ("hold", plan.hold.to_string())]
+fn planned(plan: &Plan) -> [(&'static str, String); 3] {
+    let Plan { canary, hold, skip_proof } = plan;
+    [("canary", canary.join(",")), ("hold", hold.to_string()), ("skip_proof", skip_proof.to_string())]
 }
 
 /// Whether a folder is content (TOML files) rather than built components.

@@ -58,6 +58,7 @@ pub fn router(state: AdminState) -> Router {
         .route("/admin/v1/history", get(history))
         .route("/admin/v1/changes", get(changes::list))
         .route("/admin/v1/changes/{id}", get(changes::show))
+        .route("/admin/v1/changes/{id}/proof", get(changes::proof))
         .route("/admin/v1/changes/{id}/approve", post(changes::approve))
         .route("/admin/v1/changes/{id}/reject", post(changes::reject))
         .route("/admin/v1/events", get(events::events))
@@ -121,12 +122,15 @@ struct Wish {
     canary: String,
     #[serde(default)]
     hold: bool,
+    #[serde(default)]
+    skip_proof: bool,
 }
 
 impl From<Wish> for Plan {
     fn from(wish: Wish) -> Self {
         let zones = wish.canary.split(',').map(str::trim).filter(|zone| !zone.is_empty());
-        Self { canary: zones.map(ToOwned::to_owned).collect(), hold: wish.hold }
+        let canary = zones.map(ToOwned::to_owned).collect();
+        Self { canary, hold: wish.hold, skip_proof: wish.skip_proof }
     }
 }
 
@@ -235,6 +239,7 @@ fn problem(error: &PushError) -> Problem {
         PushError::ContentCanary => (StatusCode::UNPROCESSABLE_ENTITY, "content_canary"),
         PushError::InProbation(_) => (StatusCode::CONFLICT, "in_probation"),
         PushError::NoChange(_) => (StatusCode::NOT_FOUND, "no_change"),
+        PushError::NoProof(_) => (StatusCode::NOT_FOUND, "no_proof"),
         PushError::Impossible(_) => (StatusCode::CONFLICT, "not_in_this_state"),
         PushError::NothingBefore(_) => (StatusCode::CONFLICT, "nothing_before"),
         PushError::Rules(_) | PushError::Zone(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),

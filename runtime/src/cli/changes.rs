@@ -5,13 +5,18 @@ use serde_json::Value;
 
 /// Show changes of scripts and content and how far they have come.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  lore changes\n  lore changes 12 --wait --json")]
+#[command(
+    after_help = "Examples:\n  lore changes\n  lore changes 12 --wait --json\n  lore changes 12 --proof"
+)]
 pub struct Args {
     /// Number of one change, with all its steps; all changes if missing.
     id: Option<u64>,
     /// Wait until this change has passed its probation or is gone.
     #[arg(long, requires = "id")]
     wait: bool,
+    /// Show what its proof showed, as `lore plan` does.
+    #[arg(long, requires = "id", conflicts_with = "wait")]
+    proof: bool,
     #[command(flatten)]
     admin: AdminArgs,
     /// As JSON.
@@ -38,17 +43,20 @@ pub struct Decision {
 }
 
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let Args { id, wait, admin, json } = args;
+    let Args { id, wait, proof, admin, json } = args;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let client = AdminClient::connect(&admin)?;
         let answer = match id {
             Some(id) if wait => settled(&client, id).await?,
+            Some(id) if proof => client.proof(id).await?,
             Some(id) => client.change(id, 0).await?,
             None => client.changes().await?,
         };
         if json {
             println!("{answer}");
+        } else if proof {
+            super::plan::describe(&super::plan::report(&answer)?);
         } else if id.is_some() {
             println!("{}", line(&answer));
             answer["steps"].as_array().into_iter().flatten().for_each(|step| {

@@ -3,6 +3,8 @@
 use crate::admin::client::{AdminArgs, AdminClient};
 use crate::reload::{ExportReport, Report, Verdict};
 use anyhow::Context as _;
+use serde::Deserialize as _;
+use serde_json::Value;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -35,8 +37,7 @@ async fn plan(args: Args) -> anyhow::Result<ExitCode> {
     let client = AdminClient::connect(&args.admin)?;
     let bytes = std::fs::read(&args.file).with_context(|| format!("read {}", args.file.display()))?;
     let answer = client.plan(bytes).await.with_context(|| args.file.display().to_string())?;
-    let report: Report =
-        serde_json::from_value(answer.clone()).context("the server is of another version than this lore")?;
+    let report = report(&answer)?;
     if args.json {
         println!("{answer}");
     } else {
@@ -49,7 +50,13 @@ async fn plan(args: Args) -> anyhow::Result<ExitCode> {
     }))
 }
 
-fn describe(report: &Report) {
+/// The report in an answer of the server.
+pub fn report(answer: &Value) -> anyhow::Result<Report> {
+    Report::deserialize(answer).context("the server is of another version than this lore")
+}
+
+/// Prints a report for people.
+pub fn describe(report: &Report) {
     println!("{} instead of {}", report.label, report.live.as_deref().unwrap_or("nothing"));
     report.exports.iter().for_each(describe_export);
     report.notes.iter().for_each(|note| println!("note: {note}"));

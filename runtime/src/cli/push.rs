@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 /// Make scripts or content live in a running server.
 ///
+/// A script answers the calls of the last minutes beside the live one before it runs (see lore plan).
 /// A .wasm file is one script; a folder is all scripts in it, or content if it holds no .wasm
 /// file. What is refused leaves the world as it was.
 #[derive(clap::Args)]
@@ -26,6 +27,9 @@ pub struct Args {
     /// Wait for `lore approve` before it runs anywhere; with --canary, before it goes to all zones.
     #[arg(long)]
     hold: bool,
+    /// Go on without the proof: an urgent repair. It is watched in its probation all the same.
+    #[arg(long)]
+    skip_proof: bool,
     /// Wait until it has passed its probation or is gone.
     #[arg(long)]
     wait: bool,
@@ -44,7 +48,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 async fn push(args: Args) -> anyhow::Result<()> {
     let client = AdminClient::connect(&args.admin)?;
     let kind = std::fs::metadata(&args.path).with_context(|| format!("read {}", args.path.display()))?;
-    let plan = Plan { canary: args.canary, hold: args.hold };
+    let plan = Plan { canary: args.canary, hold: args.hold, skip_proof: args.skip_proof };
     let mut answers = Vec::new();
     if kind.is_dir() && is_content(&args.path) {
         let files = crate::content::read_files(&args.path)?;
@@ -83,7 +87,9 @@ pub fn describe(pushed: &Value) {
     }
     let before = pushed["before"].as_str().map(|before| format!(", was {before}")).unwrap_or_default();
     if pushed["state"] == "held" {
-        return println!("{label} waits for `lore approve {}`", pushed["change"]);
+        let why = pushed["proof"]["why"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let why: String = why.map(|why| format!("\n  {why}")).collect();
+        return println!("{label} waits for `lore approve {}`{why}", pushed["change"]);
     }
     let state = pushed["state"].as_str().map(|state| format!(", {state}")).unwrap_or_default();
     let zones: Vec<String> = pushed["zones"]

@@ -1,6 +1,7 @@
 //! What is live, on disk: module bytes by digest, which of them is live, and the history as JSON
 //! lines. Restored at the next start.
 
+use super::Report;
 use super::change::Changes;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -12,6 +13,9 @@ const HISTORY_TAIL: u64 = 1 << 20;
 
 /// Texts of a content folder by relative path.
 pub type ContentFiles = BTreeMap<String, String>;
+
+/// Proofs kept; those of changes that are still shown are among them.
+const PROOFS: usize = 128;
 
 /// The folder of everything that was pushed.
 pub struct Archive {
@@ -93,6 +97,7 @@ impl Archive {
     pub fn open(data: &Path) -> std::io::Result<Self> {
         std::fs::create_dir_all(data.join("modules"))?;
         std::fs::create_dir_all(data.join("content"))?;
+        std::fs::create_dir_all(data.join("proofs"))?;
         Ok(Self { data: data.to_owned() })
     }
 
@@ -141,6 +146,37 @@ impl Archive {
         let digest = u64::from_str_radix(digest, 16).map_err(std::io::Error::other)?;
         let bytes = std::fs::read(self.content_path(digest))?;
         serde_json::from_slice(&bytes).map_err(std::io::Error::other)
+    }
+
+    fn proof_path(&self, change: u64) -> PathBuf {
+        self.data.join("proofs").join(format!("{change:08}.json"))
+    }
+
+    /// Keeps what a proof showed, and the last [`PROOFS`] of the others.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn keep_proof(&self, change: u64, report: &Report) -> std::io::Result<()> {
+        let bytes = serde_json::to_vec(report).map_err(std::io::Error::other)?;
+        replace(&self.proof_path(change), &bytes)?;
+        let mut kept: Vec<PathBuf> = std::fs::read_dir(self.data.join("proofs"))?
+            .map(|entry| Ok(entry?.path()))
+            .collect::<std::io::Result<_>>()?;
+        kept.sort();
+        let over = kept.len().saturating_sub(PROOFS);
+        kept.iter().take(over).try_for_each(std::fs::remove_file)
+    }
+
+    /// What the proof of a change showed; `None` if it had none or it is long ago.
+    ///
+    /// # Errors
+    /// It is there but cannot be read.
+    pub fn proof(&self, change: u64) -> std::io::Result<Option<Report>> {
+        match std::fs::read(self.proof_path(change)) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(std::io::Error::other),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// What was live last; empty before the first push.

@@ -30,6 +30,8 @@ pub struct Plan {
     pub canary: Vec<String>,
     /// Whether a person shall say yes: before it runs anywhere, or, with a canary, before it goes on.
     pub hold: bool,
+    /// Whether it goes on without being asked what others were asked before: the urgent repair.
+    pub skip_proof: bool,
 }
 
 /// One step of a change.
@@ -75,6 +77,19 @@ pub struct Cost {
     pub time_ns: u64,
 }
 
+/// How far the outcomes of a change are from those of the version before, for the same views.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Drift {
+    /// The average that differs most beyond what is allowed: `combat.resolve damage`.
+    pub measure: String,
+    /// By how much, percent.
+    pub percent: f64,
+    /// By how much it may, percent.
+    pub limit_percent: f64,
+    /// Views that both versions answered.
+    pub views: u64,
+}
+
 /// What is seen of a change in one zone.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Watched {
@@ -86,6 +101,9 @@ pub struct Watched {
     pub tick_p99_ms: f64,
     /// By export.
     pub costs: BTreeMap<String, Cost>,
+    /// If its manifest limits it and enough was asked.
+    #[serde(default)]
+    pub drift: Option<Drift>,
 }
 
 /// A change, from its push to its end.
@@ -111,8 +129,17 @@ pub struct Change {
     pub hold: bool,
     /// Ticks for which it is watched.
     pub probation_ticks: u64,
-    /// What its proof says, if there was one.
+    /// Whether who pushed it wanted no proof.
+    #[serde(default)]
+    pub skip_proof: bool,
+    /// What its proof says, if there was one; the whole report is in the archive.
     pub proof: Option<Verdict>,
+    /// How far averages may change, percent, if its manifest says so.
+    #[serde(default)]
+    pub drift_percent: Option<u32>,
+    /// By how much its proof showed them to change, percent, by export and measure.
+    #[serde(default)]
+    pub shown_percent: BTreeMap<String, f64>,
     /// What the version before cost, by export.
     pub baseline: BTreeMap<String, Cost>,
     /// Where it runs and is watched, by zone.
@@ -140,6 +167,18 @@ impl Change {
         }
         let Author { who, why } = author.clone();
         self.steps.push(Step { state: self.state, at_ms, who, why });
+    }
+
+    /// By how much a measure may change while it is watched, percent; `None` is not limited. What a person
+    /// was shown and approved is allowed.
+    pub fn may_drift(&self, measure: &str) -> Option<f64> {
+        let shown = match self.proof {
+            Some(Verdict::Hold { .. }) => {
+                self.shown_percent.get(measure).map_or(0.0, |percent| percent.abs())
+            }
+            _ => 0.0,
+        };
+        self.drift_percent.map(|percent| f64::from(percent) + shown)
     }
 
     /// Whether some zone runs it beside others that do not.
@@ -239,7 +278,10 @@ pub(super) mod tests {
             canary: Vec::new(),
             hold: false,
             probation_ticks: 200,
+            skip_proof: false,
             proof: None,
+            drift_percent: None,
+            shown_percent: BTreeMap::new(),
             baseline: BTreeMap::new(),
             watched: BTreeMap::new(),
             breach: None,

@@ -138,6 +138,11 @@ impl Earlier {
         good.or_else(|| self.last(script, may_run))
     }
 
+    /// The version with this label.
+    pub fn labelled(&self, label: &str) -> Option<Module> {
+        self.versions.values().flatten().find(|module| module.label() == label).cloned()
+    }
+
     /// Digests of the versions there are to go back to, oldest first.
     pub fn digests(&self, script: &str) -> Vec<String> {
         self.versions.get(script).into_iter().flatten().map(Module::digest).collect()

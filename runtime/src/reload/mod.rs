@@ -24,7 +24,7 @@ mod verdict;
 pub mod watch;
 
 pub use archive::{Archive, ContentFiles, HistoryEntry, LiveContent, LiveModule, LiveSet};
-pub use change::{Breach, CONTENT, Change, Changes, Cost, Plan, Step, Subject, Watched};
+pub use change::{Breach, CONTENT, Change, Changes, Cost, Drift, Plan, Step, Subject, Watched};
 pub use check::{Misfit, can_follow, fits, missing_content};
 pub use layout::{Layout, Overlay};
 pub use probation::probation_loop;
@@ -115,6 +115,9 @@ pub enum PushError {
     /// No change of this number.
     #[error("there is no change {0}")]
     NoChange(u64),
+    /// It was content, was pushed with --skip-proof, or its report is gone.
+    #[error("the change {0} has no proof: content has none, --skip-proof makes none, old ones are dropped")]
+    NoProof(u64),
     /// It has gone another way.
     #[error(transparent)]
     Impossible(#[from] Impossible),
@@ -165,6 +168,8 @@ pub struct Pushed {
     pub change: Option<u64>,
     /// How far it has come.
     pub state: Option<State>,
+    /// What its proof says, if there was one.
+    pub proof: Option<Verdict>,
 }
 
 impl Pushed {
@@ -181,6 +186,7 @@ impl Pushed {
             unchanged: true,
             change: None,
             state: None,
+            proof: None,
         }
     }
 }

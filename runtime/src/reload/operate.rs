@@ -147,6 +147,7 @@ impl Pipeline {
             unchanged: false,
             change,
             state: change.and_then(|id| self.change(id)).map(|change| change.state),
+            proof: None,
         };
         let digest = back.map(|back| back.digest()).unwrap_or_default();
         self.record(action(event), &pushed, &digest, author).await;
@@ -201,6 +202,7 @@ impl Pipeline {
             unchanged: false,
             change,
             state: change.map(|_| State::RolledBack),
+            proof: None,
         };
         self.record(action(event), &pushed, &label, author).await;
         Ok(pushed)

@@ -14,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Between two samples, ticks.
 const EVERY_TICKS: u32 = 5;
+/// Between two comparisons of outcomes, samples: a second at 20 Hz.
+const DRIFT_EVERY: u64 = 4;
 /// Until something that could not be done is tried again: a zone stood still.
 const AGAIN: Duration = Duration::from_secs(1);
 /// The same where only another push can help: there is no way back.
@@ -25,7 +27,7 @@ type Read = HashMap<(u64, String, &'static str), Cost>;
 /// Watches changes until `stop`.
 pub async fn probation_loop(pipeline: Arc<Pipeline>, stop: CancellationToken) {
     let every = Duration::from_millis(u64::from(EVERY_TICKS * pipeline.tick_ms));
-    let (mut read, mut not_before) = (Read::new(), HashMap::new());
+    let (mut read, mut not_before, mut samples) = (Read::new(), HashMap::new(), 0_u64);
     while tokio::time::timeout(every, stop.cancelled()).await.is_err() {
         let open: HashSet<u64> =
             pipeline.changes().iter().filter(|change| change.is_watched()).map(|change| change.id).collect();
@@ -35,6 +37,10 @@ pub async fn probation_loop(pipeline: Arc<Pipeline>, stop: CancellationToken) {
             continue;
         }
         pipeline.sample(&script_stats(&pipeline.zones).await, &mut read);
+        samples += 1;
+        if samples.is_multiple_of(DRIFT_EVERY) {
+            pipeline.sample_drift(&open).await;
+        }
         for id in open {
             if not_before.get(&id).is_some_and(|time| Instant::now() < *time) {
                 continue;
@@ -76,10 +82,28 @@ impl Pipeline {
         }
     }
 
+    /// Compares the outcomes of those watched changes that say how far these may drift.
+    async fn sample_drift(&self, open: &HashSet<u64>) {
+        for change in open.iter().filter_map(|id| self.change(*id)) {
+            if change.drift_percent.is_none() || !change.is_watched() {
+                continue;
+            }
+            match self.drift(&change).await {
+                Ok(mut drifts) => {
+                    let mut live = self.live();
+                    let watched = live.set.changes.find_mut(change.id).map(|change| &mut change.watched);
+                    for (zone, seen) in watched.into_iter().flatten() {
+                        seen.drift = drifts.remove(zone);
+                    }
+                }
+                Err(error) => tracing::warn!(change = change.id, %error, "its outcomes cannot be compared"),
+            }
+        }
+    }
+
     /// Takes a change back that breaks a rule, lets it go on when it was watched long enough.
     async fn judge(&self, change: &Change) -> Result<(), PushError> {
-        // DRIFT: what the proof measures of outcomes plugs in here.
-        if let Some(breach) = rules::broken(change, self.tick_ms, |_| None) {
+        if let Some(breach) = rules::broken(change, self.tick_ms) {
             let reason = format!("in {} after {} ticks: {}", breach.zone, breach.after_ticks, breach.what);
             let author = Author::machine(reason);
             let back = match change.subject {

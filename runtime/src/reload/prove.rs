@@ -1,11 +1,14 @@
 //! The proof of a candidate: the calls that the zones recorded, answered by it and by the live module
 //! side by side, off the tick, and what that says about letting it live.
 
+use super::change::{Change, Drift};
 use super::{Pipeline, PushError, Verdict, blocking};
 use crate::zone::Message;
-use host_api::{Counters, Difference, ExportProof, Kind, Measure, Module, Recording};
+use host_api::{Counters, Difference, ExportProof, FailureKind, Kind, Measure, Module, Recording};
 use serde::{Deserialize, Serialize};
 use sim::DefId;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -13,6 +16,8 @@ use tokio::sync::oneshot;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Fewer views say too little to hold a candidate for what they show.
 const VIEWS_MIN: u64 = 100;
+/// What stands for the change of an average that was zero before.
+const NEW_PERCENT: f64 = 100.0;
 /// Failures shown per export; the others are only counted.
 const FAILURES: usize = 5;
 
@@ -126,6 +131,7 @@ impl Pipeline {
             return Err(PushError::OtherKind { label, live });
         }
         let (recordings, mut notes) = self.recordings(live.kind(), live.script()).await;
+        let recordings: Vec<Recording> = recordings.into_iter().map(|(_, recording)| recording).collect();
         let module = candidate.clone();
         let (live, proofs) = blocking(move || {
             let proofs = host_api::prove(&live, &module, &recordings);
@@ -154,8 +160,60 @@ impl Pipeline {
         })
     }
 
-    /// What one module was asked lately, in every zone that answers.
-    async fn recordings(&self, kind: Kind, script: DefId) -> (Vec<Recording>, Vec<String>) {
+    /// The proof of a change: its verdict is written into the record, the report into the archive.
+    pub(super) async fn proven(&self, id: u64, candidate: &Module) -> Result<Verdict, PushError> {
+        let report = self.prove(candidate).await?;
+        let verdict = report.verdict.clone();
+        if let Some(change) = self.live().set.changes.find_mut(id) {
+            change.proof = Some(verdict.clone());
+            change.shown_percent = percents(&report.exports).collect();
+        }
+        let archive = Arc::clone(&self.archive);
+        blocking(move || archive.keep_proof(id, &report)).await??;
+        Ok(verdict)
+    }
+
+    /// What the proof of a change showed.
+    ///
+    /// # Errors
+    /// [`PushError::NoProof`], or it cannot be read.
+    pub async fn proof(&self, id: u64) -> Result<Report, PushError> {
+        let archive = Arc::clone(&self.archive);
+        blocking(move || archive.proof(id)).await??.ok_or(PushError::NoProof(id))
+    }
+
+    /// Lets the version before answer what a change was asked since it runs, by zone: how far apart the
+    /// two are, where enough was asked.
+    pub(super) async fn drift(&self, change: &Change) -> Result<BTreeMap<String, Drift>, PushError> {
+        let (before, module) = {
+            let live = self.live();
+            let running = |label: &str| live.layout.modules().find(|module| module.label() == label).cloned();
+            let before = change.before.as_deref();
+            let before = before.and_then(|label| running(label).or_else(|| live.earlier.labelled(label)));
+            (before, running(&change.label))
+        };
+        let (Some(before), Some(module)) = (before, module) else { return Ok(BTreeMap::new()) };
+        let (recordings, _) = self.recordings(module.kind(), module.script()).await;
+        let compare = move || {
+            let by_zone = recordings.into_iter().map(|(zone, recording)| {
+                let own = recording.answered_by(module.stamp());
+                Ok((zone, host_api::prove(&before, &module, &[own])?))
+            });
+            by_zone.collect::<Result<Vec<(String, Vec<ExportProof>)>, FailureKind>>()
+        };
+        let label = &change.label;
+        let compared = blocking(compare)
+            .await?
+            .map_err(|failure| PushError::Rules(host_api::RulesError { module: label.clone(), failure }))?;
+        let worst = compared.into_iter().filter_map(|(zone, proofs)| {
+            let exports: Vec<ExportReport> = proofs.into_iter().map(ExportReport::from).collect();
+            Some((zone, farthest(change, &exports)?))
+        });
+        Ok(worst.collect())
+    }
+
+    /// What one module was asked lately, in every zone that answers, and which did not.
+    async fn recordings(&self, kind: Kind, script: DefId) -> (Vec<(String, Recording)>, Vec<String>) {
         let (mut asked, mut notes, mut recordings) = (Vec::new(), Vec::new(), Vec::new());
         for (_, zone) in self.zones.iter() {
             let (answer, recorded) = oneshot::channel();
@@ -169,7 +227,7 @@ impl Pipeline {
                 None => None,
             };
             match recording {
-                Some(recording) => recordings.push(recording),
+                Some(recording) => recordings.push((zone.to_string(), recording)),
                 None => notes.push(format!("the zone {zone} did not answer")),
             }
         }
@@ -177,10 +235,36 @@ impl Pipeline {
     }
 }
 
-/// A failure is never let through; what crosses the thresholds of the candidate's manifest is for a person
+/// Every average of a report: its export and name, and by how much it changes, percent. What was zero and
+/// is not any more counts as doubled.
+fn percents(exports: &[ExportReport]) -> impl Iterator<Item = (String, f64)> {
+    exports.iter().flat_map(|export| {
+        let named = |measure: &Measure| {
+            (format!("{} {}", export.export, measure.name), measure.percent.unwrap_or(NEW_PERCENT))
+        };
+        export.measures.iter().map(named).collect::<Vec<_>>()
+    })
+}
+
+/// The average that is farthest beyond what a change may, or nearest to it.
+fn farthest(change: &Change, exports: &[ExportReport]) -> Option<Drift> {
+    let asked = exports.iter().filter(|export| export.views >= VIEWS_MIN);
+    let drifts = asked.flat_map(|export| {
+        percents(std::slice::from_ref(export)).filter_map(|(measure, percent)| {
+            let limit_percent = change.may_drift(&measure)?;
+            Some(Drift { measure, percent, limit_percent, views: export.views })
+        })
+    });
+    drifts.max_by(|a, b| {
+        let over = |drift: &Drift| drift.percent.abs() - drift.limit_percent;
+        over(a).total_cmp(&over(b))
+    })
+}
+
+/// To fail where the live module does not is never let through; what crosses the thresholds of the candidate's manifest is for a person
 /// to decide.
 fn judge(candidate: &Module, exports: &[ExportReport]) -> Verdict {
-    let failed = exports.iter().filter(|export| export.candidate.fallbacks > 0);
+    let failed = exports.iter().filter(|export| export.candidate.fallbacks > export.live.fallbacks);
     let failed: Vec<String> = failed
         .map(|export| {
             let ExportReport { export, views, failures, candidate, .. } = export;
@@ -212,7 +296,7 @@ fn crossed(candidate: &Module, report: &ExportReport) -> Vec<String> {
     if let Some(most) = limits.drift_percent {
         for measure in &report.measures {
             let Measure { name: what, live, candidate, percent } = measure;
-            if percent.is_none_or(|percent| percent.abs() > f64::from(most)) {
+            if percent.unwrap_or(NEW_PERCENT).abs() > f64::from(most) {
                 why.push(format!(
                     "{name}: {what} goes from {live:.3} to {candidate:.3}, {most} % may change (proof.drift-percent)"
                 ));

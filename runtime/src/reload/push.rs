@@ -7,7 +7,7 @@ use super::{
     Author, ContentFiles, Layout, LiveModule, Pipeline, Plan, PushError, Pushed, Verdict, blocking,
     can_follow, content_label, hex, millis, now_ms,
 };
-use host_api::{ExportStats, Generation, Module};
+use host_api::{ExportStats, Generation, Manifest, Module};
 use sim::content::Content;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,6 +25,13 @@ impl Candidate {
         match self {
             Self::Module(module) => module.label().to_owned(),
             Self::Content(content) => content_label(content),
+        }
+    }
+
+    fn manifest(&self) -> Option<&Manifest> {
+        match self {
+            Self::Module(module) => Some(module.manifest()),
+            Self::Content(_) => None,
         }
     }
 
@@ -118,16 +125,17 @@ impl Pipeline {
 
     fn open(&self, candidate: &Candidate, plan: &Plan, author: &Author) -> u64 {
         let mut live = self.live();
-        let (subject, script, before, asked) = match candidate {
+        let (subject, script, before) = match candidate {
             Candidate::Module(module) => {
                 let before = live.layout.trunk.module(module.name()).map(|before| before.label().to_owned());
-                let asked = module.manifest().limits.probation_ticks.map_or(0, u64::from);
-                (Subject::Module, module.name().to_owned(), before, asked)
+                (Subject::Module, module.name().to_owned(), before)
             }
             Candidate::Content(_) => {
-                (Subject::Content, CONTENT.to_owned(), Some(content_label(&self.content())), 0)
+                (Subject::Content, CONTENT.to_owned(), Some(content_label(&self.content())))
             }
         };
+        let manifest = candidate.manifest();
+        let asked = manifest.and_then(|manifest| manifest.limits.probation_ticks).map_or(0, u64::from);
         let change = Change {
             id: 0,
             subject,
@@ -139,7 +147,10 @@ impl Pipeline {
             canary: plan.canary.clone(),
             hold: plan.hold,
             probation_ticks: self.probation_ticks.max(asked),
+            skip_proof: plan.skip_proof,
             proof: None,
+            drift_percent: manifest.and_then(|manifest| manifest.proof.drift_percent),
+            shown_percent: BTreeMap::new(),
             baseline: BTreeMap::new(),
             watched: BTreeMap::new(),
             breach: None,
@@ -165,19 +176,22 @@ impl Pipeline {
         // The change must fit before anybody waits for its proof or is asked to approve it.
         let (layout, _) = self.layout_with(&change, candidate, self.next_number())?;
         self.fits_everywhere(&layout, candidate)?;
-        // PROOF: `self.prove(module).await?` belongs here; its verdict decides as that of a person would.
-        let verdict: Option<Verdict> = None;
-        let mut judged = author.clone();
-        let event = verdict.as_ref().map_or(Event::Accept, Event::from);
-        if let Some(Verdict::Hold { why } | Verdict::Refuse { why }) = &verdict {
-            judged = Author::machine(why.join("; "));
-        }
-        if let Some(Verdict::Refuse { why }) = verdict {
-            return Err(PushError::Refused { label: change.label, why });
-        }
-        if let Some(change) = self.live().set.changes.find_mut(id) {
-            change.proof = verdict;
-        }
+        let verdict = match candidate {
+            Candidate::Module(module) if !change.skip_proof => Some(self.proven(id, module).await?),
+            _ => None,
+        };
+        let (event, judged) = match &verdict {
+            Some(Verdict::Refuse { why }) => {
+                return Err(PushError::Refused { label: change.label, why: why.clone() });
+            }
+            Some(Verdict::Hold { why }) => (Event::Hold, Author::machine(why.join("; "))),
+            Some(Verdict::Accept) => (Event::Accept, author.clone()),
+            None if change.skip_proof => {
+                let why = format!("without proof; {}", author.why);
+                (Event::Accept, Author { why, ..author.clone() })
+            }
+            None => (Event::Accept, author.clone()),
+        };
         self.step(id, event, &judged)?;
         if event == Event::Accept && change.hold && change.canary.is_empty() {
             self.step(id, Event::Hold, author)?;
@@ -190,6 +204,7 @@ impl Pipeline {
                 unchanged: false,
                 change: Some(id),
                 state: Some(State::Held),
+                proof: verdict,
                 ..Pushed::unchanged(change.label, self.generation().number(), started)
             });
         }
@@ -287,6 +302,7 @@ impl Pipeline {
             unchanged: false,
             change: Some(id),
             state: self.change(id).map(|change| change.state),
+            proof: change.proof.clone(),
         };
         let action = match change.subject {
             Subject::Content => "content",

@@ -1,7 +1,7 @@
 //! The rules of a probation: from what was seen of a change to the rule it breaks. Pure. Failures are
 //! counted as they come in (`strikes`); their limits stand here beside the others.
 
-use super::change::{Breach, Change, Cost, Watched};
+use super::change::{Breach, Change, Cost, Drift, Watched};
 use super::state::State;
 
 /// Failing ticks after which a change that is watched goes.
@@ -27,18 +27,8 @@ pub fn strikes(state: State) -> usize {
     }
 }
 
-/// What of a candidate's answers differs from those of the version before, in one zone.
-#[derive(Clone, Copy, Debug)]
-pub struct Drift {
-    /// What was measured.
-    pub have: f64,
-    /// What is allowed.
-    pub limit: f64,
-}
-
-/// The first rule that a change breaks. `tick_ms` is the time a tick has; `drift` is what a comparison
-/// of outcomes says, if there is one.
-pub fn broken(change: &Change, tick_ms: u32, drift: impl Fn(&str) -> Option<Drift>) -> Option<Breach> {
+/// The first rule that a change breaks. `tick_ms` is the time a tick has.
+pub fn broken(change: &Change, tick_ms: u32) -> Option<Breach> {
     change.watched.iter().find_map(|(zone, seen)| {
         let breach = |rule: &str, have: f64, limit: f64, what: String| Breach {
             rule: rule.to_owned(),
@@ -64,8 +54,12 @@ pub fn broken(change: &Change, tick_ms: u32, drift: impl Fn(&str) -> Option<Drif
                 format!("ticks take {p99:.1} ms (p99) of {budget} ms, and it has {share} permille of it");
             return Some(breach("tick-p99", p99, budget, what));
         }
-        let Drift { have, limit } = drift(zone).filter(|drift| drift.have > drift.limit)?;
-        Some(breach("drift", have, limit, format!("outcomes differ by {have}, at most {limit} are allowed")))
+        let drift = seen.drift.as_ref()?;
+        let Drift { measure, percent, limit_percent, views } = drift;
+        let what = format!(
+            "{measure} differs by {percent:.1} % from that of the version before over {views} views, at most {limit_percent:.1} % are allowed"
+        );
+        (percent.abs() > *limit_percent).then(|| breach("drift", *percent, *limit_percent, what))
     })
 }
 
@@ -100,18 +94,20 @@ mod tests {
         let time_ns = ticks * 50_000 * share_permille;
         let cost = Cost { items: 500, fuel: 500 * fuel, time_ns };
         let costs = [("combat.resolve".to_owned(), cost)].into();
-        change.watched.insert("greywood".to_owned(), Watched { since: 7, ticks, tick_p99_ms, costs });
+        change
+            .watched
+            .insert("greywood".to_owned(), Watched { since: 7, ticks, tick_p99_ms, costs, drift: None });
         change
     }
 
     fn rule(change: &Change) -> Option<String> {
-        broken(change, 50, |_| None).map(|breach| breach.rule)
+        broken(change, 50).map(|breach| breach.rule)
     }
 
     #[test]
     fn each_rule_has_its_limit() {
         assert_eq!(rule(&seen(100, 2_000, 250, 50.0)), None);
-        let breach = broken(&seen(100, 2_001, 0, 1.0), 50, |_| None).expect("fuel");
+        let breach = broken(&seen(100, 2_001, 0, 1.0), 50).expect("fuel");
         assert_eq!((breach.rule.as_str(), breach.have, breach.limit), ("fuel", 2_001.0, 2_000.0));
         assert_eq!((breach.zone.as_str(), breach.after_ticks), ("greywood", 100));
         assert_eq!(rule(&seen(100, 1_000, 251, 1.0)).as_deref(), Some("share"));
@@ -129,9 +125,12 @@ mod tests {
 
     #[test]
     fn outcomes_that_differ_too_much_are_a_breach() {
-        let change = seen(100, 1_000, 0, 1.0);
-        let drift =
-            |have| broken(&change, 50, |_| Some(Drift { have, limit: 0.1 })).map(|breach| breach.rule);
-        assert_eq!((drift(0.1), drift(0.2).as_deref()), (None, Some("drift")));
+        let drift = |percent| {
+            let mut change = seen(100, 1_000, 0, 1.0);
+            let drift = Drift { measure: "damage".to_owned(), percent, limit_percent: 10.0, views: 100 };
+            change.watched.values_mut().for_each(|seen| seen.drift = Some(drift.clone()));
+            rule(&change)
+        };
+        assert_eq!((drift(10.0), drift(-10.5).as_deref()), (None, Some("drift")));
     }
 }

@@ -155,8 +155,10 @@ async fn push_scripts(pipeline: &Pipeline, workspace: &Path, folder: Option<Stri
         Err(error) => return eprintln!("scripts stay as they were: the build hit a defect: {error}"),
     };
     let built_ms = started.elapsed().as_millis();
+    // Who saves wants to see it, however much it changes.
+    let plan = Plan { skip_proof: true, ..Plan::default() };
     for (name, bytes) in built {
-        match pipeline.push_module(bytes, &Plan::default(), &author("script saved")).await {
+        match pipeline.push_module(bytes, &plan, &author("script saved")).await {
             Ok(pushed) if pushed.unchanged => {}
             Ok(pushed) => eprintln!(
                 "live: {} in {} ms (built in {built_ms} ms, generation {})",
