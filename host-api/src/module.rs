@@ -1,13 +1,14 @@
 //! From the bytes of a candidate to a module that has answered its first questions:
 //! scan, manifest, compile, link, smoke calls. Everything here happens off the tick.
 
-use crate::convert::{Advance, Converse, Hook, PlanCasts, PulseStatuses, Resolve, Think, lower_context};
+use crate::convert::{Hook, lower_context};
 use crate::engine::Engine;
 use crate::failure::{BadOutput, FailureKind, clip};
 use crate::instance::{Instance, Linked};
 use crate::limits::{CallLimits, LimitTooHigh, MESSAGE_BYTES};
 use crate::log_budget::LogBudget;
 use crate::manifest::{Export, Kind, Manifest};
+use crate::record::{Laned, Visitor, visit};
 use crate::samples;
 use crate::scan::{ScanError, scan};
 use crate::symbols::Symbols;
@@ -205,20 +206,11 @@ impl Module {
             self.locate(&mut failure);
             LoadError::Start { name: self.name().to_owned(), failure }
         })?;
-        for export in self.kind().exports() {
-            match export {
-                Export::Resolve => self.probe::<Resolve>(&mut instance, &samples::attack()),
-                Export::PlanCasts => self.probe::<PlanCasts>(&mut instance, &samples::cast()),
-                Export::PulseStatuses => self.probe::<PulseStatuses>(&mut instance, &samples::pulse()),
-                Export::Think => self.probe::<Think>(&mut instance, &samples::perception()),
-                Export::Advance => self.probe::<Advance>(&mut instance, &samples::inquiry()),
-                Export::Converse => self.probe::<Converse>(&mut instance, &samples::conversation()),
-            }?;
-        }
-        Ok(())
+        visit(self.kind(), &mut Probe { module: self, instance: &mut instance })
     }
 
-    fn probe<H: Hook>(&self, instance: &mut Instance, view: &H::View) -> Result<(), LoadError> {
+    fn probe<H: Hook>(&self, instance: &mut Instance) -> Result<(), LoadError> {
+        let view = &H::sample();
         let wire = [H::lower(view)];
         for views in [&wire[..0], &wire[..]] {
             let failed = |mut failure| {
@@ -242,6 +234,20 @@ impl Module {
             }
         }
         Ok(())
+    }
+}
+
+/// The first questions to a candidate.
+struct Probe<'a> {
+    module: &'a Module,
+    instance: &'a mut Instance,
+}
+
+impl Visitor for Probe<'_> {
+    type Error = LoadError;
+
+    fn visit<H: Laned>(&mut self) -> Result<(), LoadError> {
+        self.module.probe::<H>(self.instance)
     }
 }
 

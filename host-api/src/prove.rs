@@ -5,9 +5,9 @@ use crate::call::{Failures, Slot, ask};
 use crate::convert::Hook;
 use crate::failure::{FailureKind, ScriptFailure};
 use crate::limits::MESSAGE_BYTES;
-use crate::manifest::{Export, Kind};
+use crate::manifest::Export;
 use crate::module::Module;
-use crate::record::{Record, Recording, Tape};
+use crate::record::{Laned, Record, Recording, Visitor, visit};
 use crate::stats::Counters;
 use serde::{Deserialize, Serialize};
 use sim::rules::{Answer, Origin};
@@ -78,28 +78,37 @@ pub fn prove(
     recordings: &[Recording],
 ) -> Result<Vec<ExportProof>, FailureKind> {
     assert_eq!(live.kind(), candidate.kind(), "a module is only proven against one of its own kind");
-    Ok(match candidate.kind() {
-        Kind::Combat => vec![replay(live, candidate, recordings, |r| &r.attacks)?],
-        Kind::Ability => vec![
-            replay(live, candidate, recordings, |r| &r.casts)?,
-            replay(live, candidate, recordings, |r| &r.pulses)?,
-        ],
-        Kind::Npc => vec![replay(live, candidate, recordings, |r| &r.npcs)?],
-        Kind::Quest => vec![replay(live, candidate, recordings, |r| &r.inquiries)?],
-        Kind::Dialog => vec![replay(live, candidate, recordings, |r| &r.talks)?],
-    })
+    let mut trial = Trial { live, candidate, recordings, proofs: Vec::new() };
+    visit(candidate.kind(), &mut trial)?;
+    Ok(trial.proofs)
 }
 
-fn replay<H: Hook>(
+/// The replay of every export, one after the other.
+struct Trial<'a> {
+    live: &'a Module,
+    candidate: &'a Module,
+    recordings: &'a [Recording],
+    proofs: Vec<ExportProof>,
+}
+
+impl Visitor for Trial<'_> {
+    type Error = FailureKind;
+
+    fn visit<H: Laned>(&mut self) -> Result<(), FailureKind> {
+        self.proofs.push(replay::<H>(self.live, self.candidate, self.recordings)?);
+        Ok(())
+    }
+}
+
+fn replay<H: Laned>(
     live: &Module,
     candidate: &Module,
     recordings: &[Recording],
-    tape: impl Fn(&Recording) -> &Tape<H>,
 ) -> Result<ExportProof, FailureKind> {
     let mut sides = [Side::new(live)?, Side::new(candidate)?];
     let (mut views, mut differ, mut unrepeated) = (0, 0, 0);
     let (mut sums, mut worst) = (Vec::new(), Vec::new());
-    for ring in recordings.iter().filter_map(|recording| tape(recording).of(live.script())) {
+    for ring in recordings.iter().filter_map(|recording| H::tape(recording).of(live.script())) {
         let records: Vec<_> = ring.iter().collect();
         // Views of one tick were one batch.
         for batch in records.chunk_by(|a, b| a.ctx == b.ctx) {

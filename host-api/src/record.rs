@@ -1,5 +1,8 @@
-//! What a zone really asked and was answered: one bounded ring per module and export, off until
-//! [`ScriptRules::record`](crate::ScriptRules::record). Replaying it is `prove`.
+//! One lane per exported function: what a zone really asked there and was answered, a bounded ring
+//! per module, off until [`ScriptRules::record`](crate::ScriptRules::record). Replaying it is `prove`.
+//!
+//! `lanes!` lists every function once; what is done with each of a kind, be it a proof or the first
+//! questions to a candidate, visits that list.
 
 use crate::convert::{Advance, Converse, Hook, PlanCasts, PulseStatuses, Resolve, Think};
 use crate::manifest::Kind;
@@ -67,9 +70,14 @@ impl<H: Hook> Tape<H> {
         });
     }
 
-    /// Only what was asked of one script.
-    fn only(&self, script: DefId) -> Self {
-        Self(self.0.get_key_value(&script).map(|(id, ring)| (*id, ring.clone())).into_iter().collect())
+    /// Only what was asked of one module.
+    fn only(&self, (kind, script): (Kind, DefId)) -> Self {
+        let ring = self.0.get_key_value(&script).filter(|_| kind == H::KIND);
+        Self(ring.map(|(script, ring)| (*script, ring.clone())).into_iter().collect())
+    }
+
+    fn retain(&mut self, keep: impl Fn(Kind, DefId) -> bool) {
+        self.0.retain(|script, _| keep(H::KIND, *script));
     }
 
     /// What was asked of this script.
@@ -78,54 +86,83 @@ impl<H: Hook> Tape<H> {
     }
 }
 
-/// Everything one zone recorded. Cloning it copies every view kept.
-#[derive(Clone, Default)]
-pub struct Recording {
-    pub(crate) attacks: Tape<Resolve>,
-    pub(crate) casts: Tape<PlanCasts>,
-    pub(crate) pulses: Tape<PulseStatuses>,
-    pub(crate) npcs: Tape<Think>,
-    pub(crate) inquiries: Tape<Advance>,
-    pub(crate) talks: Tape<Converse>,
+/// The lane of one export: what was asked, and the batch as components see it, kept so that a call
+/// allocates nothing but its answers.
+pub(crate) struct Lane<'a, H: Hook> {
+    pub(crate) wire: &'a mut Vec<H::Wire>,
+    pub(crate) tape: &'a mut Tape<H>,
 }
 
-impl Recording {
-    /// A copy of what one module was asked, without that of all others.
-    pub(crate) fn of(&self, (kind, script): (Kind, DefId)) -> Self {
-        let mut one = Self::default();
-        match kind {
-            Kind::Combat => one.attacks = self.attacks.only(script),
-            Kind::Ability => {
-                one.casts = self.casts.only(script);
-                one.pulses = self.pulses.only(script);
-            }
-            Kind::Npc => one.npcs = self.npcs.only(script),
-            Kind::Quest => one.inquiries = self.inquiries.only(script),
-            Kind::Dialog => one.talks = self.talks.only(script),
+/// A hook with a place in [`Recording`] and [`Wires`].
+pub(crate) trait Laned: Hook + Sized {
+    fn tape(recording: &Recording) -> &Tape<Self>;
+    fn lane<'a>(wires: &'a mut Wires, recording: &'a mut Recording) -> Lane<'a, Self>;
+}
+
+/// What is done with each hook of a kind.
+pub(crate) trait Visitor {
+    type Error;
+    fn visit<H: Laned>(&mut self) -> Result<(), Self::Error>;
+}
+
+macro_rules! lanes {
+    ($($lane:ident: $hook:ty),* $(,)?) => {
+        /// Everything one zone recorded. Cloning it copies every view kept.
+        #[derive(Clone, Default)]
+        pub struct Recording {
+            $($lane: Tape<$hook>),*
         }
-        one
-    }
 
-    /// Only what the module with this stamp has answered.
-    #[must_use]
-    pub fn answered_by(mut self, stamp: ModuleStamp) -> Self {
-        let Self { attacks, casts, pulses, npcs, inquiries, talks } = &mut self;
-        attacks.keep_answers_of(stamp);
-        casts.keep_answers_of(stamp);
-        pulses.keep_answers_of(stamp);
-        npcs.keep_answers_of(stamp);
-        inquiries.keep_answers_of(stamp);
-        talks.keep_answers_of(stamp);
-        self
-    }
+        /// The batches of one zone.
+        #[derive(Default)]
+        pub(crate) struct Wires {
+            $($lane: Vec<<$hook as Hook>::Wire>),*
+        }
 
-    /// Drops what was asked of modules that are not there any more.
-    pub(crate) fn retain(&mut self, keep: impl Fn(Kind, DefId) -> bool) {
-        self.attacks.0.retain(|script, _| keep(Kind::Combat, *script));
-        self.casts.0.retain(|script, _| keep(Kind::Ability, *script));
-        self.pulses.0.retain(|script, _| keep(Kind::Ability, *script));
-        self.npcs.0.retain(|script, _| keep(Kind::Npc, *script));
-        self.inquiries.0.retain(|script, _| keep(Kind::Quest, *script));
-        self.talks.0.retain(|script, _| keep(Kind::Dialog, *script));
-    }
+        impl Recording {
+            /// A copy of what one module was asked, without that of all others.
+            pub(crate) fn of(&self, module: (Kind, DefId)) -> Self {
+                Self { $($lane: self.$lane.only(module)),* }
+            }
+
+            /// Only what the module with this stamp has answered.
+            #[must_use]
+            pub fn answered_by(mut self, stamp: ModuleStamp) -> Self {
+                $(self.$lane.keep_answers_of(stamp);)*
+                self
+            }
+
+            /// Drops what was asked of modules that are not there any more.
+            pub(crate) fn retain(&mut self, keep: impl Fn(Kind, DefId) -> bool) {
+                $(self.$lane.retain(&keep);)*
+            }
+        }
+
+        $(impl Laned for $hook {
+            fn tape(recording: &Recording) -> &Tape<Self> {
+                &recording.$lane
+            }
+
+            fn lane<'a>(wires: &'a mut Wires, recording: &'a mut Recording) -> Lane<'a, Self> {
+                Lane { wire: &mut wires.$lane, tape: &mut recording.$lane }
+            }
+        })*
+
+        /// Visits the hooks of `kind` in the order of its exports, up to the first error.
+        pub(crate) fn visit<V: Visitor>(kind: Kind, visitor: &mut V) -> Result<(), V::Error> {
+            $(if <$hook>::KIND == kind {
+                visitor.visit::<$hook>()?;
+            })*
+            Ok(())
+        }
+    };
+}
+
+lanes! {
+    attacks: Resolve,
+    casts: PlanCasts,
+    pulses: PulseStatuses,
+    npcs: Think,
+    inquiries: Advance,
+    talks: Converse,
 }

@@ -1,11 +1,11 @@
 //! The simulation's questions, answered by the modules of one generation.
 
 use crate::call::{Failures, Slot, ask, fallback};
-use crate::convert::{Advance, Converse, Hook, PlanCasts, PulseStatuses, Resolve, Think};
+use crate::convert::{Advance, Converse, PlanCasts, PulseStatuses, Resolve, Think};
 use crate::failure::{FailureKind, ScriptFailure};
 use crate::generation::Generation;
 use crate::manifest::Kind;
-use crate::record::{Recording, Tape};
+use crate::record::{Lane, Laned, Recording, Wires};
 use crate::stats::ExportStats;
 use sim::DefId;
 use sim::rules::{
@@ -18,9 +18,8 @@ use std::collections::BTreeMap;
 pub struct ScriptRules {
     generation: Generation,
     slots: BTreeMap<(Kind, DefId), Slot>,
-    /// Script of the only module of kind combat, and of kind ability.
-    combat: DefId,
-    ability: DefId,
+    /// Scripts of the kinds of which there is one module.
+    single: BTreeMap<Kind, DefId>,
     wires: Wires,
     recording: Recording,
     /// Views kept per module and export; 0 records nothing.
@@ -38,17 +37,6 @@ pub struct RulesError {
     pub failure: FailureKind,
 }
 
-/// Batches as the components see them; kept so that a call allocates nothing but its answers.
-#[derive(Default)]
-struct Wires {
-    attacks: Vec<<Resolve as Hook>::Wire>,
-    casts: Vec<<PlanCasts as Hook>::Wire>,
-    pulses: Vec<<PulseStatuses as Hook>::Wire>,
-    npcs: Vec<<Think as Hook>::Wire>,
-    inquiries: Vec<<Advance as Hook>::Wire>,
-    talks: Vec<<Converse as Hook>::Wire>,
-}
-
 impl ScriptRules {
     /// Prepares an instance and a spare of every module. Takes about 60 µs a module; keep it off
     /// the tick.
@@ -62,14 +50,14 @@ impl ScriptRules {
             let slot = Slot::new(module.clone())
                 .map_err(|failure| RulesError { module: module.label().to_owned(), failure })?;
             slots.insert((module.kind(), module.script()), slot);
-            single.insert(module.kind(), module.script());
+            if module.kind().is_single() {
+                single.insert(module.kind(), module.script());
+            }
         }
-        let only = |kind| single.get(&kind).copied().unwrap_or(DefId::NONE);
         Ok(Self {
             generation: generation.clone(),
             slots,
-            combat: only(Kind::Combat),
-            ability: only(Kind::Ability),
+            single,
             wires: Wires::default(),
             recording: Recording::default(),
             record_views: 0,
@@ -144,85 +132,53 @@ impl ScriptRules {
     pub fn restock(&mut self) {
         self.slots.values_mut().for_each(Slot::restock);
     }
-}
 
-/// Asks the module `(kind, script)` if it is live, else answers with fallbacks.
-#[allow(clippy::too_many_arguments)] // the pieces of one call; a struct would be made and unmade here
-fn ask_module<H: Hook>(
-    slots: &mut BTreeMap<(Kind, DefId), Slot>,
-    failures: &mut Failures,
-    wire: &mut Vec<H::Wire>,
-    (tape, record_views): (&mut Tape<H>, usize),
-    module: (Kind, DefId),
-    ctx: &Context,
-    views: &[H::View],
-    out: &mut Vec<Answer<H::Answer>>,
-) {
-    out.clear();
-    if views.is_empty() {
-        return;
+    /// Asks the one module of the hook's kind.
+    fn ask_single<H: Laned>(&mut self, ctx: &Context, views: &[H::View], out: &mut Vec<Answer<H::Answer>>) {
+        let script = self.single.get(&H::KIND).copied().unwrap_or(DefId::NONE);
+        self.ask::<H>(ctx, script, views, out);
     }
-    if let Some(slot) = slots.get_mut(&module) {
-        ask::<H>(slot, ctx, views, wire, out, failures);
-        return tape.push(module.1, record_views, ctx, views, out);
+
+    /// Asks the module `script` of the hook's kind if it is live, else answers with fallbacks.
+    fn ask<H: Laned>(
+        &mut self,
+        ctx: &Context,
+        script: DefId,
+        views: &[H::View],
+        out: &mut Vec<Answer<H::Answer>>,
+    ) {
+        out.clear();
+        if views.is_empty() {
+            return;
+        }
+        if let Some(slot) = self.slots.get_mut(&(H::KIND, script)) {
+            let Lane { wire, tape } = H::lane(&mut self.wires, &mut self.recording);
+            ask::<H>(slot, ctx, views, wire, out, &mut self.failures);
+            return tape.push(script, self.record_views, ctx, views, out);
+        }
+        out.extend(views.iter().map(fallback::<H>));
+        let label = format!("{} script {:#010x}", H::KIND, script.0);
+        let ids = views.iter().map(H::id);
+        let failure = ScriptFailure::new(&label, H::EXPORT, ctx.tick, FailureKind::NoModule, ids, true);
+        self.failures.push(failure);
     }
-    out.extend(views.iter().map(fallback::<H>));
-    let (kind, script) = module;
-    let label = format!("{kind} script {:#010x}", script.0);
-    let ids = views.iter().map(H::id);
-    failures.push(ScriptFailure::new(&label, H::EXPORT, ctx.tick, FailureKind::NoModule, ids, true));
 }
 
 impl Rules for ScriptRules {
     fn plan_casts(&mut self, ctx: &Context, casts: &[Cast], out: &mut Vec<Answer<Plan>>) {
-        let Self { slots, failures, wires, recording, record_views, .. } = self;
-        let module = (Kind::Ability, self.ability);
-        ask_module::<PlanCasts>(
-            slots,
-            failures,
-            &mut wires.casts,
-            (&mut recording.casts, *record_views),
-            module,
-            ctx,
-            casts,
-            out,
-        );
+        self.ask_single::<PlanCasts>(ctx, casts, out);
     }
 
     fn resolve(&mut self, ctx: &Context, attacks: &[Attack], out: &mut Vec<Answer<Outcome>>) {
-        let Self { slots, failures, wires, recording, record_views, .. } = self;
-        let module = (Kind::Combat, self.combat);
-        ask_module::<Resolve>(
-            slots,
-            failures,
-            &mut wires.attacks,
-            (&mut recording.attacks, *record_views),
-            module,
-            ctx,
-            attacks,
-            out,
-        );
+        self.ask_single::<Resolve>(ctx, attacks, out);
     }
 
     fn pulse_statuses(&mut self, ctx: &Context, pulses: &[Pulse], out: &mut Vec<Answer<PulseOutcome>>) {
-        let Self { slots, failures, wires, recording, record_views, .. } = self;
-        let module = (Kind::Ability, self.ability);
-        ask_module::<PulseStatuses>(
-            slots,
-            failures,
-            &mut wires.pulses,
-            (&mut recording.pulses, *record_views),
-            module,
-            ctx,
-            pulses,
-            out,
-        );
+        self.ask_single::<PulseStatuses>(ctx, pulses, out);
     }
 
     fn think(&mut self, ctx: &Context, script: DefId, npcs: &[Perception], out: &mut Vec<Answer<Decision>>) {
-        let Self { slots, failures, wires, recording, record_views, .. } = self;
-        let tape = (&mut recording.npcs, *record_views);
-        ask_module::<Think>(slots, failures, &mut wires.npcs, tape, (Kind::Npc, script), ctx, npcs, out);
+        self.ask::<Think>(ctx, script, npcs, out);
     }
 
     fn advance(
@@ -232,18 +188,7 @@ impl Rules for ScriptRules {
         inquiries: &[Inquiry],
         out: &mut Vec<Answer<QuestStep>>,
     ) {
-        let Self { slots, failures, wires, recording, record_views, .. } = self;
-        let module = (Kind::Quest, script);
-        ask_module::<Advance>(
-            slots,
-            failures,
-            &mut wires.inquiries,
-            (&mut recording.inquiries, *record_views),
-            module,
-            ctx,
-            inquiries,
-            out,
-        );
+        self.ask::<Advance>(ctx, script, inquiries, out);
     }
 
     fn converse(
@@ -253,18 +198,7 @@ impl Rules for ScriptRules {
         talks: &[Conversation],
         out: &mut Vec<Answer<DialogReply>>,
     ) {
-        let Self { slots, failures, wires, recording, record_views, .. } = self;
-        let module = (Kind::Dialog, script);
-        ask_module::<Converse>(
-            slots,
-            failures,
-            &mut wires.talks,
-            (&mut recording.talks, *record_views),
-            module,
-            ctx,
-            talks,
-            out,
-        );
+        self.ask::<Converse>(ctx, script, talks, out);
     }
 }
 

@@ -4,6 +4,7 @@ use super::{Hook, call_export, in_range, same_cases, same_id, share};
 use crate::bindings::ability::exports::lore::script::ability as wit;
 use crate::failure::BadOutput;
 use crate::manifest::Export;
+use crate::samples;
 use sim::DefId;
 use sim::limits::AMOUNT_MAX;
 use sim::rules::{Cast, Plan, Pulse, PulseOutcome, Verdict};
@@ -18,6 +19,10 @@ impl Hook for PlanCasts {
     type Reply = wit::Plan;
 
     call_export!(Ability, lore_script_ability, call_plan_casts);
+
+    fn sample() -> Cast {
+        samples::cast()
+    }
 
     fn id(view: &Cast) -> u64 {
         view.id.into()
@@ -93,6 +98,10 @@ impl Hook for PulseStatuses {
     type Reply = wit::PulseOutcome;
 
     call_export!(Ability, lore_script_ability, call_pulse_statuses);
+
+    fn sample() -> Pulse {
+        samples::pulse()
+    }
 
     fn id(view: &Pulse) -> u64 {
         view.id.into()

@@ -4,6 +4,7 @@ use super::{Hook, call_export, in_range, same_cases, same_id, share};
 use crate::bindings::combat::exports::lore::script::combat as wit;
 use crate::failure::BadOutput;
 use crate::manifest::Export;
+use crate::samples;
 use sim::limits::AMOUNT_MAX;
 use sim::rules::{Attack, HitKind, Outcome};
 
@@ -17,6 +18,10 @@ impl Hook for Resolve {
     type Reply = wit::Outcome;
 
     call_export!(Combat, lore_script_combat, call_resolve);
+
+    fn sample() -> Attack {
+        samples::attack()
+    }
 
     fn id(view: &Attack) -> u64 {
         view.id.into()

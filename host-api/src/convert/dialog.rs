@@ -4,6 +4,7 @@ use super::{Hook, call_export, same_id, share};
 use crate::bindings::dialog::exports::lore::script::dialog as wit;
 use crate::failure::BadOutput;
 use crate::manifest::Export;
+use crate::samples;
 use sim::DefId;
 use sim::limits::DIALOG_ITEMS;
 use sim::rules::{Conversation, DialogAction, DialogReply};
@@ -18,6 +19,10 @@ impl Hook for Converse {
     type Reply = wit::Reply;
 
     call_export!(Dialog, lore_script_dialog, call_converse);
+
+    fn sample() -> Conversation {
+        samples::conversation()
+    }
 
     fn id(view: &Conversation) -> u64 {
         view.id.into()

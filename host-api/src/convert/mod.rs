@@ -17,13 +17,14 @@ pub(crate) use quest::Advance;
 use crate::bindings::types;
 use crate::failure::BadOutput;
 use crate::instance::{Exports, ScriptState};
-use crate::manifest::Export;
+use crate::manifest::{Export, Kind};
 use sim::content::{Element, Position};
 use sim::rules::{Context, QuestState};
 use wasmtime::Store;
 
 /// One exported function: how its views cross, how it is called, what its answers must satisfy.
 pub(crate) trait Hook {
+    const KIND: Kind;
     const EXPORT: Export;
     /// What the simulation asks.
     type View: Clone + std::fmt::Debug;
@@ -34,6 +35,8 @@ pub(crate) trait Hook {
     /// The answer as the component gives it.
     type Reply;
 
+    /// One plausible view: what a candidate is asked before anybody depends on it.
+    fn sample() -> Self::View;
     fn id(view: &Self::View) -> u64;
     fn lower(view: &Self::View) -> Self::Wire;
     fn call(
@@ -62,9 +65,12 @@ fn share(is: bool) -> f64 {
     f64::from(u8::from(is))
 }
 
-/// Calls `$function` of the interface `$interface` of an instance that is `$kind` by construction.
+/// The kind of a hook, and how it calls `$function` of the interface `$interface` of an instance that
+/// is `$kind` by construction.
 macro_rules! call_export {
     ($kind:ident, $interface:ident, $function:ident) => {
+        const KIND: $crate::manifest::Kind = $crate::manifest::Kind::$kind;
+
         fn call(
             exports: &$crate::instance::Exports,
             store: &mut wasmtime::Store<$crate::instance::ScriptState>,

@@ -4,6 +4,7 @@ use super::{Hook, call_export, same_cases, same_id, share};
 use crate::bindings::npc::exports::lore::script::npc as wit;
 use crate::failure::BadOutput;
 use crate::manifest::Export;
+use crate::samples;
 use sim::rules::{Decision, NpcState, Perception};
 use sim::{DefId, EntityId};
 
@@ -17,6 +18,10 @@ impl Hook for Think {
     type Reply = wit::Decision;
 
     call_export!(Npc, lore_script_npc, call_think);
+
+    fn sample() -> Perception {
+        samples::perception()
+    }
 
     fn id(view: &Perception) -> u64 {
         view.id.0

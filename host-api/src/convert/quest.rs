@@ -4,6 +4,7 @@ use super::{Hook, call_export, same_cases, same_id, share};
 use crate::bindings::quest::exports::lore::script::quest as wit;
 use crate::failure::BadOutput;
 use crate::manifest::Export;
+use crate::samples;
 use sim::content::Deed;
 use sim::rules::{Inquiry, QuestState, QuestStep, Trigger};
 
@@ -17,6 +18,10 @@ impl Hook for Advance {
     type Reply = wit::Step;
 
     call_export!(Quest, lore_script_quest, call_advance);
+
+    fn sample() -> Inquiry {
+        samples::inquiry()
+    }
 
     fn id(view: &Inquiry) -> u64 {
         view.id.into()
