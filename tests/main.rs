@@ -29,3 +29,4 @@ mod socket_play;
 mod storm;
 mod support;
 mod trap_lines;
+mod versions;

@@ -1,7 +1,8 @@
 //! The engine: compiler settings, the epoch thread, the compile pool and the linker. One per
 //! process; cheap to clone.
 
-use crate::bindings;
+use crate::api::Api;
+use crate::bindings::log::{self, Host, Level};
 use crate::cache::Cache;
 use crate::instance::ScriptState;
 use crate::limits::{EPOCH, Limits, TRAP_FRAMES, WASM_STACK_BYTES};
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use wasmtime::component::{Component, HasSelf, Linker};
-use wasmtime::{Config, EngineWeak, WasmBacktraceDetails};
+use wasmtime::{Config, EngineWeak, StoreContextMut, WasmBacktraceDetails};
 
 /// Compiles and runs scripts.
 #[derive(Clone)]
@@ -55,9 +56,7 @@ impl Engine {
     /// See [`EngineError`].
     pub fn new(limits: Limits, cache_directory: Option<&Path>) -> Result<Self, EngineError> {
         let wasmtime = wasmtime::Engine::new(&config()).map_err(EngineError::Unsupported)?;
-        let mut linker = Linker::new(&wasmtime);
-        bindings::log::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut ScriptState| state)
-            .map_err(EngineError::Unsupported)?;
+        let linker = imports(&wasmtime).map_err(EngineError::Unsupported)?;
         let cache = cache_directory
             .map(|directory| Cache::open(directory, &wasmtime).map_err(|source| (directory, source)))
             .transpose()
@@ -131,6 +130,21 @@ fn config() -> Config {
         .wasm_backtrace_details(WasmBacktraceDetails::Disable) // `symbols` does it, off the tick
         .native_unwind_info(false); // registering it is quadratic when many modules come and go
     config
+}
+
+/// What scripts may import, in every version that is served.
+fn imports(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<ScriptState>> {
+    let mut linker = Linker::new(engine);
+    log::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut ScriptState| state)?;
+    for api in Api::ALL.into_iter().filter(|api| *api != Api::CURRENT) {
+        linker.instance(&format!("lore:script/log@{api}.0"))?.func_wrap(
+            "write",
+            |mut store: StoreContextMut<'_, ScriptState>, (level, message): (Level, String)| {
+                store.data_mut().write(level, message)
+            },
+        )?;
+    }
+    Ok(linker)
 }
 
 /// Advances the epoch until the engine is gone. A thread of its own: nothing else may delay it.

@@ -9,6 +9,7 @@
 //! decision does to the world (`sim`), how a component is built (`runtime`, through
 //! [`Manifest::embed`]).
 
+mod api;
 mod bindings;
 mod cache;
 mod call;
@@ -21,6 +22,7 @@ mod limits;
 mod log_budget;
 mod manifest;
 mod module;
+mod older;
 mod prove;
 mod record;
 mod rules;
@@ -29,6 +31,7 @@ mod scan;
 mod stats;
 mod symbols;
 
+pub use api::Api;
 pub use engine::{Engine, EngineError};
 pub use failure::{BadOutput, FailureKind, Frame, ScriptFailure};
 pub use generation::{Generation, GenerationError};

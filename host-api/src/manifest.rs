@@ -1,6 +1,7 @@
 //! What a script says about itself: the manifest in a custom section of its component, and the
 //! kinds of script with what each exports.
 
+use crate::api::Api;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use sim::{DefId, def_id};
@@ -13,8 +14,6 @@ const SECTION: &str = "lore:manifest";
 const MANIFEST_BYTES: usize = 64 << 10;
 /// Content names one script may require.
 const REQUIRES: usize = 1_024;
-/// The API version this host speaks: major and minor of the package in `wit/`.
-pub(crate) const API: &str = "0.1";
 
 /// What a script decides; one world of `wit/worlds.wit` each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -63,6 +62,13 @@ impl Kind {
         }
     }
 
+    /// The first version of the script interface that has this kind.
+    pub const fn since(self) -> Api {
+        match self {
+            Self::Combat | Self::Ability | Self::Npc | Self::Quest | Self::Dialog => Api::V0_1,
+        }
+    }
+
     /// Whether a generation has exactly one module of this kind; of the others any number, chosen
     /// by name.
     pub const fn is_single(self) -> bool {
@@ -100,6 +106,11 @@ impl Export {
             Self::Converse => "dialog.converse",
         }
     }
+
+    /// The function alone: `resolve`.
+    pub(crate) fn function(self) -> &'static str {
+        self.name().split_once('.').map_or(self.name(), |(_, function)| function)
+    }
 }
 
 impl fmt::Display for Export {
@@ -118,7 +129,8 @@ pub struct Manifest {
     pub version: Version,
     /// Which world the script implements.
     pub kind: Kind,
-    /// Version of the script interface it was built for, major and minor: `0.1`.
+    /// Version of the script interface it was built for, major and minor: `0.2`. The component must export
+    /// its interface in this version.
     pub api: String,
     /// Content that must exist, such as `ability/strike`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -198,15 +210,33 @@ pub enum ManifestError {
     /// The name does not have the form content refers to.
     #[error("the script's name `{0}` must be 1 to 64 of a-z, 0-9 and `-`, starting with a letter")]
     Name(String),
-    /// Built for another version of the script interface.
+    /// Built for a version of the script interface that is not served.
     #[error(
-        "{name} is built for script API {need}, this server speaks {API}; build it with the SDK of {API}"
+        "{name} is built for script API {need}, this server serves {served}; build it for {current} \
+         (`api = \"{current}\"` in its lore.toml, the files of {current} in `wit/`) or run it where {need} is served",
+        served = Api::served(),
+        current = Api::CURRENT
     )]
     Api {
         /// The script.
         name: String,
         /// What it was built for.
         need: String,
+    },
+    /// Built for a version of the script interface that did not have its kind yet.
+    #[error(
+        "{name} is of kind `{kind}`, which script API {since} was the first to have, but says it is built for \
+         {have}; build it for {since} or later"
+    )]
+    Since {
+        /// The script.
+        name: String,
+        /// Its kind.
+        kind: Kind,
+        /// The version it says it was built for.
+        have: Api,
+        /// The first version with this kind.
+        since: Api,
     },
     /// More names than a check should have to look up.
     #[error("{name} requires {count} content names, at most {REQUIRES} are allowed")]
@@ -225,6 +255,15 @@ impl Manifest {
     /// The id content uses for this script: `script/NAME`.
     pub fn script(&self) -> DefId {
         script_id(&self.name)
+    }
+
+    /// The version of the script interface it was built for.
+    ///
+    /// # Errors
+    /// [`ManifestError::Api`]: it is not served.
+    pub fn api(&self) -> Result<Api, ManifestError> {
+        let need = || self.api.chars().take(40).collect();
+        Api::named(&self.api).ok_or_else(|| ManifestError::Api { name: self.name.clone(), need: need() })
     }
 
     /// The component with this manifest appended. The component must not have one yet.
@@ -279,14 +318,17 @@ impl Manifest {
     /// Whether name, API version and requirements are what a server accepts.
     ///
     /// # Errors
-    /// [`ManifestError::Name`], [`ManifestError::Api`] or [`ManifestError::Requires`].
+    /// [`ManifestError::Name`], [`ManifestError::Api`], [`ManifestError::Since`] or
+    /// [`ManifestError::Requires`].
     pub fn check(&self) -> Result<(), ManifestError> {
         let name = &self.name;
         if !is_script_name(name) {
             return Err(ManifestError::Name(name.chars().take(80).collect()));
         }
-        if self.api != API {
-            return Err(ManifestError::Api { name: name.clone(), need: self.api.chars().take(40).collect() });
+        let have = self.api()?;
+        let (kind, since) = (self.kind, self.kind.since());
+        if have < since {
+            return Err(ManifestError::Since { name: name.clone(), kind, have, since });
         }
         if self.requires.len() > REQUIRES {
             return Err(ManifestError::Requires { name: name.clone(), count: self.requires.len() });
@@ -329,7 +371,7 @@ mod tests {
             name: "wolf".into(),
             version: Version::new(1, 2, 3),
             kind: Kind::Npc,
-            api: API.into(),
+            api: Api::CURRENT.name().into(),
             requires: vec!["ability/bite".into(); 40],
             limits: ManifestLimits { fuel_per_item: Some(7), ..ManifestLimits::default() },
             proof: ManifestProof { differ_permille: Some(50), ..ManifestProof::default() },
@@ -358,6 +400,10 @@ mod tests {
         check(r#"{"name":"a","version":"1.0.0","kind":"poet","api":"0.1"}"#, "unknown variant `poet`");
         check(r#"{"name":"a","version":"one","kind":"npc","api":"0.1"}"#, "major version");
         check(r#"{"name":"../a","version":"1.0.0","kind":"npc","api":"0.1"}"#, "`../a`");
-        check(r#"{"name":"a","version":"1.0.0","kind":"npc","api":"0.9"}"#, "built for script API 0.9");
+        check(
+            r#"{"name":"a","version":"1.0.0","kind":"npc","api":"0.9"}"#,
+            "a is built for script API 0.9, this server serves 0.1 and 0.2; build it for 0.2 \
+             (`api = \"0.2\"` in its lore.toml, the files of 0.2 in `wit/`) or run it where 0.9 is served",
+        );
     }
 }

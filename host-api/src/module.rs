@@ -1,6 +1,7 @@
 //! From the bytes of a candidate to a module that has answered its first questions:
 //! scan, manifest, compile, link, smoke calls. Everything here happens off the tick.
 
+use crate::api::Api;
 use crate::convert::{Hook, lower_context};
 use crate::engine::Engine;
 use crate::failure::{BadOutput, FailureKind, clip};
@@ -25,6 +26,7 @@ pub struct Module {
 struct Inner {
     engine: Engine,
     manifest: Manifest,
+    api: Api,
     script: DefId,
     digest: blake3::Hash,
     stamp: ModuleStamp,
@@ -60,7 +62,7 @@ pub enum LoadError {
     /// An import or export has another shape than the interface of this API version.
     #[error(
         "{name} does not fit the world `{kind}-script` of API {api}: {message}; \
-         build it with the SDK of this server's version"
+         build it against the files of {api} in `wit/`"
     )]
     Shape {
         /// The script.
@@ -68,7 +70,7 @@ pub enum LoadError {
         /// Its kind.
         kind: Kind,
         /// The API version it says it was built for.
-        api: String,
+        api: Api,
         /// Which import or export.
         message: String,
     },
@@ -101,6 +103,7 @@ impl Module {
     /// See [`LoadError`]; each says what, where and what to do.
     pub fn load(engine: &Engine, bytes: &[u8]) -> Result<Self, LoadError> {
         let manifest = scan(bytes, engine.limits())?;
+        let api = manifest.api().map_err(ScanError::from)?;
         let name = || manifest.name.clone();
         let limits =
             engine.limits().of(&manifest).map_err(|source| LoadError::Limits { name: name(), source })?;
@@ -108,10 +111,10 @@ impl Module {
         let component = engine
             .compile(bytes, &digest)
             .map_err(|error| LoadError::Compile { name: name(), message: chain(&error) })?;
-        let linked = Linked::new(engine, manifest.kind, &component).map_err(|error| LoadError::Shape {
+        let linked = Linked::new(engine, manifest.kind, api, &component).map_err(|error| LoadError::Shape {
             name: name(),
             kind: manifest.kind,
-            api: manifest.api.clone(),
+            api,
             message: chain(&error),
         })?;
         let label = format!("{}@{}+{}", manifest.name, manifest.version, &digest.to_hex()[..8]);
@@ -120,6 +123,7 @@ impl Module {
         let inner = Inner {
             engine: engine.clone(),
             manifest,
+            api,
             script,
             digest,
             stamp,
@@ -147,6 +151,11 @@ impl Module {
     /// What it decides.
     pub fn kind(&self) -> Kind {
         self.inner.manifest.kind
+    }
+
+    /// The version of the script interface it was built for.
+    pub fn api(&self) -> Api {
+        self.inner.api
     }
 
     /// Its manifest.

@@ -3,11 +3,12 @@
 //!
 //! Compiling cannot be interrupted, so everything that makes it long is bounded here.
 
+use crate::api::Api;
 use crate::limits::Limits;
-use crate::manifest::{API, Kind, Manifest, ManifestError};
+use crate::manifest::{Kind, Manifest, ManifestError};
 use wasmparser::{Encoding, MemoryType, Parser, Payload};
 
-/// Interfaces a script may import; `types` holds no functions.
+/// Interfaces a script may import, in any version that is served; `types` holds no functions.
 const GRANTED: [&str; 2] = ["lore:script/log", "lore:script/types"];
 
 /// Why a candidate's bytes are refused.
@@ -76,6 +77,21 @@ pub enum ScanError {
         missing: String,
         /// What is there.
         found: String,
+    },
+    /// The component exports its interface in another version than its manifest says.
+    #[error(
+        "{name} says it is built for script API {says}, but exports `{export}`, which is of {have}; \
+         set `api = \"{have}\"` in its lore.toml or build it against the files of {says} in `wit/`"
+    )]
+    OtherVersion {
+        /// The script.
+        name: String,
+        /// By its manifest.
+        says: Api,
+        /// What is there.
+        export: String,
+        /// Of which version that is.
+        have: Api,
     },
 }
 
@@ -167,8 +183,14 @@ impl Census<'_> {
 
     fn exports_fit(&self, manifest: &Manifest) -> Result<(), ScanError> {
         let interface = manifest.kind.interface();
-        if self.exports.iter().any(|export| is_version_of(export, &interface)) {
+        let says = manifest.api()?;
+        if self.exports.iter().any(|export| says.has(export, &interface)) {
             return Ok(());
+        }
+        let other = self.exports.iter().find_map(|export| Some((export, Api::of(export, &interface)?)));
+        if let Some((export, have)) = other {
+            let (name, export) = (manifest.name.clone(), export.clone());
+            return Err(ScanError::OtherVersion { name, says, export, have });
         }
         let found = match self.exports.as_slice() {
             [] => "nothing".to_owned(),
@@ -177,7 +199,7 @@ impl Census<'_> {
         Err(ScanError::WrongWorld {
             name: manifest.name.clone(),
             kind: manifest.kind,
-            missing: format!("{interface}@{API}.0"),
+            missing: says.interface(manifest.kind),
             found,
         })
     }
@@ -196,7 +218,7 @@ fn plain_memory(memory: MemoryType) -> Result<(), ScanError> {
 }
 
 fn granted(name: &str) -> Result<(), ScanError> {
-    if GRANTED.iter().any(|interface| is_version_of(name, interface)) {
+    if GRANTED.iter().any(|interface| Api::of(name, interface).is_some()) {
         return Ok(());
     }
     let hint = if name.starts_with("wasi:") {
@@ -207,12 +229,4 @@ fn granted(name: &str) -> Result<(), ScanError> {
         "a script decides from its arguments alone and may only write to `lore:script/log`"
     };
     Err(ScanError::Import { name: name.chars().take(100).collect(), hint })
-}
-
-/// Whether `name` is `interface@0.1.x`.
-fn is_version_of(name: &str, interface: &str) -> bool {
-    name.strip_prefix(interface)
-        .and_then(|rest| rest.strip_prefix('@'))
-        .and_then(|version| version.strip_prefix(API))
-        .is_some_and(|patch| patch.starts_with('.'))
 }

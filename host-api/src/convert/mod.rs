@@ -18,9 +18,11 @@ use crate::bindings::types;
 use crate::failure::BadOutput;
 use crate::instance::{Exports, ScriptState};
 use crate::manifest::{Export, Kind};
+use crate::older;
 use sim::content::{Element, Position};
 use sim::rules::{Context, QuestState};
 use wasmtime::Store;
+use wasmtime::component::{ComponentType, Func, Lift, Lower};
 
 /// One exported function: how its views cross, how it is called, what its answers must satisfy.
 pub(crate) trait Hook {
@@ -31,9 +33,9 @@ pub(crate) trait Hook {
     /// What it is answered.
     type Answer: Clone + PartialEq + std::fmt::Debug;
     /// The view as the component sees it.
-    type Wire: Clone;
+    type Wire: Clone + ComponentType + Lower;
     /// The answer as the component gives it.
-    type Reply;
+    type Reply: ComponentType + Lift + 'static;
 
     /// One plausible view: what a candidate is asked before anybody depends on it.
     fn sample() -> Self::View;
@@ -45,6 +47,16 @@ pub(crate) trait Hook {
         ctx: types::Context,
         views: &[Self::Wire],
     ) -> wasmtime::Result<Vec<Self::Reply>>;
+    /// Calls a component of an older version. This is right as long as the interface has not changed since;
+    /// where it has, its file converts.
+    fn call_older(
+        function: Func,
+        store: &mut Store<ScriptState>,
+        ctx: types::Context,
+        views: &[Self::Wire],
+    ) -> wasmtime::Result<Vec<Self::Reply>> {
+        older::call(function, store, ctx, views)
+    }
     /// The answer to `view`.
     ///
     /// # Errors

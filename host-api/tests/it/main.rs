@@ -5,5 +5,7 @@
 mod cache;
 mod contain;
 mod fixture;
+mod interface;
 mod load;
 mod prove;
+mod versions;

@@ -50,6 +50,8 @@ pub struct ModuleRow {
     pub digest: String,
     /// What it decides.
     pub kind: &'static str,
+    /// Version of the script interface it was built for.
+    pub api: &'static str,
     /// Failures since the start.
     pub strikes: u64,
     /// Calls into it since it is live, all zones.
@@ -107,6 +109,7 @@ impl Status {
                     label: module.label().to_owned(),
                     digest: module.digest(),
                     kind: module.kind().name(),
+                    api: module.api().name(),
                     strikes: pipeline.strikes.of(module.label()),
                     calls,
                     views: mine().map(|counters| counters.items).sum(),
