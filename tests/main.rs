@@ -9,6 +9,7 @@ mod canary;
 mod determinism;
 mod formulas;
 mod full_zones;
+mod grants;
 mod hostile;
 mod http_bad_input;
 mod http_characters;

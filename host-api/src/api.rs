@@ -96,7 +96,9 @@ mod tests {
         let of = |name| Api::of(name, "lore:script/log");
         assert_eq!(of("lore:script/log@0.1.0"), Some(Api::V0_1));
         assert_eq!(of("lore:script/log@0.2.7"), Some(Api::V0_2));
-        for other in ["lore:script/log", "lore:script/log@0.10.0", "lore:script/log@0.2", "lore:script/logs@0.2.0"] {
+        for other in
+            ["lore:script/log", "lore:script/log@0.10.0", "lore:script/log@0.2", "lore:script/logs@0.2.0"]
+        {
             assert_eq!(of(other), None, "{other}");
         }
     }

@@ -4,6 +4,7 @@
 use crate::api::Api;
 use crate::bindings::log::{self, Host, Level};
 use crate::cache::Cache;
+use crate::capability::Capability;
 use crate::instance::ScriptState;
 use crate::limits::{EPOCH, Limits, TRAP_FRAMES, WASM_STACK_BYTES};
 use std::num::NonZeroUsize;
@@ -24,6 +25,7 @@ struct Inner {
     wasmtime: wasmtime::Engine,
     linker: Linker<ScriptState>,
     limits: Limits,
+    grant: Vec<Capability>,
     cache: Option<Cache>,
     compile_pool: rayon::ThreadPool,
     /// Dropped with the engine, which ends the epoch thread.
@@ -50,11 +52,24 @@ pub enum EngineError {
 }
 
 impl Engine {
-    /// An engine that keeps compiled code in `cache_directory`, or only in memory without one.
+    /// An engine that keeps compiled code in `cache_directory`, or only in memory without one. It grants
+    /// scripts every capability.
     ///
     /// # Errors
     /// See [`EngineError`].
     pub fn new(limits: Limits, cache_directory: Option<&Path>) -> Result<Self, EngineError> {
+        Self::granting(&Capability::ALL, limits, cache_directory)
+    }
+
+    /// An engine that takes scripts with these capabilities only.
+    ///
+    /// # Errors
+    /// See [`EngineError`].
+    pub fn granting(
+        grant: &[Capability],
+        limits: Limits,
+        cache_directory: Option<&Path>,
+    ) -> Result<Self, EngineError> {
         let wasmtime = wasmtime::Engine::new(&config()).map_err(EngineError::Unsupported)?;
         let linker = imports(&wasmtime).map_err(EngineError::Unsupported)?;
         let cache = cache_directory
@@ -72,13 +87,18 @@ impl Engine {
             .name("script-epoch".to_owned())
             .spawn(move || epoch_loop(&weak, &stopped))
             .map_err(|error| EngineError::Thread(error.to_string()))?;
-        let inner = Inner { wasmtime, linker, limits, cache, compile_pool, _epoch_stop: epoch_stop };
+        let grant = grant.to_vec();
+        let inner = Inner { wasmtime, linker, limits, grant, cache, compile_pool, _epoch_stop: epoch_stop };
         Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The limits every script of this engine runs under.
     pub fn limits(&self) -> &Limits {
         &self.inner.limits
+    }
+
+    pub(crate) fn grant(&self) -> &[Capability] {
+        &self.inner.grant
     }
 
     /// Components whose compiled code was found in the cache since the start.

@@ -73,6 +73,11 @@ pub enum FailureKind {
     /// The generation has no module that could answer.
     #[error("no module of this name is live")]
     NoModule,
+    /// The module is limited to other zones.
+    #[error(
+        "its scope is other zones than this one; add the zone to `zones` in its lore.toml, or give the NPC another script"
+    )]
+    OutOfScope,
 }
 
 /// How an answer can be wrong.
@@ -114,6 +119,11 @@ pub enum BadOutput {
         /// In words.
         expected: &'static str,
     },
+    /// The answer asks the host to remember something, for a script that said it needs no memory.
+    #[error(
+        "it remembers something, but its scope is `stateless`; leave `memory` at 0 and set no flags, or change its scope"
+    )]
+    Remembers,
     /// The answer breaks the binary interface: an unknown case, a bad pointer, too many bytes.
     #[error("{0}")]
     Encoding(String),
@@ -163,7 +173,7 @@ impl FailureKind {
             | Self::OutOfFuel { frames }
             | Self::Deadline { frames }
             | Self::OutOfMemory { frames, .. } => frames,
-            Self::BadOutput(_) | Self::Instantiate { .. } | Self::NoModule => &[],
+            Self::BadOutput(_) | Self::Instantiate { .. } | Self::NoModule | Self::OutOfScope => &[],
         }
     }
 
@@ -174,7 +184,7 @@ impl FailureKind {
             | Self::OutOfFuel { frames }
             | Self::Deadline { frames }
             | Self::OutOfMemory { frames, .. } => Some(frames),
-            Self::BadOutput(_) | Self::Instantiate { .. } | Self::NoModule => None,
+            Self::BadOutput(_) | Self::Instantiate { .. } | Self::NoModule | Self::OutOfScope => None,
         }
     }
 
@@ -188,6 +198,7 @@ impl FailureKind {
             Self::BadOutput(_) => "bad_output",
             Self::Instantiate { .. } => "instantiate",
             Self::NoModule => "no_module",
+            Self::OutOfScope => "out_of_scope",
         }
     }
 }

@@ -2,6 +2,8 @@
 //! kinds of script with what each exports.
 
 use crate::api::Api;
+use crate::capability::Capability;
+use crate::scope::{Scope, ScopeError};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use sim::{DefId, def_id};
@@ -69,6 +71,11 @@ impl Kind {
         }
     }
 
+    /// Whether it decides for what stands in a zone, so that zones can have scripts of their own.
+    pub const fn has_place(self) -> bool {
+        matches!(self, Self::Npc | Self::Dialog)
+    }
+
     /// Whether a generation has exactly one module of this kind; of the others any number, chosen
     /// by name.
     pub const fn is_single(self) -> bool {
@@ -132,6 +139,15 @@ pub struct Manifest {
     /// Version of the script interface it was built for, major and minor: `0.2`. The component must export
     /// its interface in this version.
     pub api: String,
+    /// What it imports. A script of API 0.1 has the log without asking.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub capabilities: Vec<Capability>,
+    /// How far it reaches.
+    #[serde(default, skip_serializing_if = "Scope::is_world")]
+    pub scope: Scope,
+    /// Where it decides, for the scope `zone`: names of zones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zones: Vec<String>,
     /// Content that must exist, such as `ability/strike`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<String>,
@@ -238,6 +254,14 @@ pub enum ManifestError {
         /// The first version with this kind.
         since: Api,
     },
+    /// Its scope makes no sense.
+    #[error("{name}: {source}")]
+    Scope {
+        /// The script.
+        name: String,
+        /// Why.
+        source: ScopeError,
+    },
     /// More names than a check should have to look up.
     #[error("{name} requires {count} content names, at most {REQUIRES} are allowed")]
     Requires {
@@ -264,6 +288,11 @@ impl Manifest {
     pub fn api(&self) -> Result<Api, ManifestError> {
         let need = || self.api.chars().take(40).collect();
         Api::named(&self.api).ok_or_else(|| ManifestError::Api { name: self.name.clone(), need: need() })
+    }
+
+    /// Whether it may import what `capability` stands for.
+    pub(crate) fn declares(&self, capability: Capability) -> bool {
+        self.capabilities.contains(&capability) || self.api == Api::V0_1.name()
     }
 
     /// The component with this manifest appended. The component must not have one yet.
@@ -318,8 +347,8 @@ impl Manifest {
     /// Whether name, API version and requirements are what a server accepts.
     ///
     /// # Errors
-    /// [`ManifestError::Name`], [`ManifestError::Api`], [`ManifestError::Since`] or
-    /// [`ManifestError::Requires`].
+    /// [`ManifestError::Name`], [`ManifestError::Api`], [`ManifestError::Since`],
+    /// [`ManifestError::Scope`] or [`ManifestError::Requires`].
     pub fn check(&self) -> Result<(), ManifestError> {
         let name = &self.name;
         if !is_script_name(name) {
@@ -330,6 +359,8 @@ impl Manifest {
         if have < since {
             return Err(ManifestError::Since { name: name.clone(), kind, have, since });
         }
+        let scope = self.scope.check(kind, &self.zones);
+        scope.map_err(|source| ManifestError::Scope { name: name.clone(), source })?;
         if self.requires.len() > REQUIRES {
             return Err(ManifestError::Requires { name: name.clone(), count: self.requires.len() });
         }
@@ -372,6 +403,9 @@ mod tests {
             version: Version::new(1, 2, 3),
             kind: Kind::Npc,
             api: Api::CURRENT.name().into(),
+            capabilities: vec![Capability::Log],
+            scope: Scope::Zone,
+            zones: vec!["greywood".into()],
             requires: vec!["ability/bite".into(); 40],
             limits: ManifestLimits { fuel_per_item: Some(7), ..ManifestLimits::default() },
             proof: ManifestProof { differ_permille: Some(50), ..ManifestProof::default() },
@@ -400,6 +434,17 @@ mod tests {
         check(r#"{"name":"a","version":"1.0.0","kind":"poet","api":"0.1"}"#, "unknown variant `poet`");
         check(r#"{"name":"a","version":"one","kind":"npc","api":"0.1"}"#, "major version");
         check(r#"{"name":"../a","version":"1.0.0","kind":"npc","api":"0.1"}"#, "`../a`");
+        let scope = |more: &str, says: &str| {
+            check(&format!(r#"{{"name":"a","version":"1.0.0","kind":"quest","api":"0.2",{more}}}"#), says);
+        };
+        scope(r#""scope":"zone","zones":["b"]"#, "a: a script of kind `quest` is asked in every zone");
+        scope(r#""zones":["b"]"#, "it lists zones, but its scope is `world`");
+        scope(r#""scope":"galaxy""#, "unknown variant `galaxy`, expected one of `world`");
+        scope(r#""capabilities":["net"]"#, "unknown variant `net`, expected `log`");
+        check(
+            r#"{"name":"a","version":"1.0.0","kind":"npc","api":"0.2","scope":"zone"}"#,
+            "the scope `zone` needs its zones",
+        );
         check(
             r#"{"name":"a","version":"1.0.0","kind":"npc","api":"0.9"}"#,
             "a is built for script API 0.9, this server serves 0.1 and 0.2; build it for 0.2 \

@@ -4,12 +4,13 @@
 //! Compiling cannot be interrupted, so everything that makes it long is bounded here.
 
 use crate::api::Api;
+use crate::capability::Capability;
 use crate::limits::Limits;
 use crate::manifest::{Kind, Manifest, ManifestError};
 use wasmparser::{Encoding, MemoryType, Parser, Payload};
 
-/// Interfaces a script may import, in any version that is served; `types` holds no functions.
-const GRANTED: [&str; 2] = ["lore:script/log", "lore:script/types"];
+/// What every script may import, in any version that is served: it holds no functions.
+const TYPES: &str = "lore:script/types";
 
 /// Why a candidate's bytes are refused.
 #[derive(Debug, thiserror::Error)]
@@ -52,13 +53,38 @@ pub enum ScanError {
         /// `shared` or `64-bit`.
         what: &'static str,
     },
-    /// Something a script is not granted.
-    #[error("imports `{name}`, which no script is granted: {hint}")]
+    /// Something no script can have.
+    #[error("imports `{name}`, which no script can have: {hint}")]
     Import {
         /// The import.
         name: String,
         /// How to get rid of it.
         hint: &'static str,
+    },
+    /// An import that the manifest does not declare.
+    #[error(
+        "{name} imports `{import}` without declaring it; add `capabilities = [\"{capability}\"]` to its lore.toml"
+    )]
+    Undeclared {
+        /// The script.
+        name: String,
+        /// What it imports.
+        import: String,
+        /// What that is called.
+        capability: Capability,
+    },
+    /// The operator does not let scripts have it.
+    #[error(
+        "{name} needs the capability `{capability}`, this server grants {granted}; build it without, or add it to \
+         `grant` in `[scripts]` of the server's settings"
+    )]
+    NotGranted {
+        /// The script.
+        name: String,
+        /// What it needs.
+        capability: Capability,
+        /// What is granted.
+        granted: String,
     },
     /// The manifest.
     #[error(transparent)]
@@ -95,23 +121,24 @@ pub enum ScanError {
     },
 }
 
-/// Scans a candidate.
+/// Scans a candidate of a server that grants `grant`.
 ///
 /// # Errors
 /// See [`ScanError`].
-pub(crate) fn scan(bytes: &[u8], limits: &Limits) -> Result<Manifest, ScanError> {
+pub(crate) fn scan(bytes: &[u8], limits: &Limits, grant: &[Capability]) -> Result<Manifest, ScanError> {
     if bytes.len() > limits.component_bytes {
         return Err(ScanError::TooLarge { bytes: bytes.len(), max: limits.component_bytes });
     }
     if !bytes.starts_with(b"\0asm") {
         return Err(ScanError::NotWasm);
     }
-    let mut census = Census { limits, depth: 0, functions: 0, types: 0, data_bytes: 0, exports: Vec::new() };
+    let mut census = Census::new(limits);
     for payload in Parser::new(0).parse_all(bytes) {
         census.admit(&payload?)?;
     }
     let manifest = Manifest::read(bytes)?;
     census.exports_fit(&manifest)?;
+    census.imports_fit(&manifest, grant)?;
     Ok(manifest)
 }
 
@@ -130,9 +157,16 @@ struct Census<'a> {
     data_bytes: u64,
     /// Names exported by the outermost component.
     exports: Vec<String>,
+    /// What it imports, and what that is called.
+    imports: Vec<(Capability, String)>,
 }
 
-impl Census<'_> {
+impl<'a> Census<'a> {
+    fn new(limits: &'a Limits) -> Self {
+        let (exports, imports) = (Vec::new(), Vec::new());
+        Self { limits, depth: 0, functions: 0, types: 0, data_bytes: 0, exports, imports }
+    }
+
     fn admit(&mut self, payload: &Payload<'_>) -> Result<(), ScanError> {
         match payload {
             Payload::Version { encoding: Encoding::Module, .. } if self.depth == 0 => {
@@ -162,7 +196,7 @@ impl Census<'_> {
             }
             Payload::ComponentImportSection(section) if self.depth == 0 => {
                 for import in section.clone() {
-                    granted(import?.name.name)?;
+                    self.add_import(import?.name.name)?;
                 }
             }
             Payload::ComponentExportSection(section) if self.depth == 0 => {
@@ -179,6 +213,34 @@ impl Census<'_> {
     fn add_types(&mut self, count: u32) -> Result<(), ScanError> {
         self.types += u64::from(count);
         at_most("types", self.types, self.limits.types.into())
+    }
+
+    /// Keeps what a script can have, refuses the rest.
+    fn add_import(&mut self, name: &str) -> Result<(), ScanError> {
+        let stands_for = |capability: &Capability| Api::of(name, capability.interface()).is_some();
+        if let Some(capability) = Capability::ALL.into_iter().find(stands_for) {
+            self.imports.push((capability, name.to_owned()));
+            return at_most("imports", self.imports.len() as u64, 100);
+        }
+        if Api::of(name, TYPES).is_some() { Ok(()) } else { Err(unknown_import(name)) }
+    }
+
+    fn imports_fit(&self, manifest: &Manifest, grant: &[Capability]) -> Result<(), ScanError> {
+        let name = || manifest.name.clone();
+        let undeclared = self.imports.iter().find(|(capability, _)| !manifest.declares(*capability));
+        if let Some((capability, import)) = undeclared {
+            let (capability, import) = (*capability, import.clone());
+            return Err(ScanError::Undeclared { name: name(), import, capability });
+        }
+        let imported = self.imports.iter().map(|(capability, _)| *capability);
+        let refused = |capability: &Capability| !grant.contains(capability);
+        match manifest.capabilities.iter().copied().chain(imported).find(refused) {
+            Some(capability) => {
+                let granted = Capability::list(grant);
+                Err(ScanError::NotGranted { name: name(), capability, granted })
+            }
+            None => Ok(()),
+        }
     }
 
     fn exports_fit(&self, manifest: &Manifest) -> Result<(), ScanError> {
@@ -217,10 +279,7 @@ fn plain_memory(memory: MemoryType) -> Result<(), ScanError> {
     }
 }
 
-fn granted(name: &str) -> Result<(), ScanError> {
-    if GRANTED.iter().any(|interface| Api::of(name, interface).is_some()) {
-        return Ok(());
-    }
+fn unknown_import(name: &str) -> ScanError {
     let hint = if name.starts_with("wasi:") {
         "build without WASI (Rust: wasm32-unknown-unknown; JavaScript and Python: --stub-wasi)"
     } else if name.starts_with("lore:script/") {
@@ -228,5 +287,5 @@ fn granted(name: &str) -> Result<(), ScanError> {
     } else {
         "a script decides from its arguments alone and may only write to `lore:script/log`"
     };
-    Err(ScanError::Import { name: name.chars().take(100).collect(), hint })
+    ScanError::Import { name: name.chars().take(100).collect(), hint }
 }

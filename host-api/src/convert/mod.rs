@@ -63,6 +63,10 @@ pub(crate) trait Hook {
     /// It answers another view, or breaks a rule of its record.
     fn lift(view: &Self::View, reply: Self::Reply) -> Result<Self::Answer, BadOutput>;
     fn fallback(view: &Self::View) -> Self::Answer;
+    /// Whether the answer asks the host to remember something for the script.
+    fn remembers(_answer: &Self::Answer) -> bool {
+        false
+    }
     /// What a proof averages over all views: amounts, and shares as 0 or 1. The same names in the same
     /// order whatever the answer.
     fn measure(answer: &Self::Answer) -> impl IntoIterator<Item = (&'static str, f64)>;

@@ -2,7 +2,8 @@
 //! so that these tests need no guest toolchain and can misbehave as no toolchain would.
 
 use host_api::{
-    Api, Engine, Generation, Kind, Limits, Manifest, ManifestLimits, ManifestProof, Module, ScriptRules,
+    Api, Capability, Engine, Generation, Kind, Limits, Manifest, ManifestLimits, ManifestProof, Module,
+    Scope, ScriptRules,
 };
 use sim::content::Element;
 use sim::rules::{Answer, Attack, Context, Origin, Outcome, Rules};
@@ -64,12 +65,23 @@ impl Guest {
             version: semver::Version::new(0, 1, 0),
             kind,
             api: api.name().to_owned(),
+            capabilities: vec![Capability::Log],
+            scope: Scope::World,
+            zones: Vec::new(),
             requires: Vec::new(),
             limits: ManifestLimits::default(),
             proof: ManifestProof::default(),
         };
         let nothing = String::new;
-        Self { kind, api, manifest, enter: nothing(), item: item.to_owned(), leave: nothing(), fields: nothing() }
+        Self {
+            kind,
+            api,
+            manifest,
+            enter: nothing(),
+            item: item.to_owned(),
+            leave: nothing(),
+            fields: nothing(),
+        }
     }
 
     /// A combat guest that does `item` for every view, on top of answering it.

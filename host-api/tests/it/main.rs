@@ -5,6 +5,7 @@
 mod cache;
 mod contain;
 mod fixture;
+mod grants;
 mod interface;
 mod load;
 mod prove;

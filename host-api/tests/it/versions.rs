@@ -126,7 +126,10 @@ fn a_version_that_is_not_served() {
         let mut guest = Guest::new(Kind::Combat);
         guest.manifest.api = api.into();
         let said = refused(&guest.bytes());
-        assert!(said.starts_with(&format!("combat is built for script API {api}, this server serves ")), "{said}");
+        assert!(
+            said.starts_with(&format!("combat is built for script API {api}, this server serves ")),
+            "{said}"
+        );
     }
     let mut guest = Guest::new(Kind::Combat);
     guest.manifest.api = "0.7".into();

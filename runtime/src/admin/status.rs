@@ -52,6 +52,10 @@ pub struct ModuleRow {
     pub kind: &'static str,
     /// Version of the script interface it was built for.
     pub api: &'static str,
+    /// How far it reaches: `world`, `zone` or `stateless`.
+    pub scope: &'static str,
+    /// What it may import.
+    pub capabilities: Vec<&'static str>,
     /// Failures since the start.
     pub strikes: u64,
     /// Calls into it since it is live, all zones.
@@ -110,6 +114,8 @@ impl Status {
                     digest: module.digest(),
                     kind: module.kind().name(),
                     api: module.api().name(),
+                    scope: module.manifest().scope.name(),
+                    capabilities: module.manifest().capabilities.iter().map(|one| one.name()).collect(),
                     strikes: pipeline.strikes.of(module.label()),
                     calls,
                     views: mine().map(|counters| counters.items).sum(),

@@ -80,6 +80,8 @@ fn lore_toml(name: &str, kind: Kind) -> String {
 name = "{name}"
 kind = "{kind}"
 api = "{}"
+# What it imports: the log, so that a panic can say where it happened.
+capabilities = ["log"]
 # Content that must exist for this script to be of use, such as "ability/bite".
 requires = []
 "#,

@@ -1,7 +1,7 @@
 //! The scripts' workspace: where it is, which scripts it has, what their `lore.toml` says.
 
 use super::{BuildError, io_error};
-use host_api::{Kind, Manifest, ManifestLimits, ManifestProof};
+use host_api::{Capability, Kind, Manifest, ManifestLimits, ManifestProof, Scope};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -35,6 +35,12 @@ struct LoreToml {
     name: String,
     kind: Kind,
     api: String,
+    #[serde(default)]
+    capabilities: Vec<Capability>,
+    #[serde(default)]
+    scope: Scope,
+    #[serde(default)]
+    zones: Vec<String>,
     #[serde(default)]
     requires: Vec<String>,
     #[serde(default)]
@@ -107,9 +113,10 @@ fn read_script(package: Package, path: &Path) -> Result<Script, BuildError> {
     let text =
         std::fs::read_to_string(path).map_err(io_error(|| format!("cannot read {}", path.display())))?;
     let wrong = |reason: String| BuildError::Manifest { path: path.to_owned(), reason };
-    let LoreToml { name, kind, api, requires, limits, proof } =
+    let LoreToml { name, kind, api, capabilities, scope, zones, requires, limits, proof } =
         toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    let manifest = Manifest { name, version: package.version, kind, api, requires, limits, proof };
+    let version = package.version;
+    let manifest = Manifest { name, version, kind, api, capabilities, scope, zones, requires, limits, proof };
     manifest.check().map_err(|error| wrong(error.to_string()))?;
     Ok(Script { manifest, package: package.name, manifest_path: package.manifest_path })
 }
