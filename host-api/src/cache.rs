@@ -3,12 +3,14 @@
 //! An entry is named by the digest of the component and the engine's compatibility hash, and holds
 //! the digest of its own bytes before them: whatever does not agree is a miss, never an error.
 
+use crate::limits::CACHE_ENTRIES;
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 use wasmtime::component::Component;
 
 /// Bytes of the digest before the compiled code.
@@ -70,6 +72,11 @@ impl Cache {
         match component {
             Ok(component) => {
                 self.hits.fetch_add(1, Ordering::Relaxed);
+                let used =
+                    fs::File::open(self.path(digest)).and_then(|file| file.set_modified(SystemTime::now()));
+                if let Err(error) = used {
+                    tracing::debug!(component = %digest, %error, "the use of compiled code could not be noted");
+                }
                 Some(component)
             }
             Err(error) => {
@@ -107,7 +114,25 @@ impl Cache {
             // The error that matters is the first one.
             let _removed = fs::remove_file(&partial);
         }
-        outcome
+        outcome.and_then(|()| self.prune())
+    }
+
+    /// Deletes the entries that were not used for longest, and what a crash left by half, when there are
+    /// too many.
+    fn prune(&self) -> io::Result<()> {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(&self.directory)? {
+            let path = entry?.path();
+            // What another thread has just renamed is not there any more.
+            if let Ok(used) = fs::metadata(&path).and_then(|metadata| metadata.modified()) {
+                entries.push((used, path));
+            }
+        }
+        entries.sort();
+        for (_, path) in entries.iter().take(entries.len().saturating_sub(CACHE_ENTRIES)) {
+            fs::remove_file(path)?;
+        }
+        Ok(())
     }
 
     fn path(&self, digest: &blake3::Hash) -> PathBuf {

@@ -51,6 +51,16 @@ pub enum FailureKind {
         /// Where it was at that moment, innermost first.
         frames: Vec<Frame>,
     },
+    /// It was not asked, because it had used up its share of the tick before.
+    #[error(
+        "has used {used} fuel of the {share} that are its share of a tick; make its views cheaper or fewer"
+    )]
+    OverShare {
+        /// Fuel used in this tick.
+        used: u64,
+        /// Fuel it may use in a tick.
+        share: u64,
+    },
     /// It asked for more memory than it may have, then trapped.
     #[error("ran out of memory: asked for {asked} bytes, {limit} are allowed{}", Stack(frames))]
     OutOfMemory {
@@ -73,11 +83,6 @@ pub enum FailureKind {
     /// The generation has no module that could answer.
     #[error("no module of this name is live")]
     NoModule,
-    /// The module is limited to other zones.
-    #[error(
-        "its scope is other zones than this one; add the zone to `zones` in its lore.toml, or give the NPC another script"
-    )]
-    OutOfScope,
 }
 
 /// How an answer can be wrong.
@@ -119,11 +124,6 @@ pub enum BadOutput {
         /// In words.
         expected: &'static str,
     },
-    /// The answer asks the host to remember something, for a script that said it needs no memory.
-    #[error(
-        "it remembers something, but its scope is `stateless`; leave `memory` at 0 and set no flags, or change its scope"
-    )]
-    Remembers,
     /// The answer breaks the binary interface: an unknown case, a bad pointer, too many bytes.
     #[error("{0}")]
     Encoding(String),
@@ -173,7 +173,7 @@ impl FailureKind {
             | Self::OutOfFuel { frames }
             | Self::Deadline { frames }
             | Self::OutOfMemory { frames, .. } => frames,
-            Self::BadOutput(_) | Self::Instantiate { .. } | Self::NoModule | Self::OutOfScope => &[],
+            Self::OverShare { .. } | Self::BadOutput(_) | Self::Instantiate { .. } | Self::NoModule => &[],
         }
     }
 
@@ -184,7 +184,7 @@ impl FailureKind {
             | Self::OutOfFuel { frames }
             | Self::Deadline { frames }
             | Self::OutOfMemory { frames, .. } => Some(frames),
-            Self::BadOutput(_) | Self::Instantiate { .. } | Self::NoModule | Self::OutOfScope => None,
+            Self::OverShare { .. } | Self::BadOutput(_) | Self::Instantiate { .. } | Self::NoModule => None,
         }
     }
 
@@ -194,11 +194,11 @@ impl FailureKind {
             Self::Trap { .. } => "trap",
             Self::OutOfFuel { .. } => "out_of_fuel",
             Self::Deadline { .. } => "deadline",
+            Self::OverShare { .. } => "over_share",
             Self::OutOfMemory { .. } => "out_of_memory",
             Self::BadOutput(_) => "bad_output",
             Self::Instantiate { .. } => "instantiate",
             Self::NoModule => "no_module",
-            Self::OutOfScope => "out_of_scope",
         }
     }
 }

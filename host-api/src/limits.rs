@@ -29,6 +29,14 @@ pub(crate) const FAILURE_ITEMS: usize = 16;
 /// few hundred bytes each.
 pub const RECORDED_VIEWS: usize = 4_096;
 
+/// Entries of the cache of compiled code, some 100 KB each: several times what one server runs. Beyond it
+/// those go that were not used for longest.
+pub(crate) const CACHE_ENTRIES: usize = 512;
+
+/// Definitions that the account of an export tells apart: more NPC templates than one script has, few enough
+/// to be shown. What is beyond them is counted together.
+pub(crate) const SUBJECTS: usize = 256;
+
 /// Highest values a manifest may ask for.
 pub(crate) const FUEL_PER_ITEM_MAX: u64 = 1_000_000;
 /// See [`FUEL_PER_ITEM_MAX`].
@@ -49,6 +57,9 @@ pub struct Limits {
     /// Fuel of all calls made to find the culprits of one failed batch, about 2 ms: one endless loop
     /// among 1,000 views takes 14 million.
     pub fuel_isolation: u64,
+    /// Fuel of all calls of one module in one tick of a zone, a quarter of its 50 ms: a module's share of the
+    /// tick, far above what a crowd asks for. What comes after it in this tick gets the fallback.
+    pub fuel_per_tick: u64,
     /// Fuel charged for every failed call while searching, for the new instance it takes.
     pub fuel_rebuild: u64,
     /// Views handed over in one call; a longer batch takes several. So that one call's fuel, and the
@@ -100,6 +111,7 @@ impl Default for Limits {
             fuel_per_item: 10_000,
             fuel_per_call: 12_000_000,
             fuel_isolation: 16_000_000,
+            fuel_per_tick: 80_000_000,
             fuel_rebuild: 100_000,
             batch_items: 1_000,
             isolation_calls: 64,

@@ -212,7 +212,7 @@ impl Side {
     }
 
     fn cost(&self, export: Export) -> Counters {
-        let counted = self.slot.counters.iter().find(|(counted, _)| *counted == export);
-        counted.map_or_else(Counters::default, |&(_, counters)| counters)
+        let account = self.slot.accounts.iter().find(|account| account.export == export);
+        account.map_or_else(Counters::default, |account| account.counters)
     }
 }

@@ -72,6 +72,12 @@ impl ScriptRules {
         self.record_views = views;
     }
 
+    /// Gives every module its share of a tick ([`Limits::fuel_per_tick`](crate::Limits)). For rules that
+    /// are asked once per tick; elsewhere there is no tick to share.
+    pub fn limit_ticks(&mut self) {
+        self.slots.values_mut().for_each(Slot::limit_ticks);
+    }
+
     /// What was recorded. Clone it between ticks to replay it elsewhere.
     pub fn recording(&self) -> &Recording {
         &self.recording
@@ -118,11 +124,12 @@ impl ScriptRules {
     /// Counters of every export of every module.
     pub fn stats(&self) -> impl Iterator<Item = ExportStats> {
         self.slots.values().flat_map(|slot| {
-            slot.counters.iter().map(|&(export, counters)| ExportStats {
+            slot.accounts.iter().map(|account| ExportStats {
                 label: slot.module.label().to_owned(),
                 kind: slot.module.kind(),
-                export,
-                counters,
+                export: account.export,
+                counters: account.counters,
+                subjects: account.subjects(),
             })
         })
     }
@@ -139,8 +146,7 @@ impl ScriptRules {
         self.ask::<H>(ctx, script, views, out);
     }
 
-    /// Asks the module `script` of the hook's kind if it is live and decides in this zone, else answers with
-    /// fallbacks.
+    /// Asks the module `script` of the hook's kind if it is live, else answers with fallbacks.
     fn ask<H: Laned>(
         &mut self,
         ctx: &Context,
@@ -152,18 +158,16 @@ impl ScriptRules {
         if views.is_empty() {
             return;
         }
-        let (label, why) = match self.slots.get_mut(&(H::KIND, script)) {
-            Some(slot) if slot.module.decides_in(ctx.zone) => {
-                let Lane { wire, tape } = H::lane(&mut self.wires, &mut self.recording);
-                ask::<H>(slot, ctx, views, wire, out, &mut self.failures);
-                return tape.push(script, self.record_views, ctx, views, out);
-            }
-            Some(slot) => (slot.module.label().to_owned(), FailureKind::OutOfScope),
-            None => (format!("{} script {:#010x}", H::KIND, script.0), FailureKind::NoModule),
-        };
+        if let Some(slot) = self.slots.get_mut(&(H::KIND, script)) {
+            let Lane { wire, tape } = H::lane(&mut self.wires, &mut self.recording);
+            ask::<H>(slot, ctx, views, wire, out, &mut self.failures);
+            return tape.push(script, self.record_views, ctx, views, out);
+        }
         out.extend(views.iter().map(fallback::<H>));
+        let label = format!("{} script {:#010x}", H::KIND, script.0);
         let ids = views.iter().map(H::id);
-        self.failures.push(ScriptFailure::new(&label, H::EXPORT, ctx.tick, why, ids, true));
+        let failure = ScriptFailure::new(&label, H::EXPORT, ctx.tick, FailureKind::NoModule, ids, true);
+        self.failures.push(failure);
     }
 }
 

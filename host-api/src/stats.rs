@@ -1,6 +1,7 @@
-//! Counters per module and export: what a script costs. Read by telemetry, reset by nobody.
+//! Counters per module and export: what a script costs, and for what. Read by telemetry, reset by nobody.
 
 use crate::manifest::{Export, Kind};
+use sim::DefId;
 
 /// What one export of one module has cost since its instance was prepared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct ExportStats {
     pub export: Export,
     /// Counters of that function.
     pub counters: Counters,
+    /// The same by what its views are about, by id; empty where they are about nothing that has a name.
+    pub subjects: Vec<SubjectStats>,
 }
 
 /// Sums over all calls.
@@ -34,4 +37,19 @@ pub struct Counters {
     pub log_lines: u64,
     /// Lines dropped because the call, or the module in this second, had written its share.
     pub log_dropped: u64,
+}
+
+/// What views about one definition have cost. A call is divided among its views by count: the definitions
+/// of one batch differ only in how many views they had, unless a call was about one of them alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SubjectStats {
+    /// `npc/NAME`, `quest/NAME`, `dialog/NAME`, `ability/NAME` or `status/NAME`;
+    /// [`DefId::NONE`] for all beyond the number that is told apart.
+    pub subject: DefId,
+    /// Views the simulation asked about.
+    pub items: u64,
+    /// Their part of the fuel.
+    pub fuel: u64,
+    /// Their part of the nanoseconds.
+    pub time_ns: u64,
 }

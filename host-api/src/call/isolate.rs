@@ -8,6 +8,7 @@
 use super::{Failures, Search, Slot, accept};
 use crate::convert::Hook;
 use crate::failure::{FailureKind, ScriptFailure};
+use sim::DefId;
 use sim::rules::{Answer, Context};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -40,7 +41,8 @@ pub(super) fn isolate<H: Hook>(
             search.calls = 0;
         }
         for half in halves(range) {
-            match search.call::<H>(slot, ctx, &sorted[half.clone()]) {
+            let subjects = order[half.clone()].iter().map(|&index| H::subject(&views[index]));
+            match search.call::<H>(slot, ctx, &sorted[half.clone()], subjects) {
                 None => {
                     blamed |= blame::<H>(slot, ctx, views, &order[half], cause.clone(), false, failures);
                 }
@@ -74,12 +76,14 @@ impl Search {
         slot: &mut Slot,
         ctx: &Context,
         views: &[H::Wire],
+        subjects: impl Iterator<Item = DefId>,
     ) -> Option<Result<Vec<H::Reply>, FailureKind>> {
         let fuel = slot.module.fuel(views.len());
-        if self.calls == 0 || self.fuel < fuel {
+        if self.calls == 0 || self.fuel < fuel || slot.share.refuses(fuel).is_some() {
             return None;
         }
         let (outcome, cost) = slot.call::<H>(ctx, views, fuel);
+        slot.account(H::EXPORT).divide(subjects, cost, true);
         let rebuild = if outcome.is_err() { slot.module.engine().limits().fuel_rebuild } else { 0 };
         self.calls -= 1;
         self.fuel = self.fuel.saturating_sub(cost.fuel + rebuild);

@@ -2,14 +2,16 @@
 //! answer, keep the module's instance alive. Finding the culprits of a failed batch is `isolate`.
 
 mod isolate;
+mod share;
 
+use crate::account::Account;
 use crate::convert::{Hook, lower_context};
 use crate::failure::{BadOutput, FailureKind, ScriptFailure};
 use crate::instance::{Cost, Instance};
 use crate::limits::FAILURES_KEPT;
 use crate::manifest::Export;
 use crate::module::Module;
-use crate::stats::Counters;
+use share::Share;
 use sim::rules::{Answer, Context, Origin};
 use std::collections::VecDeque;
 
@@ -22,8 +24,9 @@ pub(crate) struct Slot {
     spare: Option<Instance>,
     /// Calls that failed or had a view answered by the fallback.
     pub(crate) strikes: u64,
-    /// One entry per export of the module's kind.
-    pub(crate) counters: Vec<(Export, Counters)>,
+    /// One per export of the module's kind.
+    pub(crate) accounts: Vec<Account>,
+    share: Share,
 }
 
 impl Slot {
@@ -34,8 +37,13 @@ impl Slot {
     pub(crate) fn new(module: Module) -> Result<Self, FailureKind> {
         let live = Some(module.instantiate()?);
         let spare = Some(module.instantiate()?);
-        let counters = module.kind().exports().iter().map(|&export| (export, Counters::default())).collect();
-        Ok(Self { module, live, spare, strikes: 0, counters })
+        let accounts = module.kind().exports().iter().map(|&export| Account::new(export)).collect();
+        Ok(Self { module, live, spare, strikes: 0, accounts, share: Share::default() })
+    }
+
+    /// From now on the module has a share of each tick, as the host's limits say.
+    pub(crate) fn limit_ticks(&mut self) {
+        self.share.limit(self.module.engine().limits().fuel_per_tick);
     }
 
     /// Makes a new spare if the last one was used.
@@ -46,13 +54,13 @@ impl Slot {
         }
     }
 
-    fn counters(&mut self, export: Export) -> &mut Counters {
-        let known = self.counters.iter().position(|(counted, _)| *counted == export);
+    fn account(&mut self, export: Export) -> &mut Account {
+        let known = self.accounts.iter().position(|account| account.export == export);
         let index = known.unwrap_or_else(|| {
-            self.counters.push((export, Counters::default()));
-            self.counters.len() - 1
+            self.accounts.push(Account::new(export));
+            self.accounts.len() - 1
         });
-        &mut self.counters[index].1
+        &mut self.accounts[index]
     }
 
     /// Calls the component once. An instance that failed is never used again.
@@ -91,7 +99,8 @@ impl Slot {
         if outcome.is_ok() {
             self.live = Some(instance);
         }
-        let counters = self.counters(H::EXPORT);
+        self.share.spend(cost.fuel, outcome.as_ref().err());
+        let counters = &mut self.account(H::EXPORT).counters;
         counters.calls += 1;
         counters.fuel += cost.fuel;
         counters.time_ns += cost.time_ns;
@@ -150,11 +159,21 @@ pub(crate) fn ask<H: Hook>(
     let batch_items = limits.batch_items.max(1);
     let mut fallbacks = 0;
     let mut struck = false;
+    slot.share.begin(ctx.tick);
     for views in views.chunks(batch_items) {
+        let fuel = slot.module.fuel(views.len());
+        if let Some(kind) = slot.share.refuses(fuel) {
+            let ids = views.iter().map(H::id);
+            failures.push(ScriptFailure::new(slot.module.label(), H::EXPORT, ctx.tick, kind, ids, false));
+            out.extend(views.iter().map(fallback::<H>));
+            fallbacks += views.len() as u64;
+            continue;
+        }
         wire.clear();
         wire.extend(views.iter().map(H::lower));
-        let fuel = slot.module.fuel(views.len());
-        match slot.call::<H>(ctx, wire, fuel).0 {
+        let (outcome, cost) = slot.call::<H>(ctx, wire, fuel);
+        slot.account(H::EXPORT).divide(views.iter().map(H::subject), cost, false);
+        match outcome {
             Ok(replies) => {
                 for (view, reply) in views.iter().zip(replies) {
                     let answer = accept::<H>(slot, ctx, view, reply, failures);
@@ -182,7 +201,7 @@ pub(crate) fn ask<H: Hook>(
         }
     }
     slot.strikes += u64::from(struck || fallbacks > 0);
-    let counters = slot.counters(H::EXPORT);
+    let counters = &mut slot.account(H::EXPORT).counters;
     counters.items += views.len() as u64;
     counters.fallbacks += fallbacks;
 }
@@ -195,7 +214,7 @@ fn accept<H: Hook>(
     reply: H::Reply,
     failures: &mut Failures,
 ) -> Answer<H::Answer> {
-    match slot.module.lift::<H>(view, reply) {
+    match H::lift(view, reply) {
         Ok(value) => Answer { value, origin: Origin::Script(slot.module.stamp()) },
         Err(wrong) => {
             let kind = FailureKind::BadOutput(wrong);

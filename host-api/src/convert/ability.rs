@@ -28,6 +28,10 @@ impl Hook for PlanCasts {
         view.id.into()
     }
 
+    fn subject(view: &Cast) -> DefId {
+        view.ability
+    }
+
     fn lower(view: &Cast) -> wit::Cast {
         wit::Cast {
             id: view.id,
@@ -105,6 +109,10 @@ impl Hook for PulseStatuses {
 
     fn id(view: &Pulse) -> u64 {
         view.id.into()
+    }
+
+    fn subject(view: &Pulse) -> DefId {
+        view.status
     }
 
     fn lower(view: &Pulse) -> wit::Pulse {

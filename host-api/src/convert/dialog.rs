@@ -28,6 +28,10 @@ impl Hook for Converse {
         view.id.into()
     }
 
+    fn subject(view: &Conversation) -> DefId {
+        view.dialog
+    }
+
     fn lower(view: &Conversation) -> wit::Conversation {
         let quests = view.quests.iter();
         let items = view.items.iter();
@@ -67,10 +71,6 @@ impl Hook for Converse {
 
     fn fallback(view: &Conversation) -> DialogReply {
         DialogReply::fallback(view.id)
-    }
-
-    fn remembers(answer: &DialogReply) -> bool {
-        answer.actions.iter().any(|action| matches!(action, DialogAction::SetFlag(_)))
     }
 
     fn measure(answer: &DialogReply) -> impl IntoIterator<Item = (&'static str, f64)> {

@@ -27,6 +27,10 @@ impl Hook for Think {
         view.id.0
     }
 
+    fn subject(view: &Perception) -> DefId {
+        view.template
+    }
+
     fn lower(view: &Perception) -> wit::Perception {
         wit::Perception {
             id: view.id.0,
@@ -77,10 +81,6 @@ impl Hook for Think {
 
     fn fallback(view: &Perception) -> Decision {
         Decision::fallback(view)
-    }
-
-    fn remembers(answer: &Decision) -> bool {
-        answer.memory != 0
     }
 
     fn measure(answer: &Decision) -> impl IntoIterator<Item = (&'static str, f64)> {

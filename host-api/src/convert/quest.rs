@@ -5,6 +5,7 @@ use crate::bindings::quest::exports::lore::script::quest as wit;
 use crate::failure::BadOutput;
 use crate::manifest::Export;
 use crate::samples;
+use sim::DefId;
 use sim::content::Deed;
 use sim::rules::{Inquiry, QuestState, QuestStep, Trigger};
 
@@ -25,6 +26,10 @@ impl Hook for Advance {
 
     fn id(view: &Inquiry) -> u64 {
         view.id.into()
+    }
+
+    fn subject(view: &Inquiry) -> DefId {
+        view.quest
     }
 
     fn lower(view: &Inquiry) -> wit::Inquiry {
@@ -78,10 +83,6 @@ impl Hook for Advance {
 
     fn fallback(view: &Inquiry) -> QuestStep {
         QuestStep::fallback(view)
-    }
-
-    fn remembers(answer: &QuestStep) -> bool {
-        answer.memory != 0
     }
 
     fn measure(answer: &QuestStep) -> impl IntoIterator<Item = (&'static str, f64)> {

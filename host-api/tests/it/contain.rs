@@ -3,7 +3,7 @@
 use crate::fixture::{CONTEXT, Guest, attacks, engine, resolve, rules_under, rules_with, unserved};
 use host_api::{BadOutput, Counters, Engine, Export, FailureKind, Kind, Limits, ScriptFailure, ScriptRules};
 use sim::def_id;
-use sim::rules::{Origin, Rules};
+use sim::rules::{Context, Origin, Rules};
 use std::time::{Duration, Instant};
 
 const LOOP: &str = "(loop $again (br $again))";
@@ -262,6 +262,70 @@ fn long_batches_take_several_calls() {
     let attacks = attacks(2_500);
     let answers = resolve(&mut rules, &attacks);
     assert_eq!(unserved(&attacks, &answers), [1_800]);
+}
+
+#[test]
+fn a_module_gets_its_share_of_a_tick_and_no_more() {
+    // Room for one call of ten views, which is entitled to 400,000.
+    let limits = Limits { batch_items: 10, fuel_per_tick: 400_001, ..Limits::default() };
+    let mut rules = rules_under(&Engine::new(limits, None).unwrap(), &Guest::new(Kind::Combat));
+    let attacks = attacks(100);
+    assert!(unserved(&attacks, &resolve(&mut rules, &attacks)).is_empty(), "nobody spoke of ticks");
+    rules.limit_ticks();
+    let served: Vec<u32> = attacks.iter().skip(10).map(|attack| attack.id).collect();
+    assert_eq!(unserved(&attacks, &resolve(&mut rules, &attacks)), served);
+    let failure = only_failure(&mut rules);
+    assert_eq!((failure.item_count, failure.isolated), (90, false));
+    assert!(matches!(failure.kind, FailureKind::OverShare { share: 400_001, .. }), "{failure}");
+    assert_eq!(rules.strikes("combat"), 1);
+    // Another question of the same tick finds nothing left, one of the next tick finds it whole.
+    assert_eq!(unserved(&attacks, &resolve(&mut rules, &attacks)).len(), 100);
+    let mut answers = Vec::new();
+    rules.resolve(&Context { tick: CONTEXT.tick + 1, ..CONTEXT }, &attacks, &mut answers);
+    assert_eq!(unserved(&attacks, &answers), served);
+}
+
+#[test]
+fn an_endless_loop_for_everyone_ends_at_the_share_of_the_tick() {
+    let mut guest = Guest::combat("");
+    guest.item.push_str(&format!("(if (i32.ge_u (local.get $id) (i32.const 100)) (then {LOOP}))"));
+    let mut rules = rules_with(&guest);
+    rules.limit_ticks();
+    let attacks = attacks(5_000);
+    for _ in 0..20 {
+        resolve(&mut rules, &attacks);
+    }
+    let (counters, limits) = (counters(&rules), Limits::default());
+    assert!(counters.fuel <= limits.fuel_per_tick, "{counters:?}");
+    assert_eq!((counters.items, counters.fallbacks), (100_000, 100_000));
+}
+
+#[test]
+fn a_cost_is_counted_to_what_its_views_are_about() {
+    let engine = engine();
+    let modules = Kind::ALL.map(|kind| host_api::Module::load(&engine, &Guest::new(kind).bytes()).unwrap());
+    let mut rules = ScriptRules::new(&host_api::Generation::new(1, modules).unwrap()).unwrap();
+    let npc = |id: u64| sim::rules::Perception {
+        id: sim::EntityId(id),
+        template: def_id(if id.is_multiple_of(4) { "npc/bear" } else { "npc/wolf" }),
+        ..perception()
+    };
+    let npcs: Vec<_> = (1..=40).map(npc).collect();
+    let mut decisions = Vec::new();
+    rules.think(&CONTEXT, def_id("script/npc"), &npcs, &mut decisions);
+    resolve(&mut rules, &attacks(10));
+    let stats: Vec<_> = rules.stats().collect();
+    let think = stats.iter().find(|row| row.export == Export::Think).unwrap();
+    let views = |name| {
+        let found = think.subjects.iter().find(|part| part.subject == def_id(name));
+        found.map(|part| (part.items, part.fuel))
+    };
+    let ((bears, bear_fuel), (wolves, wolf_fuel)) = (views("npc/bear").unwrap(), views("npc/wolf").unwrap());
+    assert_eq!((bears, wolves, think.subjects.len()), (10, 30, 2));
+    assert_eq!(bear_fuel + wolf_fuel, think.counters.fuel);
+    assert!(wolf_fuel >= 3 * bear_fuel && bear_fuel > 0, "{:?}", think.subjects);
+    let swings = stats.iter().find(|row| row.export == Export::Resolve).unwrap();
+    assert_eq!(swings.subjects, [], "a swing is about nothing that has a name");
 }
 
 #[test]

@@ -131,7 +131,7 @@ impl World {
         if self.characters.is_empty() {
             return;
         }
-        let mut by_script: BTreeMap<DefId, Vec<Perception>> = BTreeMap::new();
+        let mut by_script: BTreeMap<DefId, [Vec<Perception>; 2]> = BTreeMap::new();
         for entity in self.entities.iter() {
             let EntityKind::Npc(mind) = &entity.kind else { continue };
             let fighting = mind.target != EntityId::NONE || !mind.threat.is_empty();
@@ -140,13 +140,16 @@ impl World {
                 && entity.is_alive()
                 && let Some(npc) = self.content.npcs.get(&mind.template)
             {
-                by_script.entry(npc.script).or_default().push(self.perceive(entity, mind));
+                let crowd = by_script.entry(npc.script).or_default();
+                crowd[usize::from(!fighting)].push(self.perceive(entity, mind));
             }
         }
         let ctx = self.context();
         let mut answers = Vec::new();
-        for (script, perceptions) in &by_script {
-            rules.think(&ctx, *script, perceptions, &mut answers);
+        for (script, [mut perceptions, peaceful]) in by_script {
+            // Last, so that they are the first to wait where a script has used up its share of the tick.
+            perceptions.extend(peaceful);
+            rules.think(&ctx, script, &perceptions, &mut answers);
             assert_eq!(answers.len(), perceptions.len(), "one decision per perception");
             for (perception, answer) in perceptions.iter().zip(&answers) {
                 self.obey(perception, answer);

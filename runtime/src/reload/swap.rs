@@ -70,6 +70,7 @@ impl Pipeline {
             let instances = |(index, generation): (ZoneIndex, Generation)| {
                 let mut rules = ScriptRules::new(&generation)?;
                 rules.record(RECORDED_VIEWS);
+                rules.limit_ticks();
                 Ok::<_, RulesError>((index, Box::new(rules) as Box<dyn ZoneRules>))
             };
             changing.into_iter().map(instances).collect::<Result<Vec<_>, _>>()

@@ -29,6 +29,8 @@ pub struct Decision {
 #[derive(Debug)]
 pub struct Focus {
     entity: EntityId,
+    /// The one tick that is of interest; none: all are.
+    only: Option<u64>,
     /// What was heard, in order.
     pub decisions: Vec<Decision>,
     /// Decisions beyond the limit.
@@ -38,7 +40,14 @@ pub struct Focus {
 impl Focus {
     /// Nothing heard yet.
     pub fn on(entity: EntityId) -> Self {
-        Self { entity, decisions: Vec::new(), more: 0 }
+        Self { entity, only: None, decisions: Vec::new(), more: 0 }
+    }
+
+    /// Hears of one tick only.
+    #[must_use]
+    pub fn in_tick(mut self, tick: u64) -> Self {
+        self.only = Some(tick);
+        self
     }
 
     fn hear<V: Debug, A: Debug>(
@@ -49,6 +58,9 @@ impl Focus {
         answers: &[Answer<A>],
         concerns: impl Fn(&V, EntityId) -> bool,
     ) {
+        if self.only.is_some_and(|only| only != ctx.tick) {
+            return;
+        }
         for (view, answer) in views.iter().zip(answers).filter(|(view, _)| concerns(view, self.entity)) {
             if self.decisions.len() == DECISIONS {
                 self.more += 1;

@@ -5,7 +5,7 @@ use super::log::{LogError, ModuleRef, Record, Running};
 use super::outcome::Outcome;
 use crate::content;
 use crate::reload::Archive;
-use host_api::{Engine, Generation, GenerationError, LoadError, Module, RulesError, ScriptRules};
+use host_api::{Engine, Generation, GenerationError, LoadError, Module, Recording, RulesError, ScriptRules};
 use sim::checkpoint::CheckpointError;
 use sim::content::Content;
 use sim::output::Output;
@@ -106,6 +106,9 @@ pub struct Player {
     pub outcome: Outcome,
     /// Whom to explain.
     pub focus: Option<Focus>,
+    /// The tick of which everything is kept that scripts are asked.
+    kept_tick: Option<u64>,
+    kept: Option<Recording>,
 }
 
 impl Player {
@@ -125,7 +128,26 @@ impl Player {
             output: Output::default(),
             outcome: Outcome::default(),
             focus: None,
+            kept_tick: None,
+            kept: None,
         }
+    }
+
+    /// Keeps everything that scripts are asked in one tick.
+    #[must_use]
+    pub fn keeping(mut self, tick: u64) -> Self {
+        self.kept_tick = Some(tick);
+        self
+    }
+
+    /// What they were asked in that tick, once it was played.
+    pub fn kept(&self) -> Option<&Recording> {
+        self.kept.as_ref()
+    }
+
+    /// The modules that run; none before the first record.
+    pub fn modules(&self) -> impl Iterator<Item = &Module> {
+        self.rules.iter().flat_map(|rules| rules.generation().modules())
     }
 
     /// Runs `module` in the place of whatever ran under its name.
@@ -201,11 +223,19 @@ impl Player {
                     return Err(PlayError::Nothing("the log does not begin with a start".to_owned()));
                 };
                 let mut inputs = inputs.clone();
+                let kept = self.kept_tick == Some(world.tick() + 1);
+                if kept {
+                    rules.record(sim::limits::ENTITIES_PER_ZONE);
+                }
                 match &mut self.focus {
                     Some(focus) => {
                         world.step(&mut inputs, &mut Overheard { rules, focus }, &mut self.output);
                     }
                     None => world.step(&mut inputs, rules as &mut dyn Rules, &mut self.output),
+                }
+                if kept {
+                    self.kept = Some(rules.take_recording());
+                    rules.record(0);
                 }
                 if !rules.drain_failures().is_empty() {
                     rules.restock();
@@ -234,7 +264,9 @@ impl Player {
             });
         }
         let generation = Generation::new(running.generation, modules)?;
-        self.rules = Some(ScriptRules::new(&generation)?);
+        let mut rules = ScriptRules::new(&generation)?;
+        rules.limit_ticks();
+        self.rules = Some(rules);
         Ok(())
     }
 
