@@ -103,8 +103,7 @@ impl Server {
             None => Bus::in_process(),
         };
 
-        let engine =
-            Engine::granting(&config.scripts.grant, Limits::default(), Some(&config.data.join("compiled")))?;
+        let engine = Engine::new(Limits::default(), Some(&config.data.join("compiled")))?;
         let (assembled, archive) = load(&engine, pack, &config).await?;
         let content = Arc::clone(&assembled.content);
         let (journal_sender, journal_queue) = mpsc::channel(JOURNAL_QUEUE);
@@ -123,6 +122,7 @@ impl Server {
             let generation = assembled.generation(&definition.name)?;
             let mut rules = ScriptRules::new(&generation)?;
             rules.record(RECORDED_VIEWS);
+            rules.limit_ticks();
             let rules: Box<dyn ZoneRules> = Box::new(rules);
             setups.push(RoomSetup {
                 zone: *id,
@@ -157,6 +157,7 @@ impl Server {
             content,
             probation_ticks: config.reload.probation_ticks.into(),
             tick_ms: config.tick_ms,
+            replay_keep: config.replay_keep,
         });
         tokio::spawn(strikes_loop(Arc::clone(&pipeline), Arc::clone(&zones), failure_queue));
         let gateway = Gateway::new(GatewaySetup {
@@ -195,6 +196,7 @@ impl Server {
         let upkeep = tokio::spawn(upkeep::upkeep_loop(
             store.clone(),
             auth.clone(),
+            Arc::clone(&pipeline),
             Arc::clone(&zones),
             metrics.clone(),
             stop.clone(),

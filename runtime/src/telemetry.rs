@@ -120,6 +120,7 @@ fn describe() {
     describe_counter!("game_combat_damage_total", "health lost to swings and pulses");
     describe_histogram!("game_tick_duration_seconds", "time a tick takes");
     describe_histogram!("game_tick_lag_seconds", "how late a tick begins");
+    describe_counter!("game_tick_phase_nanoseconds_total", "time of ticks, by part; step holds the scripts");
     describe_histogram!("journal_commit_duration_seconds", "from the first attempt to the commit");
     describe_counter!("game_ticks_late_total", "ticks longer than they may be, by cause: swap or load");
     describe_counter!("log_lines_dropped_total", "lines of the server's log that nobody took in time");
@@ -128,7 +129,15 @@ fn describe() {
 fn describe_modules() {
     use metrics::describe_counter;
     describe_counter!("script_calls_total", "calls into components");
+    describe_counter!("script_views_total", "views components were asked about");
     describe_counter!("script_fuel_total", "fuel used by components");
+    describe_counter!("script_nanoseconds_total", "time in components and at their border");
+    describe_counter!("script_subject_views_total", "views by what they are about");
+    describe_counter!(
+        "script_subject_fuel_total",
+        "fuel by what views are about: a call is divided by their number"
+    );
+    describe_counter!("script_subject_nanoseconds_total", "time by what views are about, divided like fuel");
     describe_counter!("script_failed_calls_total", "calls that trapped, ran out or answered wrongly");
     describe_counter!("script_fallbacks_total", "views answered with the fallback");
     describe_counter!("script_failures_total", "failures of components, by export");

@@ -1,6 +1,6 @@
 //! The other side of the interface, for the command line.
 
-use crate::admin::AdminToken;
+use crate::admin::{AdminToken, Costs};
 use crate::reload::{ContentFiles, MODULE_BYTES, Plan};
 use serde_json::Value;
 use std::net::IpAddr;
@@ -74,6 +74,17 @@ impl AdminClient {
     /// [`CallError`].
     pub async fn status(&self) -> Result<Value, CallError> {
         self.send(self.http.get(format!("{}/admin/v1/status", self.url))).await
+    }
+
+    /// `GET /admin/v1/costs`.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn costs(&self) -> Result<Costs, CallError> {
+        let answer = self.send(self.http.get(format!("{}/admin/v1/costs", self.url))).await?;
+        serde_json::from_value(answer).map_err(|error| {
+            CallError::Refused(format!("the server is of another version than this lore: {error}"))
+        })
     }
 
     /// Pushes a component to all zones.

@@ -3,11 +3,13 @@
 
 mod changes;
 pub mod client;
+mod costs;
 mod events;
 mod note;
 mod status;
 mod token;
 
+pub use costs::{Costs, ExportCost, Share, Shares, Spent, SubjectCost, ZoneCost, ZoneShare, definition};
 pub use note::TokenNote;
 pub use status::{ModuleRow, Status, ZoneRow, script_stats};
 pub use token::{AdminToken, TokenError};
@@ -51,6 +53,7 @@ pub fn router(state: AdminState) -> Router {
     Router::new()
         .route("/admin/v1/status", get(status))
         .route("/v1/status", get(status))
+        .route("/admin/v1/costs", get(costs))
         .route("/admin/v1/modules", post(push_module))
         .route("/admin/v1/plan", post(plan))
         .route("/admin/v1/content", post(push_content))
@@ -92,6 +95,11 @@ async fn authenticate(State(state): State<AdminState>, request: Request, next: N
 
 async fn status(State(state): State<AdminState>) -> Json<Status> {
     Json(Status::collect(&state.pipeline, &state.zones).await)
+}
+
+/// `GET /admin/v1/costs`: sums; what two readings differ in was spent between them.
+async fn costs(State(state): State<AdminState>) -> Json<Costs> {
+    Json(Costs::collect(&state.pipeline, &state.zones).await)
 }
 
 /// The body, or that it is too long or was cut off.

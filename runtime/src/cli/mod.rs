@@ -4,6 +4,7 @@ mod audit;
 mod build;
 mod changes;
 mod check;
+mod cost;
 mod doctor;
 mod load;
 mod migrate;
@@ -14,6 +15,7 @@ mod replay;
 mod rollback;
 mod serve;
 mod status;
+mod top;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -41,6 +43,7 @@ enum Command {
     /// End a change that waits for a person, or is tried in some zones.
     Reject(changes::Decision),
     Status(status::Args),
+    Top(top::Args),
     Replay(replay::Args),
     Load(load::Args),
     Migrate(migrate::Args),
@@ -66,6 +69,7 @@ impl Cli {
             Command::Approve(decision) => changes::decide(decision, true),
             Command::Reject(decision) => changes::decide(decision, false),
             Command::Status(args) => status::run(args),
+            Command::Top(args) => top::run(args),
             Command::Replay(args) => replay::run(args),
             Command::Load(args) => load::run(args),
             Command::Migrate(args) => migrate::run(args),

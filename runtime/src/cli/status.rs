@@ -1,22 +1,43 @@
 //! `lore status`
 
+use super::cost;
 use crate::admin::client::{AdminArgs, AdminClient};
 use serde_json::Value;
+use std::time::Duration;
 
 /// Show what is live in a running server and how it does.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  lore status\n  lore status --json | jq '.zones[].tick_ms'")]
+#[command(
+    after_help = "Examples:\n  lore status\n  lore status --json | jq '.zones[].tick_ms'\n  lore status --cost\n  lore status --cost --over 30 --json | jq '.subjects[:10]'"
+)]
 pub struct Args {
     #[command(flatten)]
     admin: AdminArgs,
+    /// Where the time of ticks goes instead: zones, scripts, NPC templates, quests, by their share.
+    #[arg(long)]
+    cost: bool,
+    /// With --cost: seconds to measure for.
+    #[arg(long, value_name = "SECONDS", requires = "cost", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    over: u64,
     /// Everything, as one JSON object.
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let Args { admin, json } = args;
+    let Args { admin, cost, over, json } = args;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    if cost {
+        let shares = runtime.block_on(async {
+            let client = AdminClient::connect(&admin)?;
+            cost::measure(&client, Duration::from_secs(over)).await
+        })?;
+        match json {
+            true => println!("{}", serde_json::to_string(&shares)?),
+            false => cost::lines(&shares, usize::MAX).iter().for_each(|line| println!("{line}")),
+        }
+        return Ok(());
+    }
     let status = runtime.block_on(async {
         let client = AdminClient::connect(&admin)?;
         client.status().await
@@ -92,14 +113,14 @@ fn show(status: &Value) {
     }
 }
 
-fn rows(value: &Value) -> impl Iterator<Item = &Value> {
+pub(super) fn rows(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-fn text(value: &Value) -> &str {
+pub(super) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or("?")
 }
 
-fn number(value: &Value) -> f64 {
+pub(super) fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or(0.0)
 }

@@ -3,10 +3,12 @@
 
 use super::Report;
 use super::change::Changes;
+use super::tidy::{Digests, prune};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// Bytes of the history that are read at a start; far more than 500 entries.
 const HISTORY_TAIL: u64 = 1 << 20;
@@ -111,7 +113,7 @@ impl Archive {
     /// They cannot be written.
     pub fn keep_module(&self, digest: &str, bytes: &[u8]) -> std::io::Result<()> {
         let path = self.module_path(digest);
-        if path.exists() { Ok(()) } else { replace(&path, bytes) }
+        if path.exists() { mark(&path) } else { replace(&path, bytes) }
     }
 
     /// The bytes of a module kept earlier.
@@ -133,7 +135,7 @@ impl Archive {
     pub fn keep_content(&self, digest: u64, files: &ContentFiles) -> std::io::Result<()> {
         let path = self.content_path(digest);
         if path.exists() {
-            return Ok(());
+            return mark(&path);
         }
         replace(&path, &serde_json::to_vec(files).map_err(std::io::Error::other)?)
     }
@@ -177,6 +179,29 @@ impl Archive {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Notes that modules and contents ran until now. What was deleted meanwhile is left out.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub(super) fn mark(&self, digests: &Digests) -> std::io::Result<()> {
+        for digest in digests {
+            let content = u64::from_str_radix(digest, 16).map(|digest| self.content_path(digest));
+            for path in content.into_iter().chain([self.module_path(digest)]).filter(|path| path.exists()) {
+                mark(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes modules and contents that are not `wanted` and older than `age`, or too many; how many.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub(super) fn prune(&self, wanted: &Digests, age: Duration, bytes: u64) -> std::io::Result<usize> {
+        let folders = ["modules", "content"].map(|folder| self.data.join(folder));
+        folders.iter().try_fold(0, |sum, folder| Ok(sum + prune(folder, wanted, age, bytes)?))
     }
 
     /// What was live last; empty before the first push.
@@ -231,6 +256,11 @@ impl Archive {
         recent.drain(..recent.len().saturating_sub(most));
         Ok(recent)
     }
+}
+
+/// A file's age begins anew.
+fn mark(path: &Path) -> std::io::Result<()> {
+    std::fs::File::open(path)?.set_modified(SystemTime::now())
 }
 
 /// Writes beside and renames, so that a crash leaves the old file or the new one.

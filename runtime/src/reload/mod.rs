@@ -4,7 +4,7 @@
 //!
 //! The life of a change is a pure state machine (`state`) over a record (`change`), with pure rules
 //! (`rules`) and a pure picture of what runs where (`layout`). What drives it: `push`, `operate` and
-//! `probation`; what it moves: `swap`; what outlives a restart: `archive`.
+//! `probation`; what it moves: `swap`; what outlives a restart: `archive`, and for how long: `tidy`.
 //!
 //! What does not live here: running scripts (`host_api`), applying a swap (`zone`), HTTP (`admin`).
 
@@ -20,12 +20,13 @@ mod rules;
 mod state;
 mod strikes;
 mod swap;
+mod tidy;
 mod verdict;
 pub mod watch;
 
 pub use archive::{Archive, ContentFiles, HistoryEntry, LiveContent, LiveModule, LiveSet};
 pub use change::{Breach, CONTENT, Change, Changes, Cost, Drift, Plan, Step, Subject, Watched};
-pub use check::{Misfit, can_follow, fits, missing_content, out_of_scope};
+pub use check::{Misfit, can_follow, fits, missing_content};
 pub use layout::{Layout, Overlay};
 pub use probation::probation_loop;
 pub use prove::{ExportReport, Needs, Report};
@@ -210,6 +211,8 @@ struct Live {
     content_before: Option<Arc<Content>>,
     set: LiveSet,
     history: VecDeque<HistoryEntry>,
+    /// What has run since the archive was tidied up.
+    ran: tidy::Digests,
 }
 
 impl Live {
@@ -235,6 +238,8 @@ pub struct PipelineSetup {
     pub probation_ticks: u64,
     /// Milliseconds per tick.
     pub tick_ms: u32,
+    /// How long replay logs are kept.
+    pub replay_keep: Duration,
 }
 
 /// The clonable front of the pipeline.
@@ -244,6 +249,7 @@ pub struct Pipeline {
     archive: Arc<Archive>,
     probation_ticks: u64,
     tick_ms: u32,
+    replay_keep: Duration,
     /// Held while one change goes from checked to live: changes happen one after the other.
     changing: tokio::sync::Mutex<()>,
     live: Mutex<Live>,
@@ -258,7 +264,16 @@ pub struct Pipeline {
 impl Pipeline {
     /// A pipeline for zones that run what was assembled.
     pub fn new(setup: PipelineSetup) -> Arc<Self> {
-        let PipelineSetup { engine, zones, archive, assembled, content, probation_ticks, tick_ms } = setup;
+        let PipelineSetup {
+            engine,
+            zones,
+            archive,
+            assembled,
+            content,
+            probation_ticks,
+            tick_ms,
+            replay_keep,
+        } = setup;
         let Assembled { layout, set, replaced, .. } = assembled;
         let history = archive.recent(HISTORY).unwrap_or_else(|error| {
             tracing::warn!(%error, "the history of earlier runs cannot be read");
@@ -268,13 +283,15 @@ impl Pipeline {
         set.trusted.iter().for_each(|digest| earlier.trust(digest.clone()));
         replaced.into_iter().for_each(|module| earlier.remember(module));
         let numbers = zones.iter().map(|(_, zone)| zone.stats.generation.load(Relaxed)).collect();
-        let live = Live { layout, numbers, earlier, content_before: None, set, history };
+        let ran = tidy::Digests::new();
+        let live = Live { layout, numbers, earlier, content_before: None, set, history, ran };
         Arc::new(Self {
             engine,
             zones,
             archive: Arc::new(archive),
             probation_ticks,
             tick_ms,
+            replay_keep,
             changing: tokio::sync::Mutex::new(()),
             live: Mutex::new(live),
             content: tokio::sync::watch::Sender::new(content),
@@ -290,6 +307,11 @@ impl Pipeline {
     /// The modules that are live in all zones but those that try another.
     pub fn generation(&self) -> Generation {
         self.live().layout.trunk.clone()
+    }
+
+    /// Milliseconds that a tick has.
+    pub fn tick_ms(&self) -> u32 {
+        self.tick_ms
     }
 
     /// The definitions that are live.
@@ -374,6 +396,8 @@ impl Pipeline {
         let set = {
             let mut live = self.live();
             let live = &mut *live;
+            live.ran.extend(live.layout.modules().map(Module::digest));
+            live.ran.insert(hex(self.content().digest));
             self.strikes.keep_only(&live.layout.modules().map(Module::label).collect());
             live.earlier.forget(&live.layout.trunk);
             live.set.trusted = live.earlier.trusted();

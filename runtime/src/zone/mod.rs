@@ -14,7 +14,7 @@ pub use journal::{Commit, JOURNAL_QUEUE, JournalError, journal_loop};
 pub use room::{Room, RoomSetup};
 pub use rules::ZoneRules;
 pub use schedule::{SimThread, spawn};
-pub use stats::{TickSummary, ZoneStats};
+pub use stats::{Phase, TickSummary, ZoneStats};
 
 use crate::gateway::client::Client;
 use sim::content::Content;

@@ -3,6 +3,7 @@
 use super::encode::OwnView;
 use super::journal::Commit;
 use super::replicate::Replication;
+use super::stats::{Phase, Stopwatch};
 use super::{
     Applied, Arrival, Ask, InboxError, Message, Population, Seat, Swap, ZoneHandle, ZoneIndex, ZoneRules,
     ZoneStats, Zones,
@@ -252,23 +253,30 @@ impl Room {
     }
 
     fn advance(&mut self, lag: Duration) {
-        let started = Instant::now();
+        let (started, mut watch) = (Instant::now(), Stopwatch::start());
         self.deliver_post();
         self.read_inbox();
         let inputs = self.inputs.len();
+        watch.lap(Phase::Inbox);
         let mut output = std::mem::take(&mut self.output);
         if let Some(recorder) = &mut self.recorder {
             recorder.begin(&self.world, &self.inputs);
         }
+        watch.lap(Phase::Record);
         self.world.step(&mut self.inputs, &mut *self.rules, &mut output);
+        watch.lap(Phase::Step);
         if let Some(recorder) = &mut self.recorder {
             recorder.end(&self.world);
         }
+        watch.lap(Phase::Record);
         self.add_whereabouts(&mut output);
         self.settle(&mut output);
+        watch.lap(Phase::Settle);
         self.replicate(&output);
+        watch.lap(Phase::Replicate);
         self.output = output;
         self.report_failures();
+        self.handle.stats.record_phases(&watch);
         self.measure(started.elapsed(), lag, inputs);
     }
 

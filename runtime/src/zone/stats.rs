@@ -1,13 +1,65 @@
 //! What a zone tells about itself, written by its thread without locks and read by anybody.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Ticks remembered: a minute at 20 Hz.
 const TICKS: usize = 1_200;
 
+/// What a tick consists of, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Reading the inbox and passing on what goes to other zones; swaps of generations too.
+    Inbox,
+    /// The step of the world, with its scripts.
+    Step,
+    /// What the replay log takes: copies of inputs, the digest.
+    Record,
+    /// Answers, notices, facts.
+    Settle,
+    /// Interest and deltas.
+    Replicate,
+}
+
+impl Phase {
+    /// All, in order.
+    pub const ALL: [Self; 5] = [Self::Inbox, Self::Step, Self::Record, Self::Settle, Self::Replicate];
+
+    /// For metrics and tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Inbox => "inbox",
+            Self::Step => "step",
+            Self::Record => "record",
+            Self::Settle => "settle",
+            Self::Replicate => "replicate",
+        }
+    }
+}
+
+/// Measures the phases of one tick, one after the other.
+pub(super) struct Stopwatch {
+    lap: Instant,
+    nanos: [u64; Phase::ALL.len()],
+}
+
+impl Stopwatch {
+    /// The first phase begins.
+    pub(super) fn start() -> Self {
+        Self { lap: Instant::now(), nanos: [0; Phase::ALL.len()] }
+    }
+
+    /// The phase that ran until now.
+    pub(super) fn lap(&mut self, phase: Phase) {
+        let now = Instant::now();
+        self.nanos[phase as usize] += (now - self.lap).as_nanos() as u64;
+        self.lap = now;
+    }
+}
+
 /// Figures of one zone.
 pub struct ZoneStats {
+    phases: [AtomicU64; Phase::ALL.len()],
     micros: Box<[AtomicU32]>,
     ticks: AtomicUsize,
     /// Ticks since the zone's first start.
@@ -44,6 +96,7 @@ pub struct TickSummary {
 impl Default for ZoneStats {
     fn default() -> Self {
         Self {
+            phases: Default::default(),
             micros: (0..TICKS).map(|_| AtomicU32::new(0)).collect(),
             ticks: AtomicUsize::new(0),
             tick: AtomicU64::new(0),
@@ -65,6 +118,24 @@ impl ZoneStats {
         let micros = u32::try_from(duration.as_micros()).unwrap_or(u32::MAX);
         let index = self.ticks.fetch_add(1, Relaxed) % TICKS;
         self.micros[index].store(micros, Relaxed);
+    }
+
+    /// Adds the phases of a tick to those before.
+    pub(super) fn record_phases(&self, watch: &Stopwatch) {
+        for (sum, nanos) in self.phases.iter().zip(watch.nanos) {
+            // The zone's thread alone writes.
+            sum.store(sum.load(Relaxed) + nanos, Relaxed);
+        }
+    }
+
+    /// Nanoseconds spent in each phase since the start of the process.
+    pub fn phases(&self) -> [(Phase, u64); Phase::ALL.len()] {
+        Phase::ALL.map(|phase| (phase, self.phases[phase as usize].load(Relaxed)))
+    }
+
+    /// Ticks since the start of the process.
+    pub fn ticks(&self) -> u64 {
+        self.ticks.load(Relaxed) as u64
     }
 
     /// Remembers that a swap was part of the tick.
