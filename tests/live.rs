@@ -110,6 +110,11 @@ impl Server {
         Ok(server)
     }
 
+    /// The process' number.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// `kill -9`, then waits until the process is gone.
     pub fn kill(mut self) -> anyhow::Result<()> {
         self.child.kill()?;

@@ -13,7 +13,7 @@ const RARE: &str = "    assert!(attack.attacker % 3 != 0, \"a rare one\");\n";
 const VIEWS: u64 = 120;
 
 /// `lore plan --json`: its exit code and the report.
-async fn plan(arena: &Arena, module: &[u8]) -> (i32, Value) {
+pub async fn plan(arena: &Arena, module: &[u8]) -> (i32, Value) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("planned.wasm");
     std::fs::write(&file, module).unwrap();
@@ -26,7 +26,7 @@ async fn plan(arena: &Arena, module: &[u8]) -> (i32, Value) {
     (output.status.code().unwrap(), report)
 }
 
-fn measure<'a>(report: &'a Value, name: &str) -> &'a Value {
+pub fn measure<'a>(report: &'a Value, name: &str) -> &'a Value {
     let measures = report["exports"][0]["measures"].as_array().unwrap();
     measures.iter().find(|measure| measure["name"] == name).unwrap()
 }
