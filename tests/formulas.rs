@@ -63,6 +63,8 @@ impl Draw {
             element: self.element(),
             attacker_level: self.up_to(60),
             defender_level: self.up_to(60),
+            attacker_is_npc: id.is_multiple_of(2),
+            defender_is_npc: id.is_multiple_of(3),
             accuracy: self.among(0, 150),
             evasion: self.among(0, 150),
             distance_mm: self.up_to(40_000),
@@ -76,6 +78,7 @@ impl Draw {
             block_chance: self.up_to(60).min(100),
             dodge_chance: self.up_to(60).min(100),
             defender_health: self.among(1, 1_000),
+            defender_health_max: 1_000,
             seed: self.0.next_u64(),
         }
     }

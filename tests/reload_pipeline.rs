@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// A world whose newcomers meet a wolf that neither dies soon nor kills.
-fn sparring() -> Setup {
+pub fn sparring() -> Setup {
     let content = Copied::content();
     content
         .replace("progression.toml", "start_zone = \"downtown\"", "start_zone = \"greywood\"")
@@ -22,7 +22,7 @@ fn sparring() -> Setup {
 }
 
 /// One more swing of the player, as an event.
-async fn swing(socket: &mut Socket) -> Value {
+pub async fn swing(socket: &mut Socket) -> Value {
     let you = socket.replica.you;
     socket.events.clear();
     loop {
@@ -51,7 +51,8 @@ pub async fn push_content(world: &World, files: &BTreeMap<String, String>) -> An
     Answer::of(world.operator(Method::POST, "/admin/v1/content").json(files)).await
 }
 
-fn status(world: &World) -> Value {
+/// What the server says of itself.
+pub fn status(world: &World) -> Value {
     let output = world.lore(&["status", "--json"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
@@ -159,7 +160,7 @@ async fn a_module_that_does_not_fit_is_refused_with_what_is_wrong() {
         ("a core module", wat::parse_str("(module)").unwrap(), &["component"]),
         ("no manifest", wat::parse_str("(component)").unwrap(), &["manifest"]),
         ("another kind", manifest("\"kind\":\"combat\"", "\"kind\":\"dialog\""), &["combat", "dialog"]),
-        ("another api", manifest("\"api\":\"0.1", "\"api\":\"9.1"), &["combat", "9.1"]),
+        ("another api", manifest("\"api\":\"0.2", "\"api\":\"9.2"), &["combat", "9.2", "0.1 and 0.2"]),
     ];
     for (what, bytes, words) in cases {
         let answer = push(&world, bytes).await;

@@ -32,6 +32,8 @@ fn attack(id: u32, attack_power: i32) -> Attack {
         element: Element::Physical,
         attacker_level: 1,
         defender_level: 1,
+        attacker_is_npc: false,
+        defender_is_npc: true,
         accuracy: 50,
         evasion: 50,
         distance_mm: 1_000,
@@ -44,6 +46,7 @@ fn attack(id: u32, attack_power: i32) -> Attack {
         block_chance: 0,
         dodge_chance: 0,
         defender_health: 100,
+        defender_health_max: 100,
         seed: u64::from(id),
     }
 }

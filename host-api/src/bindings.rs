@@ -1,8 +1,8 @@
 //! Rust types and typed exports of the worlds in `wit/`, generated. Nothing else lives here.
 //!
 //! One module per world; the types of `lore:script/types` and the `log` import are generated once,
-//! with the combat world, and shared by the others. Private: the rest of the crate speaks
-//! [`sim::rules`] and reaches these types through `convert`.
+//! with the combat world, and shared by the others, those of earlier versions too. Private: the rest of the
+//! crate speaks [`sim::rules`] and reaches these types through `convert`.
 
 #![allow(missing_docs, clippy::all)]
 
@@ -60,6 +60,21 @@ pub(crate) mod dialog {
             "lore:script/log": super::combat::lore::script::log,
         },
     });
+}
+
+/// What API 0.1 has otherwise than today.
+pub(crate) mod v0_1 {
+    pub(crate) mod combat {
+        wasmtime::component::bindgen!({
+            path: "../wit/v0.1",
+            world: "combat-script",
+            imports: { default: trappable },
+            with: {
+                "lore:script/types": crate::bindings::combat::lore::script::types,
+                "lore:script/log": crate::bindings::combat::lore::script::log,
+            },
+        });
+    }
 }
 
 pub(crate) use combat::lore::script::{log, types};

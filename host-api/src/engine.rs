@@ -1,8 +1,10 @@
 //! The engine: compiler settings, the epoch thread, the compile pool and the linker. One per
 //! process; cheap to clone.
 
-use crate::bindings;
+use crate::api::Api;
+use crate::bindings::log::{self, Host, Level};
 use crate::cache::Cache;
+use crate::capability::Capability;
 use crate::instance::ScriptState;
 use crate::limits::{EPOCH, Limits, TRAP_FRAMES, WASM_STACK_BYTES};
 use std::num::NonZeroUsize;
@@ -11,7 +13,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use wasmtime::component::{Component, HasSelf, Linker};
-use wasmtime::{Config, EngineWeak, WasmBacktraceDetails};
+use wasmtime::{Config, EngineWeak, StoreContextMut, WasmBacktraceDetails};
 
 /// Compiles and runs scripts.
 #[derive(Clone)]
@@ -23,6 +25,7 @@ struct Inner {
     wasmtime: wasmtime::Engine,
     linker: Linker<ScriptState>,
     limits: Limits,
+    grant: Vec<Capability>,
     cache: Option<Cache>,
     compile_pool: rayon::ThreadPool,
     /// Dropped with the engine, which ends the epoch thread.
@@ -49,15 +52,26 @@ pub enum EngineError {
 }
 
 impl Engine {
-    /// An engine that keeps compiled code in `cache_directory`, or only in memory without one.
+    /// An engine that keeps compiled code in `cache_directory`, or only in memory without one. It grants
+    /// scripts every capability.
     ///
     /// # Errors
     /// See [`EngineError`].
     pub fn new(limits: Limits, cache_directory: Option<&Path>) -> Result<Self, EngineError> {
+        Self::granting(&Capability::ALL, limits, cache_directory)
+    }
+
+    /// An engine that takes scripts with these capabilities only.
+    ///
+    /// # Errors
+    /// See [`EngineError`].
+    pub fn granting(
+        grant: &[Capability],
+        limits: Limits,
+        cache_directory: Option<&Path>,
+    ) -> Result<Self, EngineError> {
         let wasmtime = wasmtime::Engine::new(&config()).map_err(EngineError::Unsupported)?;
-        let mut linker = Linker::new(&wasmtime);
-        bindings::log::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut ScriptState| state)
-            .map_err(EngineError::Unsupported)?;
+        let linker = imports(&wasmtime).map_err(EngineError::Unsupported)?;
         let cache = cache_directory
             .map(|directory| Cache::open(directory, &wasmtime).map_err(|source| (directory, source)))
             .transpose()
@@ -73,13 +87,18 @@ impl Engine {
             .name("script-epoch".to_owned())
             .spawn(move || epoch_loop(&weak, &stopped))
             .map_err(|error| EngineError::Thread(error.to_string()))?;
-        let inner = Inner { wasmtime, linker, limits, cache, compile_pool, _epoch_stop: epoch_stop };
+        let grant = grant.to_vec();
+        let inner = Inner { wasmtime, linker, limits, grant, cache, compile_pool, _epoch_stop: epoch_stop };
         Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The limits every script of this engine runs under.
     pub fn limits(&self) -> &Limits {
         &self.inner.limits
+    }
+
+    pub(crate) fn grant(&self) -> &[Capability] {
+        &self.inner.grant
     }
 
     /// Components whose compiled code was found in the cache since the start.
@@ -131,6 +150,21 @@ fn config() -> Config {
         .wasm_backtrace_details(WasmBacktraceDetails::Disable) // `symbols` does it, off the tick
         .native_unwind_info(false); // registering it is quadratic when many modules come and go
     config
+}
+
+/// What scripts may import, in every version that is served.
+fn imports(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<ScriptState>> {
+    let mut linker = Linker::new(engine);
+    log::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut ScriptState| state)?;
+    for api in Api::ALL.into_iter().filter(|api| *api != Api::CURRENT) {
+        linker.instance(&format!("lore:script/log@{api}.0"))?.func_wrap(
+            "write",
+            |mut store: StoreContextMut<'_, ScriptState>, (level, message): (Level, String)| {
+                store.data_mut().write(level, message)
+            },
+        )?;
+    }
+    Ok(linker)
 }
 
 /// Advances the epoch until the engine is gone. A thread of its own: nothing else may delay it.

@@ -83,6 +83,11 @@ pub enum FailureKind {
     /// The generation has no module that could answer.
     #[error("no module of this name is live")]
     NoModule,
+    /// The module is limited to other zones.
+    #[error(
+        "its scope is other zones than this one; add the zone to `zones` in its lore.toml, or give the NPC another script"
+    )]
+    OutOfScope,
 }
 
 /// How an answer can be wrong.
@@ -124,6 +129,11 @@ pub enum BadOutput {
         /// In words.
         expected: &'static str,
     },
+    /// The answer asks the host to remember something, for a script that said it needs no memory.
+    #[error(
+        "it remembers something, but its scope is `stateless`; leave `memory` at 0 and set no flags, or change its scope"
+    )]
+    Remembers,
     /// The answer breaks the binary interface: an unknown case, a bad pointer, too many bytes.
     #[error("{0}")]
     Encoding(String),
@@ -173,7 +183,11 @@ impl FailureKind {
             | Self::OutOfFuel { frames }
             | Self::Deadline { frames }
             | Self::OutOfMemory { frames, .. } => frames,
-            Self::OverShare { .. } | Self::BadOutput(_) | Self::Instantiate { .. } | Self::NoModule => &[],
+            Self::OverShare { .. }
+            | Self::BadOutput(_)
+            | Self::Instantiate { .. }
+            | Self::NoModule
+            | Self::OutOfScope => &[],
         }
     }
 
@@ -184,7 +198,11 @@ impl FailureKind {
             | Self::OutOfFuel { frames }
             | Self::Deadline { frames }
             | Self::OutOfMemory { frames, .. } => Some(frames),
-            Self::OverShare { .. } | Self::BadOutput(_) | Self::Instantiate { .. } | Self::NoModule => None,
+            Self::OverShare { .. }
+            | Self::BadOutput(_)
+            | Self::Instantiate { .. }
+            | Self::NoModule
+            | Self::OutOfScope => None,
         }
     }
 
@@ -199,6 +217,7 @@ impl FailureKind {
             Self::BadOutput(_) => "bad_output",
             Self::Instantiate { .. } => "instantiate",
             Self::NoModule => "no_module",
+            Self::OutOfScope => "out_of_scope",
         }
     }
 }

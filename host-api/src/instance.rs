@@ -1,6 +1,7 @@
 //! One live component: its store, its limits while it runs, its log. Knows how to be called once;
 //! what to do about a failure is decided in `call`.
 
+use crate::api::Api;
 use crate::bindings::log::Level;
 use crate::bindings::{self, ability, combat, dialog, npc, quest, types};
 use crate::convert::Hook;
@@ -9,6 +10,7 @@ use crate::failure::{BadOutput, FailureKind, clip};
 use crate::limits::{CallLimits, Limits, MESSAGE_BYTES};
 use crate::log_budget::LogBudget;
 use crate::manifest::Kind;
+use crate::older::{Older, OlderExports};
 use std::time::Instant;
 use wasmtime::component::Component;
 use wasmtime::{ResourceLimiter, Store};
@@ -21,6 +23,7 @@ pub(crate) enum Linked {
     Npc(npc::NpcScriptPre<ScriptState>),
     Quest(quest::QuestScriptPre<ScriptState>),
     Dialog(dialog::DialogScriptPre<ScriptState>),
+    Older(Older),
 }
 
 /// The typed exports of one instance.
@@ -30,6 +33,7 @@ pub(crate) enum Exports {
     Npc(npc::NpcScript),
     Quest(quest::QuestScript),
     Dialog(dialog::DialogScript),
+    Older(OlderExports),
 }
 
 impl Linked {
@@ -37,8 +41,16 @@ impl Linked {
     ///
     /// # Errors
     /// An import or export is missing or has another type than `wit/` says.
-    pub(crate) fn new(engine: &Engine, kind: Kind, component: &Component) -> wasmtime::Result<Self> {
+    pub(crate) fn new(
+        engine: &Engine,
+        kind: Kind,
+        api: Api,
+        component: &Component,
+    ) -> wasmtime::Result<Self> {
         let pre = engine.linker().instantiate_pre(component)?;
+        if api != Api::CURRENT {
+            return Ok(Self::Older(Older::new(pre, kind, api)?));
+        }
         Ok(match kind {
             Kind::Combat => Self::Combat(combat::CombatScriptPre::new(pre)?),
             Kind::Ability => Self::Ability(ability::AbilityScriptPre::new(pre)?),
@@ -55,6 +67,7 @@ impl Linked {
             Self::Npc(pre) => Exports::Npc(pre.instantiate(store)?),
             Self::Quest(pre) => Exports::Quest(pre.instantiate(store)?),
             Self::Dialog(pre) => Exports::Dialog(pre.instantiate(store)?),
+            Self::Older(older) => Exports::Older(older.instantiate(store)?),
         })
     }
 }
@@ -111,7 +124,12 @@ impl Instance {
         let outcome = self
             .store
             .set_fuel(fuel)
-            .and_then(|()| H::call(&self.exports, &mut self.store, ctx, views))
+            .and_then(|()| match &self.exports {
+                Exports::Older(older) => {
+                    H::call_older(older.function(H::EXPORT), &mut self.store, ctx, views)
+                }
+                exports => H::call(exports, &mut self.store, ctx, views),
+            })
             .map_err(|error| {
                 let space = &self.store.data().space;
                 FailureKind::of(&error, space.refused, space.memory_limit)

@@ -10,9 +10,11 @@
 //! [`Manifest::embed`]).
 
 mod account;
+mod api;
 mod bindings;
 mod cache;
 mod call;
+mod capability;
 mod convert;
 mod engine;
 mod failure;
@@ -22,14 +24,18 @@ mod limits;
 mod log_budget;
 mod manifest;
 mod module;
+mod older;
 mod prove;
 mod record;
 mod rules;
 mod samples;
 mod scan;
+mod scope;
 mod stats;
 mod symbols;
 
+pub use api::Api;
+pub use capability::Capability;
 pub use engine::{Engine, EngineError};
 pub use failure::{BadOutput, FailureKind, Frame, ScriptFailure};
 pub use generation::{Generation, GenerationError};
@@ -40,4 +46,5 @@ pub use prove::{Difference, ExportProof, Measure, prove};
 pub use record::Recording;
 pub use rules::{RulesError, ScriptRules};
 pub use scan::ScanError;
+pub use scope::{Scope, ScopeError};
 pub use stats::{Counters, ExportStats, SubjectStats};

@@ -1,6 +1,9 @@
 //! What a script says about itself: the manifest in a custom section of its component, and the
 //! kinds of script with what each exports.
 
+use crate::api::Api;
+use crate::capability::Capability;
+use crate::scope::{Scope, ScopeError};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use sim::{DefId, def_id};
@@ -13,8 +16,6 @@ const SECTION: &str = "lore:manifest";
 const MANIFEST_BYTES: usize = 64 << 10;
 /// Content names one script may require.
 const REQUIRES: usize = 1_024;
-/// The API version this host speaks: major and minor of the package in `wit/`.
-pub(crate) const API: &str = "0.1";
 
 /// What a script decides; one world of `wit/worlds.wit` each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -63,6 +64,18 @@ impl Kind {
         }
     }
 
+    /// The first version of the script interface that has this kind.
+    pub const fn since(self) -> Api {
+        match self {
+            Self::Combat | Self::Ability | Self::Npc | Self::Quest | Self::Dialog => Api::V0_1,
+        }
+    }
+
+    /// Whether it decides for what stands in a zone, so that zones can have scripts of their own.
+    pub const fn has_place(self) -> bool {
+        matches!(self, Self::Npc | Self::Dialog)
+    }
+
     /// Whether a generation has exactly one module of this kind; of the others any number, chosen
     /// by name.
     pub const fn is_single(self) -> bool {
@@ -100,6 +113,11 @@ impl Export {
             Self::Converse => "dialog.converse",
         }
     }
+
+    /// The function alone: `resolve`.
+    pub(crate) fn function(self) -> &'static str {
+        self.name().split_once('.').map_or(self.name(), |(_, function)| function)
+    }
 }
 
 impl fmt::Display for Export {
@@ -118,8 +136,18 @@ pub struct Manifest {
     pub version: Version,
     /// Which world the script implements.
     pub kind: Kind,
-    /// Version of the script interface it was built for, major and minor: `0.1`.
+    /// Version of the script interface it was built for, major and minor: `0.2`. The component must export
+    /// its interface in this version.
     pub api: String,
+    /// What it imports. A script of API 0.1 has the log without asking.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub capabilities: Vec<Capability>,
+    /// How far it reaches.
+    #[serde(default, skip_serializing_if = "Scope::is_world")]
+    pub scope: Scope,
+    /// Where it decides, for the scope `zone`: names of zones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zones: Vec<String>,
     /// Content that must exist, such as `ability/strike`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<String>,
@@ -198,15 +226,41 @@ pub enum ManifestError {
     /// The name does not have the form content refers to.
     #[error("the script's name `{0}` must be 1 to 64 of a-z, 0-9 and `-`, starting with a letter")]
     Name(String),
-    /// Built for another version of the script interface.
+    /// Built for a version of the script interface that is not served.
     #[error(
-        "{name} is built for script API {need}, this server speaks {API}; build it with the SDK of {API}"
+        "{name} is built for script API {need}, this server serves {served}; build it for {current} \
+         (`api = \"{current}\"` in its lore.toml, the files of {current} in `wit/`) or run it where {need} is served",
+        served = Api::served(),
+        current = Api::CURRENT
     )]
     Api {
         /// The script.
         name: String,
         /// What it was built for.
         need: String,
+    },
+    /// Built for a version of the script interface that did not have its kind yet.
+    #[error(
+        "{name} is of kind `{kind}`, which script API {since} was the first to have, but says it is built for \
+         {have}; build it for {since} or later"
+    )]
+    Since {
+        /// The script.
+        name: String,
+        /// Its kind.
+        kind: Kind,
+        /// The version it says it was built for.
+        have: Api,
+        /// The first version with this kind.
+        since: Api,
+    },
+    /// Its scope makes no sense.
+    #[error("{name}: {source}")]
+    Scope {
+        /// The script.
+        name: String,
+        /// Why.
+        source: ScopeError,
     },
     /// More names than a check should have to look up.
     #[error("{name} requires {count} content names, at most {REQUIRES} are allowed")]
@@ -225,6 +279,20 @@ impl Manifest {
     /// The id content uses for this script: `script/NAME`.
     pub fn script(&self) -> DefId {
         script_id(&self.name)
+    }
+
+    /// The version of the script interface it was built for.
+    ///
+    /// # Errors
+    /// [`ManifestError::Api`]: it is not served.
+    pub fn api(&self) -> Result<Api, ManifestError> {
+        let need = || self.api.chars().take(40).collect();
+        Api::named(&self.api).ok_or_else(|| ManifestError::Api { name: self.name.clone(), need: need() })
+    }
+
+    /// Whether it may import what `capability` stands for.
+    pub(crate) fn declares(&self, capability: Capability) -> bool {
+        self.capabilities.contains(&capability) || self.api == Api::V0_1.name()
     }
 
     /// The component with this manifest appended. The component must not have one yet.
@@ -279,15 +347,20 @@ impl Manifest {
     /// Whether name, API version and requirements are what a server accepts.
     ///
     /// # Errors
-    /// [`ManifestError::Name`], [`ManifestError::Api`] or [`ManifestError::Requires`].
+    /// [`ManifestError::Name`], [`ManifestError::Api`], [`ManifestError::Since`],
+    /// [`ManifestError::Scope`] or [`ManifestError::Requires`].
     pub fn check(&self) -> Result<(), ManifestError> {
         let name = &self.name;
         if !is_script_name(name) {
             return Err(ManifestError::Name(name.chars().take(80).collect()));
         }
-        if self.api != API {
-            return Err(ManifestError::Api { name: name.clone(), need: self.api.chars().take(40).collect() });
+        let have = self.api()?;
+        let (kind, since) = (self.kind, self.kind.since());
+        if have < since {
+            return Err(ManifestError::Since { name: name.clone(), kind, have, since });
         }
+        let scope = self.scope.check(kind, &self.zones);
+        scope.map_err(|source| ManifestError::Scope { name: name.clone(), source })?;
         if self.requires.len() > REQUIRES {
             return Err(ManifestError::Requires { name: name.clone(), count: self.requires.len() });
         }
@@ -329,7 +402,10 @@ mod tests {
             name: "wolf".into(),
             version: Version::new(1, 2, 3),
             kind: Kind::Npc,
-            api: API.into(),
+            api: Api::CURRENT.name().into(),
+            capabilities: vec![Capability::Log],
+            scope: Scope::Zone,
+            zones: vec!["greywood".into()],
             requires: vec!["ability/bite".into(); 40],
             limits: ManifestLimits { fuel_per_item: Some(7), ..ManifestLimits::default() },
             proof: ManifestProof { differ_permille: Some(50), ..ManifestProof::default() },
@@ -358,6 +434,21 @@ mod tests {
         check(r#"{"name":"a","version":"1.0.0","kind":"poet","api":"0.1"}"#, "unknown variant `poet`");
         check(r#"{"name":"a","version":"one","kind":"npc","api":"0.1"}"#, "major version");
         check(r#"{"name":"../a","version":"1.0.0","kind":"npc","api":"0.1"}"#, "`../a`");
-        check(r#"{"name":"a","version":"1.0.0","kind":"npc","api":"0.9"}"#, "built for script API 0.9");
+        let scope = |more: &str, says: &str| {
+            check(&format!(r#"{{"name":"a","version":"1.0.0","kind":"quest","api":"0.2",{more}}}"#), says);
+        };
+        scope(r#""scope":"zone","zones":["b"]"#, "a: a script of kind `quest` is asked in every zone");
+        scope(r#""zones":["b"]"#, "it lists zones, but its scope is `world`");
+        scope(r#""scope":"galaxy""#, "unknown variant `galaxy`, expected one of `world`");
+        scope(r#""capabilities":["net"]"#, "unknown variant `net`, expected `log`");
+        check(
+            r#"{"name":"a","version":"1.0.0","kind":"npc","api":"0.2","scope":"zone"}"#,
+            "the scope `zone` needs its zones",
+        );
+        check(
+            r#"{"name":"a","version":"1.0.0","kind":"npc","api":"0.9"}"#,
+            "a is built for script API 0.9, this server serves 0.1 and 0.2; build it for 0.2 \
+             (`api = \"0.2\"` in its lore.toml, the files of 0.2 in `wit/`) or run it where 0.9 is served",
+        );
     }
 }

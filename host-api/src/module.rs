@@ -1,6 +1,7 @@
 //! From the bytes of a candidate to a module that has answered its first questions:
 //! scan, manifest, compile, link, smoke calls. Everything here happens off the tick.
 
+use crate::api::Api;
 use crate::convert::{Hook, lower_context};
 use crate::engine::Engine;
 use crate::failure::{BadOutput, FailureKind, clip};
@@ -11,8 +12,9 @@ use crate::manifest::{Export, Kind, Manifest};
 use crate::record::{Laned, Visitor, visit};
 use crate::samples;
 use crate::scan::{ScanError, scan};
+use crate::scope::Scope;
 use crate::symbols::Symbols;
-use sim::{DefId, ModuleStamp};
+use sim::{DefId, ModuleStamp, def_id};
 use std::fmt;
 use std::sync::Arc;
 
@@ -25,11 +27,14 @@ pub struct Module {
 struct Inner {
     engine: Engine,
     manifest: Manifest,
+    api: Api,
     script: DefId,
     digest: blake3::Hash,
     stamp: ModuleStamp,
     label: String,
     linked: Linked,
+    /// `zone/NAME` of the zones it is limited to.
+    zones: Option<Vec<DefId>>,
     limits: CallLimits,
     symbols: Option<Symbols>,
     log: LogBudget,
@@ -60,7 +65,7 @@ pub enum LoadError {
     /// An import or export has another shape than the interface of this API version.
     #[error(
         "{name} does not fit the world `{kind}-script` of API {api}: {message}; \
-         build it with the SDK of this server's version"
+         build it against the files of {api} in `wit/`"
     )]
     Shape {
         /// The script.
@@ -68,7 +73,7 @@ pub enum LoadError {
         /// Its kind.
         kind: Kind,
         /// The API version it says it was built for.
-        api: String,
+        api: Api,
         /// Which import or export.
         message: String,
     },
@@ -100,7 +105,8 @@ impl Module {
     /// # Errors
     /// See [`LoadError`]; each says what, where and what to do.
     pub fn load(engine: &Engine, bytes: &[u8]) -> Result<Self, LoadError> {
-        let manifest = scan(bytes, engine.limits())?;
+        let manifest = scan(bytes, engine.limits(), engine.grant())?;
+        let api = manifest.api().map_err(ScanError::from)?;
         let name = || manifest.name.clone();
         let limits =
             engine.limits().of(&manifest).map_err(|source| LoadError::Limits { name: name(), source })?;
@@ -108,23 +114,24 @@ impl Module {
         let component = engine
             .compile(bytes, &digest)
             .map_err(|error| LoadError::Compile { name: name(), message: chain(&error) })?;
-        let linked = Linked::new(engine, manifest.kind, &component).map_err(|error| LoadError::Shape {
-            name: name(),
-            kind: manifest.kind,
-            api: manifest.api.clone(),
-            message: chain(&error),
+        let linked = Linked::new(engine, manifest.kind, api, &component).map_err(|error| {
+            LoadError::Shape { name: name(), kind: manifest.kind, api, message: chain(&error) }
         })?;
         let label = format!("{}@{}+{}", manifest.name, manifest.version, &digest.to_hex()[..8]);
         let stamp = ModuleStamp(u64::from_be_bytes(std::array::from_fn(|i| digest.as_bytes()[i])));
         let script = manifest.script();
+        let zone_id = |name: &String| def_id(&format!("zone/{name}"));
+        let zones = (manifest.scope == Scope::Zone).then(|| manifest.zones.iter().map(zone_id).collect());
         let inner = Inner {
             engine: engine.clone(),
             manifest,
+            api,
             script,
             digest,
             stamp,
             label,
             linked,
+            zones,
             limits,
             symbols: Symbols::of(bytes),
             log: LogBudget::new(engine.limits().log_lines_per_second, engine.limits().log_burst),
@@ -149,9 +156,19 @@ impl Module {
         self.inner.manifest.kind
     }
 
+    /// The version of the script interface it was built for.
+    pub fn api(&self) -> Api {
+        self.inner.api
+    }
+
     /// Its manifest.
     pub fn manifest(&self) -> &Manifest {
         &self.inner.manifest
+    }
+
+    /// Whether it may decide in this zone (`zone/NAME`).
+    pub fn decides_in(&self, zone: DefId) -> bool {
+        self.inner.zones.as_ref().is_none_or(|zones| zones.contains(&zone))
     }
 
     /// The id content uses for it: `script/NAME`.
@@ -200,6 +217,18 @@ impl Module {
         Instance::new(&self.inner.engine, &self.inner.linked, &self.inner.limits)
     }
 
+    /// What a reply says, if it is one to `view` that this module may give.
+    ///
+    /// # Errors
+    /// It breaks a rule of its record, or the module's scope.
+    pub(crate) fn lift<H: Hook>(&self, view: &H::View, reply: H::Reply) -> Result<H::Answer, BadOutput> {
+        let answer = H::lift(view, reply)?;
+        match self.inner.manifest.scope {
+            Scope::Stateless if H::remembers(&answer) => Err(BadOutput::Remembers),
+            _ => Ok(answer),
+        }
+    }
+
     /// Asks every export about no view and about one.
     fn smoke(&self) -> Result<(), LoadError> {
         let mut instance = self.instantiate().map_err(|mut failure| {
@@ -230,7 +259,7 @@ impl Module {
                 return Err(failed(FailureKind::BadOutput(wrong)));
             }
             for reply in replies {
-                H::lift(view, reply).map_err(|wrong| failed(FailureKind::BadOutput(wrong)))?;
+                self.lift::<H>(view, reply).map_err(|wrong| failed(FailureKind::BadOutput(wrong)))?;
             }
         }
         Ok(())

@@ -146,7 +146,8 @@ impl ScriptRules {
         self.ask::<H>(ctx, script, views, out);
     }
 
-    /// Asks the module `script` of the hook's kind if it is live, else answers with fallbacks.
+    /// Asks the module `script` of the hook's kind if it is live and decides in this zone, else answers with
+    /// fallbacks.
     fn ask<H: Laned>(
         &mut self,
         ctx: &Context,
@@ -158,16 +159,18 @@ impl ScriptRules {
         if views.is_empty() {
             return;
         }
-        if let Some(slot) = self.slots.get_mut(&(H::KIND, script)) {
-            let Lane { wire, tape } = H::lane(&mut self.wires, &mut self.recording);
-            ask::<H>(slot, ctx, views, wire, out, &mut self.failures);
-            return tape.push(script, self.record_views, ctx, views, out);
-        }
+        let (label, why) = match self.slots.get_mut(&(H::KIND, script)) {
+            Some(slot) if slot.module.decides_in(ctx.zone) => {
+                let Lane { wire, tape } = H::lane(&mut self.wires, &mut self.recording);
+                ask::<H>(slot, ctx, views, wire, out, &mut self.failures);
+                return tape.push(script, self.record_views, ctx, views, out);
+            }
+            Some(slot) => (slot.module.label().to_owned(), FailureKind::OutOfScope),
+            None => (format!("{} script {:#010x}", H::KIND, script.0), FailureKind::NoModule),
+        };
         out.extend(views.iter().map(fallback::<H>));
-        let label = format!("{} script {:#010x}", H::KIND, script.0);
         let ids = views.iter().map(H::id);
-        let failure = ScriptFailure::new(&label, H::EXPORT, ctx.tick, FailureKind::NoModule, ids, true);
-        self.failures.push(failure);
+        self.failures.push(ScriptFailure::new(&label, H::EXPORT, ctx.tick, why, ids, true));
     }
 }
 

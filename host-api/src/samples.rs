@@ -20,6 +20,8 @@ pub(crate) fn attack() -> Attack {
         element: Element::Physical,
         attacker_level: 5,
         defender_level: 5,
+        attacker_is_npc: false,
+        defender_is_npc: true,
         accuracy: 50,
         evasion: 50,
         distance_mm: 1_500,
@@ -32,6 +34,7 @@ pub(crate) fn attack() -> Attack {
         block_chance: 5,
         dodge_chance: 5,
         defender_health: 200,
+        defender_health_max: 250,
         seed: SEED,
     }
 }

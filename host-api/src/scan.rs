@@ -3,12 +3,14 @@
 //!
 //! Compiling cannot be interrupted, so everything that makes it long is bounded here.
 
+use crate::api::Api;
+use crate::capability::Capability;
 use crate::limits::Limits;
-use crate::manifest::{API, Kind, Manifest, ManifestError};
+use crate::manifest::{Kind, Manifest, ManifestError};
 use wasmparser::{Encoding, MemoryType, Parser, Payload};
 
-/// Interfaces a script may import; `types` holds no functions.
-const GRANTED: [&str; 2] = ["lore:script/log", "lore:script/types"];
+/// What every script may import, in any version that is served: it holds no functions.
+const TYPES: &str = "lore:script/types";
 
 /// Why a candidate's bytes are refused.
 #[derive(Debug, thiserror::Error)]
@@ -51,13 +53,38 @@ pub enum ScanError {
         /// `shared` or `64-bit`.
         what: &'static str,
     },
-    /// Something a script is not granted.
-    #[error("imports `{name}`, which no script is granted: {hint}")]
+    /// Something no script can have.
+    #[error("imports `{name}`, which no script can have: {hint}")]
     Import {
         /// The import.
         name: String,
         /// How to get rid of it.
         hint: &'static str,
+    },
+    /// An import that the manifest does not declare.
+    #[error(
+        "{name} imports `{import}` without declaring it; add `capabilities = [\"{capability}\"]` to its lore.toml"
+    )]
+    Undeclared {
+        /// The script.
+        name: String,
+        /// What it imports.
+        import: String,
+        /// What that is called.
+        capability: Capability,
+    },
+    /// The operator does not let scripts have it.
+    #[error(
+        "{name} needs the capability `{capability}`, this server grants {granted}; build it without, or add it to \
+         `grant` in `[scripts]` of the server's settings"
+    )]
+    NotGranted {
+        /// The script.
+        name: String,
+        /// What it needs.
+        capability: Capability,
+        /// What is granted.
+        granted: String,
     },
     /// The manifest.
     #[error(transparent)]
@@ -77,25 +104,41 @@ pub enum ScanError {
         /// What is there.
         found: String,
     },
+    /// The component exports its interface in another version than its manifest says.
+    #[error(
+        "{name} says it is built for script API {says}, but exports `{export}`, which is of {have}; \
+         set `api = \"{have}\"` in its lore.toml or build it against the files of {says} in `wit/`"
+    )]
+    OtherVersion {
+        /// The script.
+        name: String,
+        /// By its manifest.
+        says: Api,
+        /// What is there.
+        export: String,
+        /// Of which version that is.
+        have: Api,
+    },
 }
 
-/// Scans a candidate.
+/// Scans a candidate of a server that grants `grant`.
 ///
 /// # Errors
 /// See [`ScanError`].
-pub(crate) fn scan(bytes: &[u8], limits: &Limits) -> Result<Manifest, ScanError> {
+pub(crate) fn scan(bytes: &[u8], limits: &Limits, grant: &[Capability]) -> Result<Manifest, ScanError> {
     if bytes.len() > limits.component_bytes {
         return Err(ScanError::TooLarge { bytes: bytes.len(), max: limits.component_bytes });
     }
     if !bytes.starts_with(b"\0asm") {
         return Err(ScanError::NotWasm);
     }
-    let mut census = Census { limits, depth: 0, functions: 0, types: 0, data_bytes: 0, exports: Vec::new() };
+    let mut census = Census::new(limits);
     for payload in Parser::new(0).parse_all(bytes) {
         census.admit(&payload?)?;
     }
     let manifest = Manifest::read(bytes)?;
     census.exports_fit(&manifest)?;
+    census.imports_fit(&manifest, grant)?;
     Ok(manifest)
 }
 
@@ -114,9 +157,16 @@ struct Census<'a> {
     data_bytes: u64,
     /// Names exported by the outermost component.
     exports: Vec<String>,
+    /// What it imports, and what that is called.
+    imports: Vec<(Capability, String)>,
 }
 
-impl Census<'_> {
+impl<'a> Census<'a> {
+    fn new(limits: &'a Limits) -> Self {
+        let (exports, imports) = (Vec::new(), Vec::new());
+        Self { limits, depth: 0, functions: 0, types: 0, data_bytes: 0, exports, imports }
+    }
+
     fn admit(&mut self, payload: &Payload<'_>) -> Result<(), ScanError> {
         match payload {
             Payload::Version { encoding: Encoding::Module, .. } if self.depth == 0 => {
@@ -146,7 +196,7 @@ impl Census<'_> {
             }
             Payload::ComponentImportSection(section) if self.depth == 0 => {
                 for import in section.clone() {
-                    granted(import?.name.name)?;
+                    self.add_import(import?.name.name)?;
                 }
             }
             Payload::ComponentExportSection(section) if self.depth == 0 => {
@@ -165,10 +215,44 @@ impl Census<'_> {
         at_most("types", self.types, self.limits.types.into())
     }
 
+    /// Keeps what a script can have, refuses the rest.
+    fn add_import(&mut self, name: &str) -> Result<(), ScanError> {
+        let stands_for = |capability: &Capability| Api::of(name, capability.interface()).is_some();
+        if let Some(capability) = Capability::ALL.into_iter().find(stands_for) {
+            self.imports.push((capability, name.to_owned()));
+            return at_most("imports", self.imports.len() as u64, 100);
+        }
+        if Api::of(name, TYPES).is_some() { Ok(()) } else { Err(unknown_import(name)) }
+    }
+
+    fn imports_fit(&self, manifest: &Manifest, grant: &[Capability]) -> Result<(), ScanError> {
+        let name = || manifest.name.clone();
+        let undeclared = self.imports.iter().find(|(capability, _)| !manifest.declares(*capability));
+        if let Some((capability, import)) = undeclared {
+            let (capability, import) = (*capability, import.clone());
+            return Err(ScanError::Undeclared { name: name(), import, capability });
+        }
+        let imported = self.imports.iter().map(|(capability, _)| *capability);
+        let refused = |capability: &Capability| !grant.contains(capability);
+        match manifest.capabilities.iter().copied().chain(imported).find(refused) {
+            Some(capability) => {
+                let granted = Capability::list(grant);
+                Err(ScanError::NotGranted { name: name(), capability, granted })
+            }
+            None => Ok(()),
+        }
+    }
+
     fn exports_fit(&self, manifest: &Manifest) -> Result<(), ScanError> {
         let interface = manifest.kind.interface();
-        if self.exports.iter().any(|export| is_version_of(export, &interface)) {
+        let says = manifest.api()?;
+        if self.exports.iter().any(|export| says.has(export, &interface)) {
             return Ok(());
+        }
+        let other = self.exports.iter().find_map(|export| Some((export, Api::of(export, &interface)?)));
+        if let Some((export, have)) = other {
+            let (name, export) = (manifest.name.clone(), export.clone());
+            return Err(ScanError::OtherVersion { name, says, export, have });
         }
         let found = match self.exports.as_slice() {
             [] => "nothing".to_owned(),
@@ -177,7 +261,7 @@ impl Census<'_> {
         Err(ScanError::WrongWorld {
             name: manifest.name.clone(),
             kind: manifest.kind,
-            missing: format!("{interface}@{API}.0"),
+            missing: says.interface(manifest.kind),
             found,
         })
     }
@@ -195,10 +279,7 @@ fn plain_memory(memory: MemoryType) -> Result<(), ScanError> {
     }
 }
 
-fn granted(name: &str) -> Result<(), ScanError> {
-    if GRANTED.iter().any(|interface| is_version_of(name, interface)) {
-        return Ok(());
-    }
+fn unknown_import(name: &str) -> ScanError {
     let hint = if name.starts_with("wasi:") {
         "build without WASI (Rust: wasm32-unknown-unknown; JavaScript and Python: --stub-wasi)"
     } else if name.starts_with("lore:script/") {
@@ -206,13 +287,5 @@ fn granted(name: &str) -> Result<(), ScanError> {
     } else {
         "a script decides from its arguments alone and may only write to `lore:script/log`"
     };
-    Err(ScanError::Import { name: name.chars().take(100).collect(), hint })
-}
-
-/// Whether `name` is `interface@0.1.x`.
-fn is_version_of(name: &str, interface: &str) -> bool {
-    name.strip_prefix(interface)
-        .and_then(|rest| rest.strip_prefix('@'))
-        .and_then(|version| version.strip_prefix(API))
-        .is_some_and(|patch| patch.starts_with('.'))
+    ScanError::Import { name: name.chars().take(100).collect(), hint }
 }

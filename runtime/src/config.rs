@@ -2,6 +2,7 @@
 //! (`crate::cli`). Names are kebab-case in the file (`access-ttl = "24h"`) and upper snake case in
 //! the environment (`LORE_ACCESS_TTL=24h`).
 
+use host_api::Capability;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -60,6 +61,22 @@ pub struct Config {
     pub admin_token: Option<String>,
     /// How changes become live.
     pub reload: Reload,
+    /// What scripts may have.
+    pub scripts: Scripts,
+}
+
+/// What the operator lets scripts have.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Scripts {
+    /// Capabilities they may declare; one that needs another is refused.
+    pub grant: Vec<Capability>,
+}
+
+impl Default for Scripts {
+    fn default() -> Self {
+        Self { grant: vec![Capability::Log] }
+    }
 }
 
 /// How changes of scripts and content become live.
@@ -127,6 +144,7 @@ impl Default for Config {
             replay_keep: Duration::from_secs(60 * 60),
             admin_token: None,
             reload: Reload::default(),
+            scripts: Scripts::default(),
         }
     }
 }
@@ -158,9 +176,9 @@ impl Config {
         for setting in SETTINGS {
             let variable = format!("LORE_{}", setting.replace(['-', '.'], "_").to_uppercase());
             let Some(value) = variables.get(&variable) else { continue };
-            sources = if *setting == "cors-origins" {
-                let origins: Vec<_> = value.split(',').map(str::trim).filter(|o| !o.is_empty()).collect();
-                sources.set_override(setting, origins)?
+            sources = if LISTS.contains(setting) {
+                let items: Vec<_> = value.split(',').map(str::trim).filter(|item| !item.is_empty()).collect();
+                sources.set_override(setting, items)?
             } else {
                 sources.set_override(setting, value.as_str())?
             };
@@ -232,7 +250,11 @@ const SETTINGS: &[&str] = &[
     "replay-keep",
     "admin-token",
     "reload.probation-ticks",
+    "scripts.grant",
 ];
+
+/// Those of them that are lists, separated by commas in a variable.
+const LISTS: &[&str] = &["cors-origins", "scripts.grant"];
 
 /// `scheme://user:secret@host` without the secret.
 fn redact_password(url: &str) -> String {
@@ -274,11 +296,13 @@ mod tests {
             ("LORE_CORS_ORIGINS", "https://a.example, https://b.example"),
             ("LORE_GUESTS", "false"),
             ("LORE_RELOAD_PROBATION_TICKS", "60"),
+            ("LORE_SCRIPTS_GRANT", ""),
             ("LORE_JWT_KEYS", "not a setting"),
         ];
         let config = load(file, &variables).unwrap();
         assert_eq!(config.access_ttl, Duration::from_secs(900));
         assert_eq!(config.reload.probation_ticks, 60);
+        assert_eq!(config.scripts.grant, []);
         assert_eq!((config.seed, config.guests, config.listen.port()), (8, false, 80));
         assert_eq!(config.database_url.as_deref(), Some("postgres://a"));
         assert_eq!(config.cors_origins, ["https://a.example", "https://b.example"]);
@@ -288,6 +312,8 @@ mod tests {
     fn mistakes_are_named() {
         assert!(load("acces-ttl = \"1h\"", &[]).unwrap_err().to_string().contains("acces-ttl"));
         assert!(load("", &[("LORE_TICK_MS", "fast")]).is_err());
+        let grant = load("[scripts]\ngrant = [\"log\", \"net\"]", &[]).unwrap_err().to_string();
+        assert!(grant.contains("unknown variant `net`"), "{grant}");
         let slow = Config { tick_ms: 0, ..Config::default() };
         assert!(slow.check().unwrap_err().to_string().starts_with("tick-ms"));
         let open = Config { profile: Profile::Production, ..Config::default() };

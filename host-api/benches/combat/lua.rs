@@ -59,13 +59,15 @@ impl Lua {
 }
 
 fn table(vm: &Vm, attack: &Attack) -> mlua::Result<Table> {
-    let view = vm.create_table_with_capacity(0, 20)?;
+    let view = vm.create_table_with_capacity(0, 23)?;
     view.raw_set("id", attack.id)?;
     view.raw_set("attacker", attack.attacker.0)?;
     view.raw_set("defender", attack.defender.0)?;
     view.raw_set("element", attack.element as u32)?;
     view.raw_set("attacker_level", attack.attacker_level)?;
     view.raw_set("defender_level", attack.defender_level)?;
+    view.raw_set("attacker_is_npc", attack.attacker_is_npc)?;
+    view.raw_set("defender_is_npc", attack.defender_is_npc)?;
     view.raw_set("accuracy", attack.accuracy)?;
     view.raw_set("evasion", attack.evasion)?;
     view.raw_set("distance_mm", attack.distance_mm)?;
@@ -78,6 +80,7 @@ fn table(vm: &Vm, attack: &Attack) -> mlua::Result<Table> {
     view.raw_set("block_chance", attack.block_chance)?;
     view.raw_set("dodge_chance", attack.dodge_chance)?;
     view.raw_set("defender_health", attack.defender_health)?;
+    view.raw_set("defender_health_max", attack.defender_health_max)?;
     // A Lua number holds 53 bits.
     view.raw_set("seed_high", (attack.seed >> 32) as u32)?;
     view.raw_set("seed_low", attack.seed as u32)?;

@@ -102,6 +102,8 @@ fn views() -> Vec<Attack> {
             element: Element::Fire,
             attacker_level: 1 + dice.below(60),
             defender_level: 1 + dice.below(60),
+            attacker_is_npc: false,
+            defender_is_npc: true,
             accuracy: 20 + dice.below(100) as i32,
             evasion: 20 + dice.below(100) as i32,
             distance_mm: dice.below(40_000),
@@ -114,6 +116,7 @@ fn views() -> Vec<Attack> {
             block_chance: dice.below(40),
             dodge_chance: dice.below(30),
             defender_health: 1_000,
+            defender_health_max: 1_000,
             seed: dice.next_u64(),
         })
         .collect()

@@ -57,13 +57,15 @@ impl Rhai {
 }
 
 fn map(attack: &Attack) -> Map {
-    let fields: [(&str, i64); 19] = [
+    let fields: [(&str, i64); 22] = [
         ("id", attack.id.into()),
         ("attacker", attack.attacker.0 as i64),
         ("defender", attack.defender.0 as i64),
         ("element", attack.element as i64),
         ("attacker_level", attack.attacker_level.into()),
         ("defender_level", attack.defender_level.into()),
+        ("attacker_is_npc", attack.attacker_is_npc.into()),
+        ("defender_is_npc", attack.defender_is_npc.into()),
         ("accuracy", attack.accuracy.into()),
         ("evasion", attack.evasion.into()),
         ("distance_mm", attack.distance_mm.into()),
@@ -76,6 +78,7 @@ fn map(attack: &Attack) -> Map {
         ("block_chance", attack.block_chance.into()),
         ("dodge_chance", attack.dodge_chance.into()),
         ("defender_health", attack.defender_health.into()),
+        ("defender_health_max", attack.defender_health_max.into()),
         ("seed", attack.seed as i64),
     ];
     fields.into_iter().map(|(name, value)| (name.into(), Dynamic::from(value))).collect()

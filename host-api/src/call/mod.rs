@@ -214,7 +214,7 @@ fn accept<H: Hook>(
     reply: H::Reply,
     failures: &mut Failures,
 ) -> Answer<H::Answer> {
-    match H::lift(view, reply) {
+    match slot.module.lift::<H>(view, reply) {
         Ok(value) => Answer { value, origin: Origin::Script(slot.module.stamp()) },
         Err(wrong) => {
             let kind = FailureKind::BadOutput(wrong);

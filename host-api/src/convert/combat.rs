@@ -2,11 +2,17 @@
 
 use super::{Hook, call_export, in_range, same_cases, same_id, share};
 use crate::bindings::combat::exports::lore::script::combat as wit;
+use crate::bindings::types;
+use crate::bindings::v0_1::combat::exports::lore::script::combat as v0_1;
 use crate::failure::BadOutput;
+use crate::instance::ScriptState;
 use crate::manifest::Export;
+use crate::older;
 use crate::samples;
 use sim::limits::AMOUNT_MAX;
 use sim::rules::{Attack, HitKind, Outcome};
+use wasmtime::Store;
+use wasmtime::component::Func;
 
 pub(crate) struct Resolve;
 
@@ -23,6 +29,17 @@ impl Hook for Resolve {
         samples::attack()
     }
 
+    /// API 0.1 does not say who is an NPC, nor how much health the defender has unhurt.
+    fn call_older(
+        function: Func,
+        store: &mut Store<ScriptState>,
+        ctx: types::Context,
+        views: &[wit::Attack],
+    ) -> wasmtime::Result<Vec<wit::Outcome>> {
+        let views: Vec<v0_1::Attack> = views.iter().map(lower_0_1).collect();
+        older::call(function, store, ctx, &views)
+    }
+
     fn id(view: &Attack) -> u64 {
         view.id.into()
     }
@@ -35,6 +52,8 @@ impl Hook for Resolve {
             element: view.element.into(),
             attacker_level: view.attacker_level,
             defender_level: view.defender_level,
+            attacker_is_npc: view.attacker_is_npc,
+            defender_is_npc: view.defender_is_npc,
             accuracy: view.accuracy,
             evasion: view.evasion,
             distance_mm: view.distance_mm,
@@ -47,6 +66,7 @@ impl Hook for Resolve {
             block_chance: view.block_chance,
             dodge_chance: view.dodge_chance,
             defender_health: view.defender_health,
+            defender_health_max: view.defender_health_max,
             seed: view.seed,
         }
     }
@@ -79,6 +99,30 @@ impl Hook for Resolve {
 
     fn distance(a: &Outcome, b: &Outcome) -> u64 {
         u64::from(a != b) + u64::from(a.amount.abs_diff(b.amount))
+    }
+}
+
+fn lower_0_1(view: &wit::Attack) -> v0_1::Attack {
+    v0_1::Attack {
+        id: view.id,
+        attacker: view.attacker,
+        defender: view.defender,
+        element: view.element,
+        attacker_level: view.attacker_level,
+        defender_level: view.defender_level,
+        accuracy: view.accuracy,
+        evasion: view.evasion,
+        distance_mm: view.distance_mm,
+        attack_power: view.attack_power,
+        weapon_damage: view.weapon_damage,
+        power_permille: view.power_permille,
+        critical_chance: view.critical_chance,
+        defence: view.defence,
+        resistance_permille: view.resistance_permille,
+        block_chance: view.block_chance,
+        dodge_chance: view.dodge_chance,
+        defender_health: view.defender_health,
+        seed: view.seed,
     }
 }
 

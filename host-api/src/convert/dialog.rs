@@ -73,6 +73,10 @@ impl Hook for Converse {
         DialogReply::fallback(view.id)
     }
 
+    fn remembers(answer: &DialogReply) -> bool {
+        answer.actions.iter().any(|action| matches!(action, DialogAction::SetFlag(_)))
+    }
+
     fn measure(answer: &DialogReply) -> impl IntoIterator<Item = (&'static str, f64)> {
         [("ended", share(answer.node == DefId::NONE)), ("actions", answer.actions.len() as f64)]
     }

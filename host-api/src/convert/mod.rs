@@ -18,10 +18,12 @@ use crate::bindings::types;
 use crate::failure::BadOutput;
 use crate::instance::{Exports, ScriptState};
 use crate::manifest::{Export, Kind};
+use crate::older;
 use sim::DefId;
 use sim::content::{Element, Position};
 use sim::rules::{Context, QuestState};
 use wasmtime::Store;
+use wasmtime::component::{ComponentType, Func, Lift, Lower};
 
 /// One exported function: how its views cross, how it is called, what its answers must satisfy.
 pub(crate) trait Hook {
@@ -32,9 +34,9 @@ pub(crate) trait Hook {
     /// What it is answered.
     type Answer: Clone + PartialEq + std::fmt::Debug;
     /// The view as the component sees it.
-    type Wire: Clone;
+    type Wire: Clone + ComponentType + Lower;
     /// The answer as the component gives it.
-    type Reply;
+    type Reply: ComponentType + Lift + 'static;
 
     /// One plausible view: what a candidate is asked before anybody depends on it.
     fn sample() -> Self::View;
@@ -50,12 +52,26 @@ pub(crate) trait Hook {
         ctx: types::Context,
         views: &[Self::Wire],
     ) -> wasmtime::Result<Vec<Self::Reply>>;
+    /// Calls a component of an older version. This is right as long as the interface has not changed since;
+    /// where it has, its file converts.
+    fn call_older(
+        function: Func,
+        store: &mut Store<ScriptState>,
+        ctx: types::Context,
+        views: &[Self::Wire],
+    ) -> wasmtime::Result<Vec<Self::Reply>> {
+        older::call(function, store, ctx, views)
+    }
     /// The answer to `view`.
     ///
     /// # Errors
     /// It answers another view, or breaks a rule of its record.
     fn lift(view: &Self::View, reply: Self::Reply) -> Result<Self::Answer, BadOutput>;
     fn fallback(view: &Self::View) -> Self::Answer;
+    /// Whether the answer asks the host to remember something for the script.
+    fn remembers(_answer: &Self::Answer) -> bool {
+        false
+    }
     /// What a proof averages over all views: amounts, and shares as 0 or 1. The same names in the same
     /// order whatever the answer.
     fn measure(answer: &Self::Answer) -> impl IntoIterator<Item = (&'static str, f64)>;

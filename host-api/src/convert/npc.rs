@@ -83,6 +83,10 @@ impl Hook for Think {
         Decision::fallback(view)
     }
 
+    fn remembers(answer: &Decision) -> bool {
+        answer.memory != 0
+    }
+
     fn measure(answer: &Decision) -> impl IntoIterator<Item = (&'static str, f64)> {
         [
             ("attacking", share(answer.state == NpcState::Attack)),

@@ -85,6 +85,10 @@ impl Hook for Advance {
         QuestStep::fallback(view)
     }
 
+    fn remembers(answer: &QuestStep) -> bool {
+        answer.memory != 0
+    }
+
     fn measure(answer: &QuestStep) -> impl IntoIterator<Item = (&'static str, f64)> {
         [
             ("completed", share(answer.state == QuestState::Complete)),

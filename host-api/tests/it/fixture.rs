@@ -1,15 +1,16 @@
-//! Guests written in WebAssembly text and wrapped into components against `wit/`, so that these
-//! tests need no guest toolchain and can misbehave as no toolchain would.
+//! Guests written in WebAssembly text and wrapped into components against `wit/` or an earlier version of it,
+//! so that these tests need no guest toolchain and can misbehave as no toolchain would.
 
 use host_api::{
-    Engine, Generation, Kind, Limits, Manifest, ManifestLimits, ManifestProof, Module, ScriptRules,
+    Api, Capability, Engine, Generation, Kind, Limits, Manifest, ManifestLimits, ManifestProof, Module,
+    Scope, ScriptRules,
 };
 use sim::content::Element;
 use sim::rules::{Answer, Attack, Context, Origin, Outcome, Rules};
 use sim::{EntityId, def_id};
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{Resolve, SizeAlign, TypeDefKind};
 
@@ -17,6 +18,8 @@ use wit_parser::{Resolve, SizeAlign, TypeDefKind};
 #[derive(Clone)]
 pub struct Guest {
     pub kind: Kind,
+    /// The version it is wrapped against.
+    pub api: Api,
     pub manifest: Manifest,
     /// Runs at the start of every call.
     pub enter: String,
@@ -29,8 +32,19 @@ pub struct Guest {
     pub fields: String,
 }
 
+/// Where the files of a version are.
+pub fn wit(api: Api) -> PathBuf {
+    let current = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
+    if api == Api::CURRENT { current } else { current.join(format!("v{api}")) }
+}
+
 impl Guest {
     pub fn new(kind: Kind) -> Self {
+        Self::of(kind, Api::CURRENT)
+    }
+
+    /// A guest of an earlier version.
+    pub fn of(kind: Kind, api: Api) -> Self {
         let item = match kind {
             // Amount and threat depend on the seed alone, so that every view has its own answer.
             Kind::Combat => {
@@ -50,13 +64,24 @@ impl Guest {
             name: kind.name().to_owned(),
             version: semver::Version::new(0, 1, 0),
             kind,
-            api: "0.1".to_owned(),
+            api: api.name().to_owned(),
+            capabilities: vec![Capability::Log],
+            scope: Scope::World,
+            zones: Vec::new(),
             requires: Vec::new(),
             limits: ManifestLimits::default(),
             proof: ManifestProof::default(),
         };
         let nothing = String::new;
-        Self { kind, manifest, enter: nothing(), item: item.to_owned(), leave: nothing(), fields: nothing() }
+        Self {
+            kind,
+            api,
+            manifest,
+            enter: nothing(),
+            item: item.to_owned(),
+            leave: nothing(),
+            fields: nothing(),
+        }
     }
 
     /// A combat guest that does `item` for every view, on top of answering it.
@@ -74,8 +99,7 @@ impl Guest {
     /// The component without its manifest.
     pub fn component(&self) -> Vec<u8> {
         let mut resolve = Resolve::default();
-        let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
-        let (package, _) = resolve.push_dir(&wit).unwrap();
+        let (package, _) = resolve.push_dir(wit(self.api)).unwrap();
         let world = format!("{}-script", self.kind);
         let world = resolve.select_world(&[package], Some(&world)).unwrap();
         let text = self.text(&resolve);
@@ -92,7 +116,7 @@ impl Guest {
     fn text(&self, resolve: &Resolve) -> String {
         let mut text = format!(
             r#"(module
-            (import "lore:script/log@0.1.0" "write" (func $log (param i32 i32 i32)))
+            (import "lore:script/log@{}.0" "write" (func $log (param i32 i32 i32)))
             (memory (export "memory") 2)
             (global $top (mut i32) (i32.const 4096))
             (func $alloc (export "cabi_realloc") (param i32 i32) (param $align i32) (param $size i32)
@@ -108,13 +132,13 @@ impl Guest {
                     (then (if (i32.eq (memory.grow (local.get $pages)) (i32.const -1)) (then unreachable))))
                 (local.get $at))
             {}"#,
-            self.fields
+            self.api, self.fields
         );
         for export in self.kind.exports() {
             let function = export.name().split('.').nth(1).unwrap();
             let (view, answer) = records(resolve, self.kind, function);
             let item = fill(&self.item, &view, &answer);
-            let name = format!("{}@0.1.0#{function}", self.kind.interface());
+            let name = format!("{}#{function}", self.api.interface(self.kind));
             let load_id = if view.wide_id {
                 "i32.wrap_i64 (i64.load (local.get $in))"
             } else {
@@ -244,6 +268,8 @@ pub fn attacks(count: u32) -> Vec<Attack> {
             element: Element::Fire,
             attacker_level: 1,
             defender_level: 1,
+            attacker_is_npc: false,
+            defender_is_npc: true,
             accuracy: 50,
             evasion: 50,
             distance_mm: 1_000,
@@ -256,6 +282,7 @@ pub fn attacks(count: u32) -> Vec<Attack> {
             block_chance: 0,
             dodge_chance: 0,
             defender_health: 100,
+            defender_health_max: 100,
             seed: u64::from(id) * 7,
         })
         .collect()

@@ -31,7 +31,7 @@ fn a_component_of_another_world() {
     refused(
         &Manifest::embed(&guest.component(), &manifest),
         expect![
-            "npc says it is of kind `combat`, but does not export `lore:script/combat@0.1.0`; it exports `lore:script/npc@0.1.0`. Build it for the world `combat-script` or correct its kind"
+            "npc says it is of kind `combat`, but does not export `lore:script/combat@0.2.0`; it exports `lore:script/npc@0.2.0`. Build it for the world `combat-script` or correct its kind"
         ],
     );
 }
@@ -42,24 +42,14 @@ fn an_export_of_another_shape() {
         r#"(component
             (component $empty)
             (instance $combat (instantiate $empty))
-            (export "lore:script/combat@0.1.0" (instance $combat)))"#,
+            (export "lore:script/combat@0.2.0" (instance $combat)))"#,
     );
     let bytes = bytes.unwrap();
     refused(
         &Manifest::embed(&bytes, &Guest::new(Kind::Combat).manifest),
         expect![
-            "combat does not fit the world `combat-script` of API 0.1: instance export `lore:script/combat@0.1.0` does not have export `resolve`; build it with the SDK of this server's version"
+            "combat does not fit the world `combat-script` of API 0.2: instance export `lore:script/combat@0.2.0` does not have export `resolve`; build it against the files of 0.2 in `wit/`"
         ],
-    );
-}
-
-#[test]
-fn another_api_version() {
-    let mut guest = Guest::new(Kind::Combat);
-    guest.manifest.api = "0.7".into();
-    refused(
-        &guest.bytes(),
-        expect!["combat is built for script API 0.7, this server speaks 0.1; build it with the SDK of 0.1"],
     );
 }
 
@@ -90,14 +80,14 @@ fn a_wasi_import() {
     refused(
         &component,
         expect![
-            "imports `wasi:clocks/wall-clock@0.2.0`, which no script is granted: build without WASI (Rust: wasm32-unknown-unknown; JavaScript and Python: --stub-wasi)"
+            "imports `wasi:clocks/wall-clock@0.2.0`, which no script can have: build without WASI (Rust: wasm32-unknown-unknown; JavaScript and Python: --stub-wasi)"
         ],
     );
     let component = wat::parse_str(r#"(component (import "evil:host/shell@1.0.0" (instance)))"#).unwrap();
     refused(
         &component,
         expect![
-            "imports `evil:host/shell@1.0.0`, which no script is granted: a script decides from its arguments alone and may only write to `lore:script/log`"
+            "imports `evil:host/shell@1.0.0`, which no script can have: a script decides from its arguments alone and may only write to `lore:script/log`"
         ],
     );
 }
@@ -146,9 +136,9 @@ fn every_truncation_is_refused() {
         assert!(matches!(error, LoadError::Scan(_)), "{len} bytes: {error}");
     }
     refused(
-        &bytes[..bytes.len() / 2],
+        &bytes[..2_000],
         expect![
-            "not a readable WebAssembly component: unexpected end-of-file (at byte 0x7f8); build it again"
+            "not a readable WebAssembly component: unexpected end-of-file (at byte 0x7d0); build it again"
         ],
     );
 }

@@ -5,5 +5,8 @@
 mod cache;
 mod contain;
 mod fixture;
+mod grants;
+mod interface;
 mod load;
 mod prove;
+mod versions;

@@ -173,6 +173,8 @@ impl World {
             element: plan.element,
             attacker_level: attacker.level,
             defender_level: defender.level,
+            attacker_is_npc: cast.caster_is_npc,
+            defender_is_npc: matches!(defender.kind, EntityKind::Npc(_)),
             accuracy: attacker.stats.accuracy,
             evasion: defender.stats.evasion,
             distance_mm: cast.distance_mm,
@@ -185,6 +187,7 @@ impl World {
             block_chance: percent(defender.stats.block_chance),
             dodge_chance: percent(defender.stats.dodge_chance),
             defender_health: defender.health,
+            defender_health_max: defender.stats.health,
             seed: fork(self.seed, self.tick, attacker.id.0, Purpose::Swing),
         })
     }

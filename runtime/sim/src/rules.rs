@@ -84,6 +84,8 @@ pub struct Attack {
     pub element: Element,
     pub attacker_level: u32,
     pub defender_level: u32,
+    pub attacker_is_npc: bool,
+    pub defender_is_npc: bool,
     pub accuracy: i32,
     pub evasion: i32,
     pub distance_mm: u32,
@@ -96,6 +98,7 @@ pub struct Attack {
     pub block_chance: u32,
     pub dodge_chance: u32,
     pub defender_health: i32,
+    pub defender_health_max: i32,
     pub seed: u64,
 }
 

@@ -50,6 +50,12 @@ pub struct ModuleRow {
     pub digest: String,
     /// What it decides.
     pub kind: &'static str,
+    /// Version of the script interface it was built for.
+    pub api: &'static str,
+    /// How far it reaches: `world`, `zone` or `stateless`.
+    pub scope: &'static str,
+    /// What it may import.
+    pub capabilities: Vec<&'static str>,
     /// Failures since the start.
     pub strikes: u64,
     /// Calls into it since it is live, all zones.
@@ -107,6 +113,9 @@ impl Status {
                     label: module.label().to_owned(),
                     digest: module.digest(),
                     kind: module.kind().name(),
+                    api: module.api().name(),
+                    scope: module.manifest().scope.name(),
+                    capabilities: module.manifest().capabilities.iter().map(|one| one.name()).collect(),
                     strikes: pipeline.strikes.of(module.label()),
                     calls,
                     views: mine().map(|counters| counters.items).sum(),

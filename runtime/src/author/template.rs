@@ -1,6 +1,6 @@
 //! `lore new`: a script that builds and passes its tests at once.
 
-use host_api::Kind;
+use host_api::{Api, Kind};
 use std::path::{Path, PathBuf};
 use toml_edit::{DocumentMut, Item};
 
@@ -79,10 +79,13 @@ fn lore_toml(name: &str, kind: Kind) -> String {
         r#"# What this script is to the host. Its version stands in Cargo.toml.
 name = "{name}"
 kind = "{kind}"
-api = "0.1"
+api = "{}"
+# What it imports: the log, so that a panic can say where it happened.
+capabilities = ["log"]
 # Content that must exist for this script to be of use, such as "ability/bite".
 requires = []
-"#
+"#,
+        Api::CURRENT
     )
 }
 

@@ -2,7 +2,7 @@
 
 use super::workspace::Script;
 use super::{BuildError, BuiltScript, io_error};
-use host_api::Manifest;
+use host_api::{Api, Manifest};
 use std::path::Path;
 use wit_component::ComponentEncoder;
 
@@ -14,6 +14,10 @@ pub(super) fn finish(script: &Script, module: &Path, out_dir: &Path) -> Result<B
         reason: format!("{reason:#}"),
     })?;
     let manifest = &script.manifest;
+    if let Some(have) = Api::exported(&component, manifest.kind).filter(|have| have.name() != manifest.api) {
+        let (script, says) = (manifest.name.clone(), manifest.api.clone());
+        return Err(BuildError::OtherVersion { script, says, have });
+    }
     let bytes = Manifest::embed(&component, manifest);
     let path = out_dir.join(format!("{}.wasm", manifest.name));
     let digest = blake3::hash(&bytes);

@@ -11,7 +11,7 @@ mod workspace;
 pub use toolchain::{Choice, Finding, Toolchain, diagnose};
 pub use workspace::{Script, find_workspace, scripts_of};
 
-use host_api::Kind;
+use host_api::{Api, Kind};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -116,6 +116,19 @@ pub enum BuildError {
         script: String,
         /// What `wit-component` says.
         reason: String,
+    },
+    /// The bindings in the code are of another version of the script interface than `lore.toml` says.
+    #[error(
+        "{script}: its lore.toml says `api = \"{says}\"`, but its code is generated from the files of {have} in \
+         `wit/`; correct the one or the `path` of `wit_bindgen::generate!`"
+    )]
+    OtherVersion {
+        /// Which.
+        script: String,
+        /// By its lore.toml.
+        says: String,
+        /// By its code.
+        have: Api,
     },
     /// A file could not be read or written, or a program not started.
     #[error("{what}: {source}")]

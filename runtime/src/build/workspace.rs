@@ -1,7 +1,7 @@
 //! The scripts' workspace: where it is, which scripts it has, what their `lore.toml` says.
 
 use super::{BuildError, io_error};
-use host_api::{Kind, Manifest, ManifestLimits, ManifestProof};
+use host_api::{Capability, Kind, Manifest, ManifestLimits, ManifestProof, Scope};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -35,6 +35,12 @@ struct LoreToml {
     name: String,
     kind: Kind,
     api: String,
+    #[serde(default)]
+    capabilities: Vec<Capability>,
+    #[serde(default)]
+    scope: Scope,
+    #[serde(default)]
+    zones: Vec<String>,
     #[serde(default)]
     requires: Vec<String>,
     #[serde(default)]
@@ -107,9 +113,10 @@ fn read_script(package: Package, path: &Path) -> Result<Script, BuildError> {
     let text =
         std::fs::read_to_string(path).map_err(io_error(|| format!("cannot read {}", path.display())))?;
     let wrong = |reason: String| BuildError::Manifest { path: path.to_owned(), reason };
-    let LoreToml { name, kind, api, requires, limits, proof } =
+    let LoreToml { name, kind, api, capabilities, scope, zones, requires, limits, proof } =
         toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    let manifest = Manifest { name, version: package.version, kind, api, requires, limits, proof };
+    let version = package.version;
+    let manifest = Manifest { name, version, kind, api, capabilities, scope, zones, requires, limits, proof };
     manifest.check().map_err(|error| wrong(error.to_string()))?;
     Ok(Script { manifest, package: package.name, manifest_path: package.manifest_path })
 }
@@ -160,7 +167,7 @@ mod tests {
 
     #[test]
     fn scripts_are_the_crates_with_a_manifest() {
-        let root = workspace("name = \"wolf\"\nkind = \"npc\"\napi = \"0.1\"\n");
+        let root = workspace("name = \"wolf\"\nkind = \"npc\"\napi = \"0.2\"\n");
         let scripts = scripts_of(&find_workspace(&root.path().join("scripts/wolf/src")).unwrap()).unwrap();
         let [wolf] = scripts.as_slice() else { panic!("{scripts:?}") };
         assert_eq!((wolf.name(), wolf.package.as_str()), ("wolf", "wolf-crate"));
@@ -171,20 +178,20 @@ mod tests {
 
     #[test]
     fn a_wrong_manifest_is_named_with_what_is_wrong() {
-        let wrong_kind = complaint("name = \"wolf\"\nkind = \"poet\"\napi = \"0.1\"\n");
+        let wrong_kind = complaint("name = \"wolf\"\nkind = \"poet\"\napi = \"0.2\"\n");
         assert!(wrong_kind.contains("wolf/lore.toml: TOML parse error at line 2"), "{wrong_kind}");
         assert!(wrong_kind.contains("unknown variant `poet`, expected one of `combat`"), "{wrong_kind}");
-        let typo = complaint("name = \"wolf\"\nknd = \"npc\"\napi = \"0.1\"\n");
+        let typo = complaint("name = \"wolf\"\nknd = \"npc\"\napi = \"0.2\"\n");
         assert!(typo.contains("line 2") && typo.contains("unknown field `knd`"), "{typo}");
         let api = complaint("name = \"wolf\"\nkind = \"npc\"\napi = \"0.9\"\n");
         assert!(api.contains("wolf/lore.toml: wolf is built for script API 0.9"), "{api}");
-        let name = complaint("name = \"../wolf\"\nkind = \"npc\"\napi = \"0.1\"\n");
+        let name = complaint("name = \"../wolf\"\nkind = \"npc\"\napi = \"0.2\"\n");
         assert!(name.contains("name `../wolf` must be 1 to 64"), "{name}");
     }
 
     #[test]
     fn two_scripts_of_one_name_are_refused_with_both_folders() {
-        let lore_toml = "name = \"wolf\"\nkind = \"npc\"\napi = \"0.1\"\n";
+        let lore_toml = "name = \"wolf\"\nkind = \"npc\"\napi = \"0.2\"\n";
         let root = workspace(lore_toml);
         let scripts = root.path().join("scripts");
         std::fs::write(scripts.join("sdk/lore.toml"), lore_toml).unwrap();

@@ -2,7 +2,7 @@
 
 use crate::build::{Script, find_workspace, scripts_of};
 use crate::content::{Summary, load};
-use crate::reload::missing_content;
+use crate::reload::{missing_content, out_of_scope};
 use anyhow::Context;
 use host_api::{Engine, Generation, Limits, Module};
 use serde_json::json;
@@ -122,6 +122,11 @@ fn module_mistakes(script: &Script, module: &Module, content: Option<&Content>) 
     let mut mistakes: Vec<String> = missing
         .map(|name| format!("{}: requires `{name}`, which the content does not have", lore_toml.display()))
         .collect();
+    let elsewhere = content.into_iter().flat_map(|content| out_of_scope(module, content));
+    mistakes.extend(
+        elsewhere
+            .map(|who| format!("{}: {who}, which is not among the zones of its scope", lore_toml.display())),
+    );
     if *module.manifest() != script.manifest {
         mistakes.push(format!(
             "{} was built from another {} or version; run `lore build`",

@@ -1,7 +1,7 @@
 //! Whether modules and content fit together, and whether content can change under a running world.
 
 use host_api::{Generation, Kind, Module};
-use sim::content::Content;
+use sim::content::{Content, Npc};
 use sim::{DefId, def_id};
 use std::collections::BTreeMap;
 
@@ -15,6 +15,20 @@ pub enum Misfit {
         script: String,
         /// What is missing.
         missing: Vec<String>,
+    },
+    /// A script is limited to some zones, and the content uses it elsewhere.
+    #[error(
+        "the scope of {script} is the zones {zones}, but {} it decides for; add the zones to `zones` in its lore.toml, \
+         or give them another script",
+        elsewhere.join(", ")
+    )]
+    Scope {
+        /// Label of the script.
+        script: String,
+        /// Where it may decide.
+        zones: String,
+        /// Who stands elsewhere, in words.
+        elsewhere: Vec<String>,
     },
     /// The content names scripts that are not live.
     #[error("the content names scripts that are not there: {}", .0.join(", "))]
@@ -36,9 +50,14 @@ const LISTED: usize = 10;
 /// What is missing, on either side.
 pub fn fits(generation: &Generation, content: &Content) -> Result<(), Misfit> {
     for module in generation.modules() {
-        let missing: Vec<String> = missing_content(module, content).take(LISTED).cloned().collect();
+        let missing: Vec<String> = missing_content(module, content).take(LISTED).collect();
         if !missing.is_empty() {
             return Err(Misfit::Requires { script: module.label().to_owned(), missing });
+        }
+        let elsewhere: Vec<String> = out_of_scope(module, content).take(LISTED).collect();
+        if !elsewhere.is_empty() {
+            let (script, zones) = (module.label().to_owned(), module.manifest().zones.join(", "));
+            return Err(Misfit::Scope { script, zones, elsewhere });
         }
     }
     let live = |kind, script| generation.modules().any(|m| m.kind() == kind && m.script() == script);
@@ -60,8 +79,27 @@ pub fn fits(generation: &Generation, content: &Content) -> Result<(), Misfit> {
 }
 
 /// What a module requires and the content does not have.
-pub fn missing_content<'a>(module: &'a Module, content: &Content) -> impl Iterator<Item = &'a String> {
-    module.manifest().requires.iter().filter(|name| !has(content, name))
+pub fn missing_content(module: &Module, content: &Content) -> impl Iterator<Item = String> {
+    let manifest = module.manifest();
+    let zones = manifest.zones.iter().map(|zone| format!("zone/{zone}"));
+    manifest.requires.iter().cloned().chain(zones).filter(|name| !has(content, name))
+}
+
+/// Whom the content has in zones where the module may not decide for them: `wolf stands in downtown`.
+pub fn out_of_scope(module: &Module, content: &Content) -> impl Iterator<Item = String> {
+    let uses = |npc: &Npc| match module.kind() {
+        Kind::Npc => npc.script == module.script(),
+        Kind::Dialog => {
+            content.dialogs.get(&npc.dialog).is_some_and(|dialog| dialog.script == module.script())
+        }
+        _ => false,
+    };
+    let others = content.zones.iter().filter(|(zone, _)| !module.decides_in(**zone));
+    others.flat_map(move |(_, zone)| {
+        let stands = |npc: &DefId| zone.spawns.iter().any(|spawn| spawn.npc == *npc);
+        let there = content.npcs.iter().filter(|(id, npc)| uses(npc) && stands(id));
+        there.map(|(_, npc)| format!("{} stands in {}", npc.name, zone.name)).collect::<Vec<_>>()
+    })
 }
 
 fn has(content: &Content, name: &str) -> bool {

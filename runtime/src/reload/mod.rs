@@ -26,7 +26,7 @@ pub mod watch;
 
 pub use archive::{Archive, ContentFiles, HistoryEntry, LiveContent, LiveModule, LiveSet};
 pub use change::{Breach, CONTENT, Change, Changes, Cost, Drift, Plan, Step, Subject, Watched};
-pub use check::{Misfit, can_follow, fits, missing_content};
+pub use check::{Misfit, can_follow, fits, missing_content, out_of_scope};
 pub use layout::{Layout, Overlay};
 pub use probation::probation_loop;
 pub use prove::{ExportReport, Needs, Report};

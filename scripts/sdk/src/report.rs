@@ -3,7 +3,7 @@
 #[allow(missing_docs, unsafe_code)]
 mod wit {
     wit_bindgen::generate!({
-        inline: "package lore:sdk; world sdk { import lore:script/log@0.1.0; }",
+        inline: "package lore:sdk; world sdk { import lore:script/log@0.2.0; }",
         path: "../../wit",
         world: "lore:sdk/sdk",
         generate_all,

@@ -45,6 +45,8 @@ mod tests {
             element: Element::Physical,
             attacker_level: 1,
             defender_level: 1,
+            attacker_is_npc: false,
+            defender_is_npc: true,
             accuracy: 50,
             evasion: 50,
             distance_mm: 1_000,
@@ -57,6 +59,7 @@ mod tests {
             block_chance: 0,
             dodge_chance: 0,
             defender_health: 100,
+            defender_health_max: 100,
             seed,
         }
     }

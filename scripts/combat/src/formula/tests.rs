@@ -11,6 +11,8 @@ fn plain() -> Attack {
         element: Element::Physical,
         attacker_level: 1,
         defender_level: 1,
+        attacker_is_npc: false,
+        defender_is_npc: true,
         accuracy: 50,
         evasion: 50,
         distance_mm: 2_000,
@@ -23,6 +25,7 @@ fn plain() -> Attack {
         block_chance: 0,
         dodge_chance: 0,
         defender_health: 100,
+        defender_health_max: 100,
         seed: 0,
     }
 }
