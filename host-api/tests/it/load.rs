@@ -138,7 +138,7 @@ fn every_truncation_is_refused() {
     refused(
         &bytes[..2_000],
         expect![
-            "not a readable WebAssembly component: unexpected end-of-file (at byte 0x7d0); build it again"
+            "not a readable WebAssembly component: unexpected end-of-file (at byte 0x7c6); build it again"
         ],
     );
 }
