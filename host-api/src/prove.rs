@@ -199,7 +199,7 @@ struct Side {
 
 impl Side {
     fn new(module: &Module) -> Result<Self, FailureKind> {
-        Ok(Self { slot: Slot::new(module.clone())?, failures: Failures::default() })
+        Ok(Self { slot: Slot::quiet(module.clone())?, failures: Failures::default() })
     }
 
     fn answer<H: Hook>(&mut self, batch: &[&Record<H::View, H::Answer>]) -> Vec<Answer<H::Answer>> {

@@ -27,6 +27,8 @@ pub(crate) struct Slot {
     /// One per export of the module's kind.
     pub(crate) accounts: Vec<Account>,
     share: Share,
+    /// Whether its log lines are for nobody: what it is asked is not happening.
+    quiet: bool,
 }
 
 impl Slot {
@@ -38,7 +40,15 @@ impl Slot {
         let live = Some(module.instantiate()?);
         let spare = Some(module.instantiate()?);
         let accounts = module.kind().exports().iter().map(|&export| Account::new(export)).collect();
-        Ok(Self { module, live, spare, strikes: 0, accounts, share: Share::default() })
+        Ok(Self { module, live, spare, strikes: 0, accounts, share: Share::default(), quiet: false })
+    }
+
+    /// The same for a rehearsal, whose log lines go nowhere and use up no budget.
+    ///
+    /// # Errors
+    /// The module cannot be instantiated.
+    pub(crate) fn quiet(module: Module) -> Result<Self, FailureKind> {
+        Ok(Self { quiet: true, ..Self::new(module)? })
     }
 
     /// From now on the module has a share of each tick, as the host's limits say.
@@ -82,7 +92,7 @@ impl Slot {
             }
         };
         let (outcome, mut cost) = instance.call::<H>(lower_context(ctx), views, fuel);
-        if cost.log_lines > 0 || cost.log_dropped > 0 {
+        if !self.quiet && (cost.log_lines > 0 || cost.log_dropped > 0) {
             let budget = self.module.log_budget();
             let withheld = instance.publish_log(self.module.label(), H::EXPORT.name(), ctx.tick, budget);
             cost.log_lines -= withheld;

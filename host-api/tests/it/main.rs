@@ -9,4 +9,5 @@ mod grants;
 mod interface;
 mod load;
 mod prove;
+mod reference;
 mod versions;
