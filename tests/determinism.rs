@@ -10,8 +10,8 @@ use sim::input::{CharacterState, Command, Input, QuestProgress};
 use sim::output::{EventKind, Output};
 use sim::rng::Rng;
 use sim::rules::{
-    Answer, Attack, Cast, Context, Conversation, Decision, DialogReply, Inquiry, Origin, Outcome, Perception,
-    Plan, Pulse, PulseOutcome, QuestState, QuestStep, Rules,
+    Answer, Attack, Cast, Context, Conversation, Decision, Decree, DialogReply, Inquiry, Judgement, Line,
+    Moment, Origin, Outcome, Perception, Plan, Pulse, PulseOutcome, QuestState, QuestStep, Rules,
 };
 use sim::{CharacterId, DefId, EntityId, RequestId, World, def_id};
 use std::collections::BTreeMap;
@@ -94,6 +94,12 @@ impl Rules for Rearranged {
     ) {
         self.ask(views, out, |rules, views, out| rules.converse(ctx, script, views, out));
     }
+    fn judge(&mut self, ctx: &Context, script: DefId, views: &[Line], out: &mut Vec<Answer<Judgement>>) {
+        self.ask(views, out, |rules, views, out| rules.judge(ctx, script, views, out));
+    }
+    fn govern(&mut self, ctx: &Context, script: DefId, views: &[Moment], out: &mut Vec<Answer<Decree>>) {
+        self.ask(views, out, |rules, views, out| rules.govern(ctx, script, views, out));
+    }
 }
 
 /// A bot as it enters: of either class, near the north edge, on the wolf quest.
@@ -150,6 +156,7 @@ fn inputs(world: &World, dice: &mut Rng, seq: &mut u32) -> Vec<Input> {
             (6..11, _) if skill.is_some() => {
                 Command::UseSkill { ability: skill.unwrap_or(class.basic), target: prey.map(|prey| prey.id) }
             }
+            (13, _) if dice.below(20) == 0 => Command::Chat { text: "Damn WOLVES EVERYWHERE".to_owned() },
             (14, _) => Command::Drop { slot: dice.below(4) as u16, count: 1 },
             (15, _) => Command::UseItem { slot: dice.below(4) as u16 },
             (_, Some(prey)) => Command::Move { seq: *seq, to: towards(body.at, prey.at) },

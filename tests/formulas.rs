@@ -1,12 +1,14 @@
-//! The starter's combat and ability scripts against the same rules in Rust, answer by answer, and
+//! The starter's combat, ability, chat and weather scripts against the same rules in Rust, answer by answer, and
 //! against the probabilities that a designer would work out on paper.
 
 use crate::live::seed;
 use crate::support::starter;
-use sim::content::Element;
+use sim::content::{Element, Weather};
 use sim::native::{NativeRules, hit_chance};
 use sim::rng::Rng;
-use sim::rules::{Answer, Attack, Cast, Context, HitKind, Outcome, Pulse, Rules};
+use sim::rules::{
+    Answer, Attack, Cast, Channel, Context, Hit, HitKind, Line, Moment, Occasion, Outcome, Pulse, Rules,
+};
 use sim::{DefId, EntityId, def_id};
 use std::fmt::Debug;
 
@@ -134,6 +136,59 @@ impl Draw {
     }
 }
 
+impl Draw {
+    /// A line of up to twelve words, some of them listed.
+    fn line(&mut self, id: u32) -> Line {
+        const WORDS: [&str; 10] =
+            ["well", "DAMN", "süß", "wolf", "LOOK", "www.x.org", "https://y", "🐺", "kys", "AT THAT BEAST"];
+        let (mut text, mut hits) = (String::new(), Vec::new());
+        for _ in 0..=self.0.below(12) {
+            let word = WORDS[self.0.below(WORDS.len() as u32) as usize];
+            if self.0.below(5) == 0 {
+                let severity = 1 + self.0.below(3) * self.0.below(2);
+                hits.push(Hit { start: text.len() as u32, len: word.len() as u32, severity });
+            }
+            text.push_str(word);
+            text.push(' ');
+        }
+        Line {
+            id,
+            sender: EntityId(self.0.next_u64()),
+            sender_level: self.up_to(60),
+            channel: Channel::Zone,
+            text,
+            flags: self.0.below(2),
+            hits,
+            strikes: self.up_to(10).min(1_000),
+            since_last_ticks: self.up_to(3_000),
+            repeats: self.up_to(5),
+            seed: self.0.next_u64(),
+        }
+    }
+
+    fn moment(&mut self, id: u32) -> Moment {
+        let skies =
+            [Weather::Clear, Weather::Cloudy, Weather::Rain, Weather::Storm, Weather::Fog, Weather::Snow];
+        let chances = (0..self.0.below(6)).map(|sky| (skies[sky as usize], self.up_to(10))).collect();
+        Moment {
+            id,
+            zone: def_id("zone/greywood"),
+            occasion: [Occasion::Started, Occasion::Hour, Occasion::Changed][self.0.below(3) as usize],
+            hour: self.0.next_u64(),
+            minute_of_day: self.up_to(1_439),
+            weather: skies[self.0.below(6) as usize],
+            temperature_dc: self.among(-300, 400),
+            spawn_permille: self.up_to(2_000),
+            noon_temperature_dc: self.among(-300, 400),
+            chances,
+            population: self.up_to(100),
+            population_cap: 100,
+            memory: self.0.next_u64() as i64,
+            seed: self.0.next_u64(),
+        }
+    }
+}
+
 /// Asks both about the same views and compares every answer whole.
 fn agree<V: Debug, T: PartialEq + Debug>(
     seed: u64,
@@ -178,6 +233,22 @@ fn the_scripts_compute_what_the_rules_in_rust_compute() {
         |views, script, native| {
             rules.pulse_statuses(&CONTEXT, views, script);
             NativeRules.pulse_statuses(&CONTEXT, views, native);
+        },
+    );
+    agree(
+        seed,
+        |id| draw.line(id),
+        |views, script, native| {
+            rules.judge(&CONTEXT, def_id("script/chat-filter"), views, script);
+            NativeRules.judge(&CONTEXT, DefId::NONE, views, native);
+        },
+    );
+    agree(
+        seed,
+        |id| draw.moment(id),
+        |views, script, native| {
+            rules.govern(&CONTEXT, def_id("script/weather"), views, script);
+            NativeRules.govern(&CONTEXT, DefId::NONE, views, native);
         },
     );
     let failures = rules.drain_failures();

@@ -84,7 +84,9 @@ async fn two_players_see_hear_and_give_each_other_things() {
     let text = "<b>hello</b> & {\"a\":1} \u{1f43a} 'x' \\ ünïcode";
     one.done("chat.send", json!({"text": text})).await;
     for socket in [&mut one, &mut two] {
-        let heard = socket.notified("chat.message").await;
+        let mut heard = socket.notified("chat.message").await;
+        let by = heard.as_object_mut().unwrap().remove("by").unwrap();
+        assert!(by.as_str().unwrap().starts_with("chat-filter@0.1."), "{by}");
         assert_eq!(heard, json!({"channel": "zone", "from": me, "name": ada.name, "text": text}));
     }
 

@@ -26,6 +26,30 @@ pub(crate) mod ability {
     });
 }
 
+pub(crate) mod chat {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "chat-script",
+        imports: { default: trappable },
+        with: {
+            "lore:script/types": super::combat::lore::script::types,
+            "lore:script/log": super::combat::lore::script::log,
+        },
+    });
+}
+
+pub(crate) mod zone {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "zone-script",
+        imports: { default: trappable },
+        with: {
+            "lore:script/types": super::combat::lore::script::types,
+            "lore:script/log": super::combat::lore::script::log,
+        },
+    });
+}
+
 pub(crate) mod npc {
     wasmtime::component::bindgen!({
         path: "../wit",

@@ -134,6 +134,16 @@ pub enum BadOutput {
         "it remembers something, but its scope is `stateless`; leave `memory` at 0 and set no flags, or change its scope"
     )]
     Remembers,
+    /// A text inside one decision is none that may be said.
+    #[error("{what} of {len} bytes, {expected} expected")]
+    Text {
+        /// Which text.
+        what: &'static str,
+        /// Its length.
+        len: usize,
+        /// In words.
+        expected: &'static str,
+    },
     /// The answer breaks the binary interface: an unknown case, a bad pointer, too many bytes.
     #[error("{0}")]
     Encoding(String),

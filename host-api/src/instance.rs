@@ -3,7 +3,7 @@
 
 use crate::api::Api;
 use crate::bindings::log::Level;
-use crate::bindings::{self, ability, combat, dialog, npc, quest, types};
+use crate::bindings::{self, ability, chat, combat, dialog, npc, quest, types, zone};
 use crate::convert::Hook;
 use crate::engine::Engine;
 use crate::failure::{BadOutput, FailureKind, clip};
@@ -24,6 +24,8 @@ pub(crate) enum Linked {
     Quest(quest::QuestScriptPre<ScriptState>),
     Dialog(dialog::DialogScriptPre<ScriptState>),
     Older(Older),
+    Chat(chat::ChatScriptPre<ScriptState>),
+    Zone(zone::ZoneScriptPre<ScriptState>),
 }
 
 /// The typed exports of one instance.
@@ -34,6 +36,8 @@ pub(crate) enum Exports {
     Quest(quest::QuestScript),
     Dialog(dialog::DialogScript),
     Older(OlderExports),
+    Chat(chat::ChatScript),
+    Zone(zone::ZoneScript),
 }
 
 impl Linked {
@@ -57,6 +61,8 @@ impl Linked {
             Kind::Npc => Self::Npc(npc::NpcScriptPre::new(pre)?),
             Kind::Quest => Self::Quest(quest::QuestScriptPre::new(pre)?),
             Kind::Dialog => Self::Dialog(dialog::DialogScriptPre::new(pre)?),
+            Kind::Chat => Self::Chat(chat::ChatScriptPre::new(pre)?),
+            Kind::Zone => Self::Zone(zone::ZoneScriptPre::new(pre)?),
         })
     }
 
@@ -68,6 +74,8 @@ impl Linked {
             Self::Quest(pre) => Exports::Quest(pre.instantiate(store)?),
             Self::Dialog(pre) => Exports::Dialog(pre.instantiate(store)?),
             Self::Older(older) => Exports::Older(older.instantiate(store)?),
+            Self::Chat(pre) => Exports::Chat(pre.instantiate(store)?),
+            Self::Zone(pre) => Exports::Zone(pre.instantiate(store)?),
         })
     }
 }

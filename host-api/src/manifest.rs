@@ -31,6 +31,10 @@ pub enum Kind {
     Quest,
     /// `dialog-script`: conversations.
     Dialog,
+    /// `chat-script`: what may be said.
+    Chat,
+    /// `zone-script`: the hours of a zone.
+    Zone,
 }
 
 impl Kind {
@@ -45,6 +49,8 @@ impl Kind {
             Self::Npc => "npc",
             Self::Quest => "quest",
             Self::Dialog => "dialog",
+            Self::Chat => "chat",
+            Self::Zone => "zone",
         }
     }
 
@@ -61,6 +67,8 @@ impl Kind {
             Self::Npc => &[Export::Think],
             Self::Quest => &[Export::Advance],
             Self::Dialog => &[Export::Converse],
+            Self::Chat => &[Export::Judge],
+            Self::Zone => &[Export::Govern],
         }
     }
 
@@ -68,6 +76,7 @@ impl Kind {
     pub const fn since(self) -> Api {
         match self {
             Self::Combat | Self::Ability | Self::Npc | Self::Quest | Self::Dialog => Api::V0_1,
+            Self::Chat | Self::Zone => Api::V0_2,
         }
     }
 
@@ -99,6 +108,8 @@ pub enum Export {
     Think,
     Advance,
     Converse,
+    Judge,
+    Govern,
 }
 
 impl Export {
@@ -111,6 +122,8 @@ impl Export {
             Self::Think => "npc.think",
             Self::Advance => "quest.advance",
             Self::Converse => "dialog.converse",
+            Self::Judge => "chat.judge",
+            Self::Govern => "zone.govern",
         }
     }
 

@@ -4,7 +4,7 @@
 //! `lanes!` lists every function once; what is done with each of a kind, be it a proof or the first
 //! questions to a candidate, visits that list.
 
-use crate::convert::{Advance, Converse, Hook, PlanCasts, PulseStatuses, Resolve, Think};
+use crate::convert::{Advance, Converse, Govern, Hook, Judge, PlanCasts, PulseStatuses, Resolve, Think};
 use crate::manifest::Kind;
 use sim::rules::{Answer, Context, Origin};
 use sim::{DefId, ModuleStamp};
@@ -165,4 +165,6 @@ lanes! {
     npcs: Think,
     inquiries: Advance,
     talks: Converse,
+    lines: Judge,
+    moments: Govern,
 }

@@ -1,7 +1,7 @@
 //! The simulation's questions, answered by the modules of one generation.
 
 use crate::call::{Failures, Slot, ask, fallback};
-use crate::convert::{Advance, Converse, PlanCasts, PulseStatuses, Resolve, Think};
+use crate::convert::{Advance, Converse, Govern, Judge, PlanCasts, PulseStatuses, Resolve, Think};
 use crate::failure::{FailureKind, ScriptFailure};
 use crate::generation::Generation;
 use crate::manifest::Kind;
@@ -9,8 +9,8 @@ use crate::record::{Lane, Laned, Recording, Wires};
 use crate::stats::ExportStats;
 use sim::DefId;
 use sim::rules::{
-    Answer, Attack, Cast, Context, Conversation, Decision, DialogReply, Inquiry, Outcome, Perception, Plan,
-    Pulse, PulseOutcome, QuestStep, Rules,
+    Answer, Attack, Cast, Context, Conversation, Decision, Decree, DialogReply, Inquiry, Judgement, Line,
+    Moment, Outcome, Perception, Plan, Pulse, PulseOutcome, QuestStep, Rules,
 };
 use std::collections::BTreeMap;
 
@@ -209,6 +209,14 @@ impl Rules for ScriptRules {
         out: &mut Vec<Answer<DialogReply>>,
     ) {
         self.ask::<Converse>(ctx, script, talks, out);
+    }
+
+    fn judge(&mut self, ctx: &Context, script: DefId, lines: &[Line], out: &mut Vec<Answer<Judgement>>) {
+        self.ask::<Judge>(ctx, script, lines, out);
+    }
+
+    fn govern(&mut self, ctx: &Context, script: DefId, moments: &[Moment], out: &mut Vec<Answer<Decree>>) {
+        self.ask::<Govern>(ctx, script, moments, out);
     }
 }
 

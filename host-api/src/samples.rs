@@ -1,9 +1,9 @@
 //! One plausible view per export: what a candidate is asked before anybody depends on it.
 
-use sim::content::{Deed, Element, Position};
+use sim::content::{Deed, Element, Position, Weather};
 use sim::rules::{
-    Attack, Cast, Context, Conversation, Inquiry, NpcState, ObjectiveView, Perception, Pulse, QuestState,
-    Trigger,
+    Attack, Cast, Channel, Context, Conversation, Hit, Inquiry, Line, Moment, NpcState, ObjectiveView,
+    Occasion, Perception, Pulse, QuestState, Trigger,
 };
 use sim::{CharacterId, EntityId, def_id};
 
@@ -154,6 +154,42 @@ pub(crate) fn conversation() -> Conversation {
         flags: 0,
         quests: vec![(def_id("quest/sample"), QuestState::Available)],
         items: vec![(def_id("item/sample"), 1)],
+        seed: SEED,
+    }
+}
+
+pub(crate) fn line() -> Line {
+    let text = "Damn, that wolf was big!".to_owned();
+    Line {
+        id: 1,
+        sender: EntityId(11),
+        sender_level: 5,
+        channel: Channel::Zone,
+        text,
+        flags: 0,
+        hits: vec![Hit { start: 0, len: 4, severity: 1 }],
+        strikes: 1,
+        since_last_ticks: 200,
+        repeats: 0,
+        seed: SEED,
+    }
+}
+
+pub(crate) fn moment() -> Moment {
+    Moment {
+        id: 1,
+        zone: def_id("zone/sample"),
+        occasion: Occasion::Hour,
+        hour: 20,
+        minute_of_day: 1_200,
+        weather: Weather::Cloudy,
+        temperature_dc: 120,
+        spawn_permille: 1_000,
+        noon_temperature_dc: 180,
+        chances: vec![(Weather::Clear, 3), (Weather::Rain, 1)],
+        population: 12,
+        population_cap: 100,
+        memory: 0,
         seed: SEED,
     }
 }

@@ -59,6 +59,7 @@ fn zone(name: &str) -> Zone {
         crossings: vec![],
         spawns: vec![],
         places: BTreeMap::new(),
+        script: DefId::NONE,
         weather: vec![],
         noon_temperature_dc: 200,
     }

@@ -3,16 +3,20 @@
 //! say.
 
 mod ability;
+mod chat;
 mod combat;
 mod dialog;
 mod npc;
 mod quest;
+mod zone;
 
 pub(crate) use ability::{PlanCasts, PulseStatuses};
+pub(crate) use chat::Judge;
 pub(crate) use combat::Resolve;
 pub(crate) use dialog::Converse;
 pub(crate) use npc::Think;
 pub(crate) use quest::Advance;
+pub(crate) use zone::Govern;
 
 use crate::bindings::types;
 use crate::failure::BadOutput;

@@ -58,6 +58,8 @@ impl Guest {
                  (i32.store (i32.add (local.get $out) (i32.const {out.done+4}))
                    (i32.load (i32.add (local.get $in) (i32.const {in.progress+12}))))"
             }
+            // As many spawns as the content says: none at all would be refused.
+            Kind::Zone => "(i32.store offset={out.spawn-permille} (local.get $out) (i32.const 1000))",
             _ => "",
         };
         let manifest = Manifest {

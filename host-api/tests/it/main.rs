@@ -10,4 +10,5 @@ mod interface;
 mod load;
 mod prove;
 mod reference;
+mod talk;
 mod versions;

@@ -1,6 +1,7 @@
 //! Admission: one input after the other, in order of arrival, is carried out or turned down.
 //! What a script decides is only queued here.
 
+use crate::chat::PendingLine;
 use crate::combat::CastRequest;
 use crate::content::AbilityTarget;
 use crate::dialog::PendingTalk;
@@ -9,6 +10,7 @@ use crate::ids::{CharacterId, DefId, EntityId, RequestId};
 use crate::input::{Command, Input};
 use crate::limits;
 use crate::output::{Accepted, DepartureKind, Event, EventKind, Output, Rejection, Reply};
+use crate::rules::is_speech;
 use crate::world::World;
 
 /// A command is answered at once, or by the script that decides it.
@@ -72,19 +74,16 @@ impl World {
             Command::MoveItem { from, to, count } => {
                 self.move_item(id, request, (from, to, count), out).map(Some)
             }
-            Command::Chat { text } => self.chat(id, text, out).map(Some),
+            Command::Chat { text } => self.request_chat(id, request, text),
         }
     }
 
-    fn chat(&mut self, id: CharacterId, text: String, out: &mut Output) -> Result<Accepted, Rejection> {
-        let printable = |c: char| !c.is_control();
-        if text.trim().is_empty() || text.len() > limits::CHAT_BYTES || !text.chars().all(printable) {
+    fn request_chat(&mut self, character: CharacterId, request: RequestId, text: String) -> Admission {
+        if !is_speech(&text) {
             return Err(Rejection::BadText);
         }
-        let character = &self.characters[&id];
-        let kind = EventKind::Chat { entity: character.entity, name: character.state.name.clone(), text };
-        out.events.push(Event { at: None, origin: self.content_origin(), kind });
-        Ok(Accepted::Done)
+        self.scratch.lines.push(PendingLine { character, request, text });
+        Ok(None)
     }
 
     fn request_cast(

@@ -1,5 +1,6 @@
 //! Characters: coming in, going out, what they are worth in a fight, levels, death and return.
 
+use crate::chat::Voice;
 use crate::content::{Content, Stats};
 use crate::entity::{Changes, Entity, EntityKind, StatusInstance};
 use crate::ids::{CharacterId, EntityId};
@@ -69,7 +70,9 @@ impl World {
             last_combat: None,
             changes: Changes::SPAWNED,
         });
-        if let Some(condition) = state.condition.take().filter(|_| !dead) {
+        let condition = state.condition.take();
+        let voice = condition.as_ref().map_or_else(Voice::default, |c| Voice::resumed(c, self.tick));
+        if let Some(condition) = condition.filter(|_| !dead) {
             self.resume(id, condition);
         }
         let character = Character {
@@ -78,6 +81,7 @@ impl World {
             credit_mm: crate::movement::full_credit_mm(max_speed),
             respawn_at: None,
             dialog: None,
+            voice,
             places: BTreeSet::new(),
             state,
         };
@@ -122,14 +126,14 @@ impl World {
             state.at = Some(entity.at);
             state.health = Some(entity.health);
             state.mana = Some(entity.mana);
-            state.condition = Some(self.condition(entity));
+            state.condition = Some(self.condition(entity, &character.voice));
         }
         state.zone = self.zone;
         state
     }
 
     /// What goes along into another zone, in ticks from now: each zone counts its own.
-    fn condition(&self, entity: &Entity) -> Condition {
+    fn condition(&self, entity: &Entity, voice: &Voice) -> Condition {
         let left = |tick: u64| tick.saturating_sub(self.tick).min(u64::from(u32::MAX)) as u32;
         Condition {
             energy: entity.energy,
@@ -139,6 +143,8 @@ impl World {
                 .iter()
                 .map(|s| StatusLeft { status: s.status, stacks: s.stacks, ticks: left(s.until) })
                 .collect(),
+            strikes: voice.strikes,
+            silent_ticks: voice.silent_ticks(self.tick),
         }
     }
 

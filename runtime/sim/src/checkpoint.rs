@@ -14,7 +14,7 @@ use std::hash::Hasher;
 use std::sync::Arc;
 
 /// Counted up whenever the state of a world gains, loses or changes a field.
-const FORMAT: u16 = 1;
+const FORMAT: u16 = 2;
 
 /// What stands before the state, to refuse what cannot be read before reading it.
 #[derive(Debug, BorshSerialize, BorshDeserialize)]

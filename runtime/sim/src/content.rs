@@ -30,6 +30,10 @@ pub struct Content {
     pub quests: BTreeMap<DefId, Quest>,
     /// `dialog/NAME`.
     pub dialogs: BTreeMap<DefId, Dialog>,
+    /// `announcement/NAME`.
+    pub announcements: BTreeMap<DefId, Announcement>,
+    /// What the chat filter goes by.
+    pub chat: Chat,
     /// Experience, death and the start of a character.
     pub progression: Progression,
 }
@@ -101,7 +105,9 @@ pub struct Zone {
     pub spawns: Vec<Spawn>,
     /// Named areas, for quests that ask to reach a place: `area/NAME`.
     pub places: BTreeMap<DefId, Place>,
-    /// Kinds of weather and their weights; drawn anew every game hour.
+    /// `script/NAME` that decides on its sky and its spawns, or none: then they stay as they are.
+    pub script: DefId,
+    /// Kinds of weather and their weights, for the script to draw from every game hour.
     pub weather: Vec<(Weather, u32)>,
     /// Temperature at noon without weather, tenths of a degree Celsius.
     pub noon_temperature_dc: i32,
@@ -580,6 +586,24 @@ pub struct DialogChoice {
     pub name: String,
     /// The words.
     pub text: String,
+}
+
+/// Something a whole zone is told.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Announcement {
+    /// Without its kind.
+    pub name: String,
+    /// `{zone}` is replaced by the title of the zone.
+    pub text: String,
+}
+
+/// What the chat filter goes by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Chat {
+    /// `script/NAME` of the filter, or none: then everything is heard as it was said.
+    pub script: DefId,
+    /// Listed words in small letters, with how bad they are: 1..=3.
+    pub words: BTreeMap<String, u32>,
 }
 
 /// Levels, death and the start of a character.

@@ -159,6 +159,10 @@ pub struct Condition {
     pub cooldowns: BTreeMap<DefId, u32>,
     /// What lasts on it.
     pub statuses: Vec<StatusLeft>,
+    /// What the chat filter holds against it.
+    pub strikes: u32,
+    /// Ticks since it last spoke; `u32::MAX` if it never has.
+    pub silent_ticks: u32,
 }
 
 /// The rest of a status.

@@ -9,6 +9,7 @@
 
 mod admit;
 mod character;
+mod chat;
 pub mod checkpoint;
 mod combat;
 pub mod content;

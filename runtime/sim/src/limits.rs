@@ -17,6 +17,16 @@ pub const THREAT_ENTRIES: usize = 32;
 pub const ACTIVE_QUESTS: usize = 25;
 /// Bytes of one chat line.
 pub const CHAT_BYTES: usize = 500;
+/// Listed words of one line that the chat filter is shown: a line of the shortest words has more, but
+/// no other verdict.
+pub const CHAT_HITS: usize = 32;
+/// Strikes the host keeps for a sender: far beyond any filter's patience.
+pub const STRIKES_MAX: u32 = 1_000;
+/// Hottest and, below zero, coldest a script may make a zone, tenths of a degree Celsius.
+pub const TEMPERATURE_MAX_DC: i32 = 1_000;
+/// Slowest and fastest a script may fill the places of dead NPCs again, permille of the content's
+/// rate: a zone is neither emptied nor flooded.
+pub const SPAWN_PERMILLE: (u32, u32) = (100, 10_000);
 /// Highest level a character can reach.
 pub const LEVEL_MAX: u32 = 60;
 /// Most gold a character can carry.

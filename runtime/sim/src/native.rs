@@ -1,16 +1,20 @@
 //! The rules of the starter pack in Rust: what tests step the world with, and the yardstick that
 //! benchmarks hold scripts against. A server never uses them.
 //!
-//! Combat, abilities and statuses are the scripts' formulas to the letter; minds and quests are
+//! Combat, abilities, statuses, the chat filter and the weather are the scripts' rules to the letter; minds and quests are
 //! plain versions of them, and conversations always end.
+
+mod chat;
+mod zone;
 
 use crate::content::{Deed, Position};
 use crate::ids::{DefId, EntityId};
 use crate::limits::{ACTION_GAP_MS, AMOUNT_MAX};
 use crate::rng::Rng;
 use crate::rules::{
-    Answer, Attack, Cast, Context, Conversation, Decision, DialogReply, HitKind, Inquiry, NpcState, Origin,
-    Outcome, Perception, Plan, Pulse, PulseOutcome, QuestState, QuestStep, Rules, Trigger, Verdict,
+    Answer, Attack, Cast, Context, Conversation, Decision, Decree, DialogReply, HitKind, Inquiry, Judgement,
+    Line, Moment, NpcState, Origin, Outcome, Perception, Plan, Pulse, PulseOutcome, QuestState, QuestStep,
+    Rules, Trigger, Verdict,
 };
 
 /// Rules without scripts. Every answer bears [`Origin::Content`] with digest 0.
@@ -63,6 +67,14 @@ impl Rules for NativeRules {
         out: &mut Vec<Answer<DialogReply>>,
     ) {
         answers(talks, out, |talk| DialogReply::fallback(talk.id));
+    }
+
+    fn judge(&mut self, ctx: &Context, _script: DefId, lines: &[Line], out: &mut Vec<Answer<Judgement>>) {
+        answers(lines, out, |line| chat::judge(line, ctx));
+    }
+
+    fn govern(&mut self, _ctx: &Context, _script: DefId, moments: &[Moment], out: &mut Vec<Answer<Decree>>) {
+        answers(moments, out, zone::govern);
     }
 }
 

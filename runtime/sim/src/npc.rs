@@ -122,7 +122,7 @@ impl World {
         if let Some(slot) = self.spawns.get_mut(slot) {
             let respawn_ms = rows.get(slot.row).map_or(0, |row| row.respawn_ms);
             slot.entity = None;
-            slot.due = tick + u64::from(respawn_ms.div_ceil(self.tick_ms)).max(1);
+            slot.due = tick + u64::from(self.sky.respawn_ms(respawn_ms).div_ceil(self.tick_ms)).max(1);
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::content::{EquipSlot, Position};
 use crate::ids::{CharacterId, DefId, EntityId, RequestId};
 use crate::input::{CharacterState, QuestProgress, Stack};
-use crate::rules::{HitKind, Origin, Verdict};
+use crate::rules::{BlockReason, HitKind, Origin, Verdict};
 
 /// Everything one step produced, in the order it happened. Reused between ticks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,6 +83,8 @@ pub enum Rejection {
     BadCount,
     /// The line is empty or too long.
     BadText,
+    /// The chat filter refused the line.
+    Chat(BlockReason),
     /// The zone is full.
     ZoneFull,
 }
@@ -115,6 +117,12 @@ impl Rejection {
             Self::InventoryFull => "inventory_full",
             Self::BadCount => "bad_count",
             Self::BadText => "bad_text",
+            Self::Chat(BlockReason::Profanity) => "chat_profanity",
+            Self::Chat(BlockReason::Spam) => "chat_spam",
+            Self::Chat(BlockReason::Shouting) => "chat_shouting",
+            Self::Chat(BlockReason::Link) => "chat_link",
+            Self::Chat(BlockReason::Muted) => "chat_muted",
+            Self::Chat(BlockReason::Other) => "chat_refused",
             Self::ZoneFull => "zone_full",
         }
     }
@@ -193,6 +201,8 @@ pub enum EventKind {
     },
     /// The sky of the zone changed, or an hour began.
     Environment(Environment),
+    /// The zone is told `announcement/NAME`.
+    Announcement(DefId),
 }
 
 /// Time and sky of a zone.

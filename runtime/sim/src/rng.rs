@@ -13,6 +13,7 @@ pub(crate) enum Purpose {
     Dialog,
     Weather,
     Spawn,
+    Chat,
 }
 
 /// The seed of one draw.

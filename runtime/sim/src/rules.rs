@@ -8,6 +8,12 @@
 //! declared fallback of that kind (the `fallback` function beside each decision) and
 //! [`Origin::Fallback`]. The simulation checks and clamps every answer again before it applies it.
 
+mod chat;
+mod zone;
+
+pub use chat::{BlockReason, Channel, Hit, Judgement, Line, Ruling, is_speech};
+pub use zone::{Decree, Moment, Occasion};
+
 use crate::content::{Deed, Element, Position};
 use crate::ids::{CharacterId, DefId, EntityId, ModuleStamp};
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -72,6 +78,10 @@ pub trait Rules {
         talks: &[Conversation],
         out: &mut Vec<Answer<DialogReply>>,
     );
+    /// `chat.judge` of the script `script/NAME`.
+    fn judge(&mut self, ctx: &Context, script: DefId, lines: &[Line], out: &mut Vec<Answer<Judgement>>);
+    /// `zone.govern` of the script `script/NAME`.
+    fn govern(&mut self, ctx: &Context, script: DefId, moments: &[Moment], out: &mut Vec<Answer<Decree>>);
 }
 
 /// See `combat.attack` in `wit/combat.wit`.

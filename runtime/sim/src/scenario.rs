@@ -130,6 +130,7 @@ pub(crate) fn content() -> Content {
                 area: Area { min: Position::units(30, 0), max: Position::units(35, 40) },
             },
         )]),
+        script: def_id("script/weather"),
         weather: vec![(Weather::Clear, 3), (Weather::Rain, 1)],
         noon_temperature_dc: 180,
     };
@@ -208,6 +209,14 @@ pub(crate) fn content() -> Content {
             },
         )]),
         dialogs: BTreeMap::new(),
+        announcements: BTreeMap::from([(
+            def_id("announcement/night_falls"),
+            Announcement { name: "night_falls".into(), text: "Night falls over {zone}.".into() },
+        )]),
+        chat: Chat {
+            script: def_id("script/chat-filter"),
+            words: BTreeMap::from([("damn".into(), 1), ("oaf".into(), 2), ("blight".into(), 3)]),
+        },
         progression: Progression {
             experience_to_next: vec![100, 250, 500],
             death_loss_permille: 100,
@@ -380,6 +389,7 @@ impl Scenario {
                 EventKind::Death { .. } => line("death".into()),
                 EventKind::Chat { name, text, .. } => line(format!("{name}: {text}")),
                 EventKind::Heal { amount, .. } => line(format!("heal {amount}")),
+                EventKind::Announcement(id) => line(self.world.content().announcements[id].name.clone()),
                 _ => {}
             }
         }

@@ -10,7 +10,7 @@ use crate::ids::{CharacterId, DefId, EntityId, RequestId};
 use crate::input::{CharacterState, Input};
 use crate::limits;
 use crate::npc::SpawnSlot;
-use crate::output::{Environment, Event, EventKind, Fact, FactKind, Notice, Output};
+use crate::output::{Environment, Fact, FactKind, Notice, Output};
 use crate::quest::PendingInquiry;
 use crate::rng::{Purpose, fork};
 use crate::rules::{Context, Origin, Rules};
@@ -44,6 +44,7 @@ pub struct World {
 pub(crate) struct Scratch {
     pub(crate) casts: Vec<crate::combat::CastRequest>,
     pub(crate) talks: Vec<crate::dialog::PendingTalk>,
+    pub(crate) lines: Vec<crate::chat::PendingLine>,
     pub(crate) deaths: Vec<crate::death::Death>,
     pub(crate) near: Vec<EntityId>,
 }
@@ -64,6 +65,8 @@ pub struct Character {
     pub(crate) respawn_at: Option<u64>,
     /// The open conversation.
     pub(crate) dialog: Option<crate::dialog::OpenDialog>,
+    /// How it speaks.
+    pub(crate) voice: crate::chat::Voice,
     /// Named places it stands in.
     pub(crate) places: BTreeSet<DefId>,
 }
@@ -88,7 +91,7 @@ impl World {
             entities: Entities::default(),
             characters: BTreeMap::new(),
             spawns: Vec::new(),
-            sky: Sky::at(seed, definition, tick, tick_ms),
+            sky: Sky::at(definition, tick, tick_ms),
             inquiries: Vec::new(),
             grid,
             despawned: Vec::new(),
@@ -108,6 +111,7 @@ impl World {
         for input in inputs.drain(..admitted) {
             self.admit(input, out);
         }
+        self.govern(rules, out);
         self.run_timers(out);
         self.think(rules);
         self.walk_npcs();
@@ -115,6 +119,7 @@ impl World {
         self.run_pulses(rules, out);
         self.bury(out);
         self.run_dialogs(rules, out);
+        self.run_chat(rules, out);
         self.run_inquiries(rules, out);
         self.cross(out);
         self.forget_despawned();
@@ -135,11 +140,6 @@ impl World {
     }
 
     fn run_timers(&mut self, out: &mut Output) {
-        if self.sky.advance(self.seed, &self.content.zones[&self.zone], self.tick, self.tick_ms) {
-            let environment = self.environment();
-            let origin = self.content_origin();
-            out.events.push(Event { at: None, origin, kind: EventKind::Environment(environment) });
-        }
         self.spawn_due();
         self.respawn_due(out);
         self.expire();
@@ -258,7 +258,12 @@ impl World {
         let definition = &content.zones[&self.zone];
         self.grid = Grid::new(definition.width_mm, definition.height_mm);
         let (width, height) = (definition.width_mm, definition.height_mm);
+        let sky = |zone: &Zone| (zone.script, zone.weather.clone(), zone.noon_temperature_dc);
+        let other_sky = sky(self.definition()) != sky(&content.zones[&self.zone]);
         let before = std::mem::replace(&mut self.content, content);
+        if other_sky {
+            self.ask_again();
+        }
         self.replan_spawns(&before);
         for entity in self.entities.iter_mut() {
             entity.at.x_mm = entity.at.x_mm.min(width);
@@ -313,7 +318,7 @@ impl World {
 
     /// Time and sky.
     pub fn environment(&self) -> Environment {
-        self.sky.environment(self.definition())
+        self.sky.environment()
     }
 
     /// All entities, oldest first.

@@ -47,6 +47,8 @@ const fn rules(kind: Kind) -> &'static str {
         Kind::Npc => include_str!("templates/npc.rs"),
         Kind::Quest => include_str!("templates/quest.rs"),
         Kind::Dialog => include_str!("templates/dialog.rs"),
+        Kind::Chat => include_str!("templates/chat.rs"),
+        Kind::Zone => include_str!("templates/zone.rs"),
     }
 }
 

@@ -39,6 +39,10 @@ enum KindArg {
     Quest,
     /// Conversations.
     Dialog,
+    /// What may be said in chat.
+    Chat,
+    /// The hours of a zone: weather, temperature, spawns.
+    Zone,
 }
 
 impl From<KindArg> for Kind {
@@ -49,6 +53,8 @@ impl From<KindArg> for Kind {
             KindArg::Npc => Self::Npc,
             KindArg::Quest => Self::Quest,
             KindArg::Dialog => Self::Dialog,
+            KindArg::Chat => Self::Chat,
+            KindArg::Zone => Self::Zone,
         }
     }
 }
@@ -73,7 +79,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
                 "A world has one script of kind {kind}: to replace it, give this one its name in lore.toml."
             );
         }
-        Kind::Npc | Kind::Quest | Kind::Dialog => {
+        Kind::Npc | Kind::Quest | Kind::Dialog | Kind::Chat | Kind::Zone => {
             println!(
                 "  lore push scripts/target/lore/{name}.wasm   # then let content name it: script = \"{name}\""
             );

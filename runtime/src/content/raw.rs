@@ -18,6 +18,7 @@ pub(super) struct Zone {
     pub(super) max_speed: Option<Milli>,
     pub(super) interest_radius: Option<Milli>,
     pub(super) entrance: Spanned<Point>,
+    pub(super) script: Option<Name>,
     #[serde(default)]
     pub(super) weather: BTreeMap<Weather, u32>,
     pub(super) noon_temperature: Milli,
@@ -345,6 +346,20 @@ pub(super) struct DialogNode {
     pub(super) text: String,
     #[serde(default)]
     pub(super) choices: BTreeMap<Spanned<String>, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Announcement {
+    pub(super) text: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Chat {
+    pub(super) script: Name,
+    #[serde(default)]
+    pub(super) words: BTreeMap<Spanned<String>, u32>,
 }
 
 #[derive(Deserialize)]

@@ -9,10 +9,12 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Kinds with named definitions, in the order in which they are listed to people.
-pub(super) const KINDS: [&str; 9] =
-    ["zone", "class", "ability", "status", "item", "npc", "loot", "quest", "dialog"];
-/// The one definition without a name.
+pub(super) const KINDS: [&str; 10] =
+    ["zone", "class", "ability", "status", "item", "npc", "loot", "quest", "dialog", "announcement"];
+/// Definitions without a name, of which there is one each.
 pub(super) const PROGRESSION: &str = "progression";
+pub(super) const CHAT: &str = "chat";
+const SINGLE: [&str; 2] = [PROGRESSION, CHAT];
 
 /// One definition, not looked into yet.
 pub(super) struct Definition<'a> {
@@ -36,7 +38,7 @@ impl<'a> Definition<'a> {
     }
 }
 
-/// All definitions by kind. `progression` has one entry if it was found.
+/// All definitions by kind. `progression` and `chat` have one entry if they were found.
 pub(super) type Definitions<'a> = BTreeMap<&'static str, Vec<Definition<'a>>>;
 
 /// Parses all files; makes all names known.
@@ -69,15 +71,15 @@ fn file_away<'a>(
     check: &mut Check<'_>,
     definitions: &mut Definitions<'a>,
 ) {
-    if key == PROGRESSION {
-        let all = definitions.entry(PROGRESSION).or_default();
+    if let Some(single) = SINGLE.into_iter().find(|single| *single == key) {
+        let all = definitions.entry(single).or_default();
         if !all.is_empty() {
-            check.error(at, "`progression` is defined twice");
+            check.error(at, format!("`{single}` is defined twice"));
         }
         return all.push(Definition { name: String::new(), at, value });
     }
     let Some(kind) = KINDS.into_iter().find(|kind| *kind == key) else {
-        let kinds = KINDS.into_iter().chain([PROGRESSION]);
+        let kinds = KINDS.into_iter().chain(SINGLE);
         let hint = closest(key, kinds.clone()).map(|close| format!("did you mean `{close}`?"));
         let all: Vec<&str> = kinds.collect();
         return check.error_with(at, format!("`{key}` is none of {}", all.join(", ")), hint);

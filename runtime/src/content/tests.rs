@@ -19,8 +19,8 @@ fn check(files: &[(&str, &str)], expected: &expect_test::Expect) {
 fn the_starter_content_has_no_mistakes() {
     let (content, summary) = load_files(&starter_files()).unwrap();
     expect![[r#"
-        13 files: 14 ability, 2 class, 1 dialog, 17 item, 5 loot, 8 npc, 4 quest, 3 status, 4 zone
-        {("dialog", "innkeeper"), ("npc", "boss"), ("npc", "townsfolk"), ("npc", "wolf"), ("quest", "quests")}"#]].assert_eq(&format!("{summary}\n{:?}", summary.scripts));
+        15 files: 14 ability, 2 announcement, 2 class, 1 dialog, 17 item, 5 loot, 8 npc, 4 quest, 3 status, 4 zone
+        {("chat", "chat-filter"), ("dialog", "innkeeper"), ("npc", "boss"), ("npc", "townsfolk"), ("npc", "wolf"), ("quest", "quests"), ("zone", "weather")}"#]].assert_eq(&format!("{summary}\n{:?}", summary.scripts));
     assert!(content.zones.contains_key(&content.progression.start_zone));
 }
 
@@ -206,7 +206,7 @@ start_gold = 1
               a/things.toml:25: `nap` is used on enemies and needs a `range`
               a/things.toml:32: there is no item `wolf_plet` (did you mean `wolf_pelt`?)
               a/things.toml:33: count is [3, 1]: the least comes first
-              a/things.toml:35: `itme` is none of zone, class, ability, status, item, npc, loot, quest, dialog, progression (did you mean `item`?)
+              a/things.toml:35: `itme` is none of zone, class, ability, status, item, npc, loot, quest, dialog, announcement, progression, chat (did you mean `item`?)
               broken.toml:2: invalid basic string, expected `"`
               people.toml:2: `wolf` is hostile but has no `basic` attack
               people.toml:2: `wolf` must have a `leash` longer than its `aggro`

@@ -335,6 +335,8 @@ pub struct ChatMessage<'a> {
     pub name: &'a str,
     /// Plain text.
     pub text: &'a str,
+    /// Which version of the filter let it through.
+    pub by: &'a str,
 }
 
 /// `dialog.show`.

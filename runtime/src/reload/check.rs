@@ -68,9 +68,13 @@ pub fn fits(generation: &Generation, content: &Content) -> Result<(), Misfit> {
         .dialogs
         .values()
         .map(|dialog| (Kind::Dialog, dialog.script, format!("dialog/{}", dialog.name)));
+    let zones = content.zones.values().map(|zone| (Kind::Zone, zone.script, format!("zone/{}", zone.name)));
+    let chat = [(Kind::Chat, content.chat.script, "chat".to_owned())];
     let missing: Vec<String> = npcs
         .chain(quests)
         .chain(dialogs)
+        .chain(zones)
+        .chain(chat)
         .filter(|(kind, script, _)| *script != DefId::NONE && !live(*kind, *script))
         .take(LISTED)
         .map(|(kind, _, by)| format!("the {kind} script of {by}"))
@@ -112,6 +116,7 @@ fn has(content: &Content, name: &str) -> bool {
         Some("item") => content.items.contains_key(&id),
         Some("npc") => content.npcs.contains_key(&id),
         Some("loot") => content.loot_tables.contains_key(&id),
+        Some("announcement") => content.announcements.contains_key(&id),
         Some("quest") => content.quests.contains_key(&id),
         Some("dialog") => match name.splitn(4, '/').collect::<Vec<_>>()[..] {
             [_, dialog] => content.dialogs.contains_key(&def_id(&format!("dialog/{dialog}"))),

@@ -1,8 +1,8 @@
 //! Listening to what scripts are asked about one entity, and what they answer.
 
 use sim::rules::{
-    Answer, Attack, Cast, Context, Conversation, Decision as NpcDecision, DialogReply, Inquiry, Origin,
-    Outcome, Perception, Plan, Pulse, PulseOutcome, QuestStep, Rules,
+    Answer, Attack, Cast, Context, Conversation, Decision as NpcDecision, Decree, DialogReply, Inquiry,
+    Judgement, Line, Moment, Origin, Outcome, Perception, Plan, Pulse, PulseOutcome, QuestStep, Rules,
 };
 use sim::{DefId, EntityId};
 use std::fmt::Debug;
@@ -134,5 +134,16 @@ impl Rules for Overheard<'_> {
         self.rules.converse(ctx, script, talks, out);
         let concerns = |talk: &Conversation, entity| talk.character == entity || talk.npc == entity;
         self.focus.hear(ctx, "dialog.converse", talks, out, concerns);
+    }
+
+    fn judge(&mut self, ctx: &Context, script: DefId, lines: &[Line], out: &mut Vec<Answer<Judgement>>) {
+        self.rules.judge(ctx, script, lines, out);
+        self.focus.hear(ctx, "chat.judge", lines, out, |line, entity| line.sender == entity);
+    }
+
+    fn govern(&mut self, ctx: &Context, script: DefId, moments: &[Moment], out: &mut Vec<Answer<Decree>>) {
+        self.rules.govern(ctx, script, moments, out);
+        // What a zone decides concerns everybody in it.
+        self.focus.hear(ctx, "zone.govern", moments, out, |_, _| true);
     }
 }

@@ -3,8 +3,8 @@
 use super::RECORD_BYTES;
 use borsh::{BorshDeserialize, BorshSerialize};
 use lz4_flex::frame::{BlockMode, BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
-use sim::EntityId;
 use sim::input::Input;
+use sim::{DefId, EntityId, def_id};
 use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -21,6 +21,17 @@ pub struct ModuleRef {
     pub label: String,
     /// blake3 of the component, hex: its name in the archive.
     pub digest: String,
+}
+
+impl ModuleRef {
+    /// Whether the script with this id is another one in `new` than in `old`.
+    pub fn changed(old: &[Self], new: &[Self], script: DefId) -> bool {
+        let digest = |modules: &[Self]| {
+            let named = |module: &&Self| def_id(&format!("script/{}", module.name)) == script;
+            modules.iter().find(named).map(|module| module.digest.clone())
+        };
+        digest(old) != digest(new)
+    }
 }
 
 /// What runs in a zone.

@@ -100,6 +100,7 @@ pub struct Player {
     seen_swaps: usize,
     world: Option<World>,
     rules: Option<ScriptRules>,
+    running: Vec<ModuleRef>,
     zone: String,
     output: Output,
     /// What came of it.
@@ -124,6 +125,7 @@ impl Player {
             seen_swaps: 0,
             world: None,
             rules: None,
+            running: Vec::new(),
             zone: String::new(),
             output: Output::default(),
             outcome: Outcome::default(),
@@ -176,10 +178,11 @@ impl Player {
 
     /// What to call who decided something.
     pub fn label(&self, origin: Origin) -> String {
-        let rules = self.rules.as_ref();
         match origin {
+            // Whoever decided may have been replaced since.
             Origin::Script(stamp) => {
-                rules.and_then(|rules| rules.generation().label(stamp)).unwrap_or("?").to_owned()
+                let mut ran = self.with.iter().chain(self.modules.values());
+                ran.find(|module| module.stamp() == stamp).map_or("?", Module::label).to_owned()
             }
             Origin::Fallback => "fallback".to_owned(),
             Origin::Content(digest) => format!("content+{:08x}", digest >> 32),
@@ -214,6 +217,10 @@ impl Player {
                     && world.content().digest != content.digest
                 {
                     world.swap_content(content);
+                }
+                if let Some(world) = &mut self.world {
+                    let (was, is) = (&self.running, &running.modules);
+                    world.generation_swapped(|script| ModuleRef::changed(was, is, script));
                 }
                 self.run(running)?;
                 Ok(Step::Swapped)
@@ -267,6 +274,7 @@ impl Player {
         let mut rules = ScriptRules::new(&generation)?;
         rules.limit_ticks();
         self.rules = Some(rules);
+        self.running.clone_from(&running.modules);
         Ok(())
     }
 

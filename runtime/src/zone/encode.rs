@@ -142,7 +142,7 @@ pub fn event(out: &mut String, event: &Event, by: &str, content: &Content) {
             put!(out, r#"{{"type":"environment","environment":{view}}}"#);
             return;
         }
-        EventKind::Chat { .. } => return,
+        EventKind::Chat { .. } | EventKind::Announcement(_) => return,
     }
     out.push_str(r#","by":"#);
     write_string(out, by);

@@ -171,11 +171,12 @@ impl Room {
         member.client.tell(Outgoing::Frame(Utf8Bytes::from(frame)));
     }
 
-    /// Speech, which is told at once and not in a delta; figures.
+    /// Speech and announcements, which are told at once and not in a delta; figures.
     fn observe(&self, event: &Event) {
         match &event.kind {
             EventKind::Chat { entity, name, text } => {
-                let message = wire::ChatMessage { channel: "zone", from: entity.0, name, text };
+                let by = &self.label(event.origin);
+                let message = wire::ChatMessage { channel: "zone", from: entity.0, name, text, by };
                 let frame = Utf8Bytes::from(notification("chat.message", &message));
                 let radius = self.definition().interest_radius_mm;
                 for member in self.members.values().filter(|member| member.entity.is_some()) {
@@ -184,6 +185,16 @@ impl Room {
                     if hears && member.client.has_room() {
                         member.client.tell(Outgoing::Frame(frame.clone()));
                     }
+                }
+            }
+            EventKind::Announcement(id) => {
+                let content = self.world.content();
+                let Some(announcement) = content.announcements.get(id) else { return };
+                let text = announcement.text.replace("{zone}", &self.definition().title);
+                let frame = notification("system.message", &serde_json::json!({"text": text}));
+                let frame = Utf8Bytes::from(frame);
+                for member in self.members.values().filter(|member| member.entity.is_some()) {
+                    member.client.tell(Outgoing::Frame(frame.clone()));
                 }
             }
             EventKind::Swing { amount, .. } | EventKind::Pulse { amount, .. } if *amount > 0 => {

@@ -12,7 +12,7 @@ use crate::gateway::client::{Client, CloseReason, Outgoing};
 use crate::gateway::limits::SLOW_CLIENT;
 use crate::gateway::rpc::RpcError;
 use crate::gateway::wire;
-use crate::replay::{RecordSender, Recorder, Running};
+use crate::replay::{ModuleRef, RecordSender, Recorder, Running};
 use host_api::ScriptFailure;
 use sim::content::{Content, Position};
 use sim::input::{CharacterState, Command, Input};
@@ -466,6 +466,8 @@ impl Room {
                 member.needs_snapshot = true;
             }
         }
+        let (was, is) = (self.rules.modules(), swap.rules.modules());
+        self.world.generation_swapped(|script| ModuleRef::changed(&was, &is, script));
         let mut old = std::mem::replace(&mut self.rules, swap.rules);
         self.rules.adopt_recording(old.take_recording());
         self.handle.stats.generation.store(swap.generation, Relaxed);

@@ -50,6 +50,12 @@ impl Rules for Reversed {
     ) {
         reversed(views, out, |v, o| self.0.converse(c, s, v, o));
     }
+    fn judge(&mut self, ctx: &Context, script: DefId, views: &[Line], out: &mut Vec<Answer<Judgement>>) {
+        reversed(views, out, |v, o| self.0.judge(ctx, script, v, o));
+    }
+    fn govern(&mut self, ctx: &Context, script: DefId, views: &[Moment], out: &mut Vec<Answer<Decree>>) {
+        reversed(views, out, |v, o| self.0.govern(ctx, script, v, o));
+    }
 }
 
 /// Players that walk about, hit what is near, use everything and come and go.
@@ -81,6 +87,9 @@ fn inputs(world: &World, rng: &mut Rng, seq: &mut u32) -> Vec<Input> {
             }
             8 => Command::UseSkill { ability: crate::def_id("ability/rend"), target: Some(target) },
             9 => Command::Interact { target },
+            10 if seq.is_multiple_of(2) => {
+                Command::Chat { text: "Damn WOLVES EVERYWHERE, you oaf".to_owned() }
+            }
             10 => Command::AcceptQuest { quest: crate::def_id("quest/hunt") },
             _ => Command::Drop { slot: rng.below(4) as u16, count: 1 },
         };

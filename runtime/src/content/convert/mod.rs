@@ -2,6 +2,7 @@
 
 mod people;
 mod stories;
+mod talk;
 mod things;
 mod zones;
 
@@ -58,7 +59,7 @@ pub(super) fn convert(mut definitions: Definitions<'_>, check: &mut Check<'_>) -
     let content = Content {
         digest: 0,
         // Zones first: they make the names of places known.
-        zones: zones::zones(entries("zone", all, check), check),
+        zones: zones::zones(entries("zone", all, check), check, &mut summary),
         classes: people::classes(entries("class", all, check), check),
         abilities: things::abilities(entries("ability", all, check), check),
         statuses: things::statuses(entries("status", all, check), check),
@@ -67,6 +68,8 @@ pub(super) fn convert(mut definitions: Definitions<'_>, check: &mut Check<'_>) -
         loot_tables: things::loot_tables(entries("loot", all, check), check),
         quests: stories::quests(entries("quest", all, check), check, &mut summary),
         dialogs: stories::dialogs(entries("dialog", all, check), check, &mut summary),
+        announcements: talk::announcements(entries("announcement", all, check), check),
+        chat: talk::chat(all, check, &mut summary),
         progression: progression(all, check),
     };
     (content, summary)

@@ -1,5 +1,6 @@
 //! Zones: ground, ways, inhabitants, sky.
 
+use super::super::Summary;
 use super::super::check::{At, Check};
 use super::super::raw;
 use super::super::unit::{self, Rectangle};
@@ -15,9 +16,13 @@ const POPULATION_MAX: u32 = 10_000;
 /// Share of a zone's entities that may be spawned NPCs; the rest is for players and loot.
 const SPAWNS_MAX: u32 = limits::ENTITIES_PER_ZONE as u32 / 2;
 
-pub(super) fn zones(entries: Vec<Entry<raw::Zone>>, check: &mut Check<'_>) -> BTreeMap<DefId, Zone> {
+pub(super) fn zones(
+    entries: Vec<Entry<raw::Zone>>,
+    check: &mut Check<'_>,
+    summary: &mut Summary,
+) -> BTreeMap<DefId, Zone> {
     let mut ways = Vec::new();
-    let zones = super::by_id(entries, |entry| zone(entry, &mut ways, check));
+    let zones = super::by_id(entries, |entry| zone(entry, &mut ways, check, summary));
     for (from, index, at) in ways {
         check_way(&zones, from, index, at, check);
     }
@@ -39,7 +44,12 @@ fn ground(zone: &Zone) -> Area {
     Area { min: Position::default(), max: Position { x_mm: zone.width_mm, y_mm: zone.height_mm } }
 }
 
-fn zone(entry: Entry<raw::Zone>, ways: &mut Vec<(DefId, usize, At)>, check: &mut Check<'_>) -> Zone {
+fn zone(
+    entry: Entry<raw::Zone>,
+    ways: &mut Vec<(DefId, usize, At)>,
+    check: &mut Check<'_>,
+    summary: &mut Summary,
+) -> Zone {
     let (file, at) = (entry.file(), entry.at);
     let Entry { name, id, raw, .. } = entry;
     let [width, height] = raw.size;
@@ -58,6 +68,7 @@ fn zone(entry: Entry<raw::Zone>, ways: &mut Vec<(DefId, usize, At)>, check: &mut
         crossings: Vec::new(),
         spawns: Vec::new(),
         places: BTreeMap::new(),
+        script: raw.script.as_ref().map_or(DefId::NONE, |script| super::script("zone", script, summary)),
         weather: weather(&raw.weather),
         noon_temperature_dc: raw.noon_temperature.0 / 100,
     };

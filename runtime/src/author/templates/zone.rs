@@ -1,0 +1,65 @@
+//! The hours of a zone. Content names it in `[zone.NAME]`: `script = "__NAME__"`.
+
+#[allow(missing_docs, unsafe_code)]
+pub mod wit {
+    //! Generated from `wit/`.
+    wit_bindgen::generate!({ world: "zone-script", path: "../../wit" });
+}
+
+use lore_sdk::Rng;
+use wit::exports::lore::script::zone::{Context, Decree, Guest, Moment, Weather};
+
+/// What this script exports.
+pub struct Script;
+
+impl Guest for Script {
+    fn govern(_ctx: Context, moments: Vec<Moment>) -> Vec<Decree> {
+        lore_sdk::each(&moments, govern)
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+wit::export!(Script with_types_in wit);
+
+/// Every third hour it rains, and it is five degrees colder then.
+pub fn govern(moment: &Moment) -> Decree {
+    let rain = Rng::new(moment.seed).below(3) == 0;
+    Decree {
+        id: moment.id,
+        weather: if rain { Weather::Rain } else { Weather::Clear },
+        temperature_dc: (moment.noon_temperature_dc - if rain { 50 } else { 0 }).clamp(-1_000, 1_000),
+        spawn_permille: 1_000,
+        announcement: 0,
+        memory: moment.memory,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wit::exports::lore::script::zone::Occasion;
+
+    #[test]
+    fn it_rains_every_third_hour_and_is_colder_then() {
+        let moment = |seed| Moment {
+            id: 1,
+            zone: 0,
+            occasion: Occasion::Hour,
+            hour: 12,
+            minute_of_day: 720,
+            weather: Weather::Clear,
+            temperature_dc: 0,
+            spawn_permille: 1_000,
+            noon_temperature_dc: 180,
+            chances: Vec::new(),
+            population: 0,
+            population_cap: 100,
+            memory: 0,
+            seed,
+        };
+        let rainy = (0..3_000).map(|seed| govern(&moment(seed))).filter(|d| d.weather == Weather::Rain);
+        let temperatures: Vec<i32> = rainy.map(|decree| decree.temperature_dc).collect();
+        assert!((900..1_100).contains(&temperatures.len()), "{}", temperatures.len());
+        assert!(temperatures.iter().all(|temperature| *temperature == 130));
+    }
+}
