@@ -11,6 +11,7 @@ pub(crate) mod combat {
         path: "../wit",
         world: "combat-script",
         imports: { default: trappable },
+        additional_derives: [serde::Serialize, serde::Deserialize],
     });
 }
 
@@ -19,6 +20,7 @@ pub(crate) mod ability {
         path: "../wit",
         world: "ability-script",
         imports: { default: trappable },
+        additional_derives: [serde::Serialize, serde::Deserialize],
         with: {
             "lore:script/types": super::combat::lore::script::types,
             "lore:script/log": super::combat::lore::script::log,
@@ -31,6 +33,7 @@ pub(crate) mod chat {
         path: "../wit",
         world: "chat-script",
         imports: { default: trappable },
+        additional_derives: [serde::Serialize, serde::Deserialize],
         with: {
             "lore:script/types": super::combat::lore::script::types,
             "lore:script/log": super::combat::lore::script::log,
@@ -43,6 +46,7 @@ pub(crate) mod zone {
         path: "../wit",
         world: "zone-script",
         imports: { default: trappable },
+        additional_derives: [serde::Serialize, serde::Deserialize],
         with: {
             "lore:script/types": super::combat::lore::script::types,
             "lore:script/log": super::combat::lore::script::log,
@@ -55,6 +59,7 @@ pub(crate) mod npc {
         path: "../wit",
         world: "npc-script",
         imports: { default: trappable },
+        additional_derives: [serde::Serialize, serde::Deserialize],
         with: {
             "lore:script/types": super::combat::lore::script::types,
             "lore:script/log": super::combat::lore::script::log,
@@ -67,6 +72,7 @@ pub(crate) mod quest {
         path: "../wit",
         world: "quest-script",
         imports: { default: trappable },
+        additional_derives: [serde::Serialize, serde::Deserialize],
         with: {
             "lore:script/types": super::combat::lore::script::types,
             "lore:script/log": super::combat::lore::script::log,
@@ -79,6 +85,7 @@ pub(crate) mod dialog {
         path: "../wit",
         world: "dialog-script",
         imports: { default: trappable },
+        additional_derives: [serde::Serialize, serde::Deserialize],
         with: {
             "lore:script/types": super::combat::lore::script::types,
             "lore:script/log": super::combat::lore::script::log,

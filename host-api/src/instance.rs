@@ -89,6 +89,30 @@ pub(crate) struct Cost {
     pub(crate) log_dropped: u64,
 }
 
+/// A store under limits with what `instantiate` makes in it.
+///
+/// # Errors
+/// The start function failed, or the component needs more memory or tables than it may have.
+pub(crate) fn prepare<T>(
+    engine: &Engine,
+    call: &CallLimits,
+    instantiate: impl FnOnce(&mut Store<ScriptState>) -> wasmtime::Result<T>,
+) -> Result<(Store<ScriptState>, T), FailureKind> {
+    let limits = engine.limits();
+    let mut store = Store::new(engine.wasmtime(), ScriptState::new(limits, call));
+    store.limiter(|state| &mut state.space);
+    store.set_hostcall_fuel(limits.output_bytes);
+    store.set_epoch_deadline(limits.deadline_load_epochs);
+    let made = store.set_fuel(limits.fuel_instantiate).and_then(|()| instantiate(&mut store));
+    match made {
+        Ok(made) => Ok((store, made)),
+        Err(error) => Err(match store.data().failure(&error) {
+            FailureKind::BadOutput(BadOutput::Encoding(message)) => FailureKind::Instantiate { message },
+            kind => kind,
+        }),
+    }
+}
+
 /// A component in its own store. Dead after a failed call: wasmtime refuses to enter it again.
 pub(crate) struct Instance {
     store: Store<ScriptState>,
@@ -102,21 +126,8 @@ impl Instance {
     /// # Errors
     /// The start function failed, or the component needs more memory or tables than it may have.
     pub(crate) fn new(engine: &Engine, linked: &Linked, call: &CallLimits) -> Result<Self, FailureKind> {
-        let limits = engine.limits();
-        let mut store = Store::new(engine.wasmtime(), ScriptState::new(limits, call));
-        store.limiter(|state| &mut state.space);
-        store.set_hostcall_fuel(limits.output_bytes);
-        store.set_epoch_deadline(limits.deadline_load_epochs);
-        let exports = store
-            .set_fuel(limits.fuel_instantiate)
-            .and_then(|()| linked.instantiate(&mut store))
-            .map_err(|error| {
-            match FailureKind::of(&error, store.data().space.refused, call.memory_bytes) {
-                FailureKind::BadOutput(BadOutput::Encoding(message)) => FailureKind::Instantiate { message },
-                kind => kind,
-            }
-        })?;
-        Ok(Self { store, exports, deadline_epochs: limits.deadline_epochs })
+        let (store, exports) = prepare(engine, call, |store| linked.instantiate(store))?;
+        Ok(Self { store, exports, deadline_epochs: engine.limits().deadline_epochs })
     }
 
     /// Calls one export with one batch.
@@ -138,10 +149,7 @@ impl Instance {
                 }
                 exports => H::call(exports, &mut self.store, ctx, views),
             })
-            .map_err(|error| {
-                let space = &self.store.data().space;
-                FailureKind::of(&error, space.refused, space.memory_limit)
-            });
+            .map_err(|error| self.store.data().failure(&error));
         let log = &self.store.data().log;
         let cost = Cost {
             fuel: fuel.saturating_sub(self.store.get_fuel().unwrap_or(0)),
@@ -215,10 +223,21 @@ impl ScriptState {
         }
     }
 
-    fn begin(&mut self) {
+    /// Forgets the call before.
+    pub(crate) fn begin(&mut self) {
         self.space.refused = None;
         self.log.lines.clear();
         self.log.dropped = 0;
+    }
+
+    /// The lines of the last call.
+    pub(crate) fn take_log(&mut self) -> Vec<(Level, String)> {
+        std::mem::take(&mut self.log.lines)
+    }
+
+    /// What went wrong in the last call.
+    pub(crate) fn failure(&self, error: &wasmtime::Error) -> FailureKind {
+        FailureKind::of(error, self.space.refused, self.space.memory_limit)
     }
 }
 

@@ -17,6 +17,7 @@ use crate::symbols::Symbols;
 use sim::{DefId, ModuleStamp, def_id};
 use std::fmt;
 use std::sync::Arc;
+use wasmtime::component::Component;
 
 /// A compiled, linked and smoke-tested script. Cheap to clone.
 #[derive(Clone)]
@@ -32,6 +33,7 @@ struct Inner {
     digest: blake3::Hash,
     stamp: ModuleStamp,
     label: String,
+    component: Component,
     linked: Linked,
     /// `zone/NAME` of the zones it is limited to.
     zones: Option<Vec<DefId>>,
@@ -130,6 +132,7 @@ impl Module {
             digest,
             stamp,
             label,
+            component,
             linked,
             zones,
             limits,
@@ -206,6 +209,14 @@ impl Module {
     /// Fuel of a call with this many views.
     pub(crate) fn fuel(&self, views: usize) -> u64 {
         self.inner.engine.limits().fuel(&self.inner.limits, views)
+    }
+
+    pub(crate) fn component(&self) -> &Component {
+        &self.inner.component
+    }
+
+    pub(crate) fn call_limits(&self) -> &CallLimits {
+        &self.inner.limits
     }
 
     /// What its instances may still write to the log.

@@ -23,6 +23,8 @@ use crate::failure::BadOutput;
 use crate::instance::{Exports, ScriptState};
 use crate::manifest::{Export, Kind};
 use crate::older;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sim::DefId;
 use sim::content::{Element, Position};
 use sim::rules::{Context, QuestState};
@@ -37,8 +39,8 @@ pub(crate) trait Hook {
     type View: Clone + std::fmt::Debug;
     /// What it is answered.
     type Answer: Clone + PartialEq + std::fmt::Debug;
-    /// The view as the component sees it.
-    type Wire: Clone + ComponentType + Lower;
+    /// The view as the component sees it; as text by the names of the bindings.
+    type Wire: Clone + ComponentType + Lower + Serialize + DeserializeOwned;
     /// The answer as the component gives it.
     type Reply: ComponentType + Lift + 'static;
 

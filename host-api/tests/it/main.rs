@@ -6,6 +6,7 @@ mod cache;
 mod contain;
 mod fixture;
 mod grants;
+mod harness;
 mod interface;
 mod load;
 mod prove;

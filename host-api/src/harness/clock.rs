@@ -1,0 +1,88 @@
+//! Fuel and time as zones pay them: over the crossing that knows its types, in batches.
+
+use super::value::bindings_json;
+use super::{Harness, HarnessError, View};
+use crate::convert::lower_context;
+use crate::failure::FailureKind;
+use crate::instance::Instance;
+use crate::record::{Laned, Visitor, visit};
+use crate::samples;
+
+/// What views cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Clocked {
+    /// Views asked about in one round.
+    pub views: u64,
+    /// Fuel of one round.
+    pub fuel: u64,
+    /// Nanoseconds of the fastest round: what the machine did besides is in none of them.
+    pub time_ns: u64,
+}
+
+impl Harness {
+    /// Asks about all views `rounds` times, in batches of as many as a zone would put into one.
+    ///
+    /// # Errors
+    /// There is no such function. The inner one: how a call failed.
+    pub fn clock(
+        &self,
+        function: &str,
+        views: &[View],
+        rounds: u32,
+    ) -> Result<Result<Clocked, FailureKind>, HarnessError> {
+        self.find(function)?;
+        let mut clock = Clock { harness: self, function, views, rounds, clocked: Clocked::default() };
+        Ok(visit(self.module.kind(), &mut clock).map(|()| clock.clocked))
+    }
+}
+
+struct Clock<'a> {
+    harness: &'a Harness,
+    function: &'a str,
+    views: &'a [View],
+    rounds: u32,
+    clocked: Clocked,
+}
+
+impl Visitor for Clock<'_> {
+    type Error = FailureKind;
+
+    fn visit<H: Laned>(&mut self) -> Result<(), FailureKind> {
+        if H::EXPORT.name() != self.function {
+            return Ok(());
+        }
+        let module = &self.harness.module;
+        let wire = |view: &View| serde_json::from_value::<H::Wire>(bindings_json(&view.value));
+        let wires: Result<Vec<H::Wire>, _> = self.views.iter().map(wire).collect();
+        let wires = wires.map_err(|error| FailureKind::Instantiate { message: error.to_string() })?;
+        let mut instance = module.instantiate()?;
+        let batch = module.engine().limits().batch_items.max(1);
+        let mut best = Clocked { time_ns: u64::MAX, ..Clocked::default() };
+        for _ in 0..self.rounds.max(1) {
+            let mut round = Clocked { views: wires.len() as u64, fuel: 0, time_ns: 0 };
+            for views in wires.chunks(batch) {
+                let (fuel, time_ns) = once::<H>(module, &mut instance, views)?;
+                round.fuel += fuel;
+                round.time_ns += time_ns;
+            }
+            if round.time_ns < best.time_ns {
+                best = round;
+            }
+        }
+        self.clocked = best;
+        Ok(())
+    }
+}
+
+fn once<H: Laned>(
+    module: &crate::Module,
+    instance: &mut Instance,
+    views: &[H::Wire],
+) -> Result<(u64, u64), FailureKind> {
+    let told = lower_context(&samples::CONTEXT);
+    let (outcome, cost) = instance.call::<H>(told, views, module.fuel(views.len()));
+    outcome.map(|_| (cost.fuel, cost.time_ns)).map_err(|mut kind| {
+        module.locate(&mut kind);
+        kind
+    })
+}
