@@ -44,6 +44,9 @@ fn a_new_script_of_every_kind_builds_passes_its_tests_and_loads() -> anyhow::Res
         let bytes = std::fs::read(&component).with_context(|| component.display().to_string())?;
         let module = Module::load(starter::engine(), &bytes)?;
         ensure!((module.name(), module.kind()) == (name(kind).as_str(), kind), "{module:?}");
+        let tested = lore().args(["test", &name(kind), "--no-build", "--scripts"]).arg(&scripts).output()?;
+        let said = String::from_utf8_lossy(&tested.stdout);
+        ensure!(tested.status.success() && said.contains("cases passed"), "{said}");
     }
     Ok(())
 }

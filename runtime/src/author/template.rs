@@ -52,6 +52,19 @@ const fn rules(kind: Kind) -> &'static str {
     }
 }
 
+/// Its first scenarios.
+const fn scenarios(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Combat => include_str!("templates/combat.toml"),
+        Kind::Ability => include_str!("templates/ability.toml"),
+        Kind::Npc => include_str!("templates/npc.toml"),
+        Kind::Quest => include_str!("templates/quest.toml"),
+        Kind::Dialog => include_str!("templates/dialog.toml"),
+        Kind::Chat => include_str!("templates/chat.toml"),
+        Kind::Zone => include_str!("templates/zone.toml"),
+    }
+}
+
 fn cargo_toml(name: &str, kind: Kind) -> String {
     format!(
         r#"[package]
@@ -108,6 +121,7 @@ pub fn new_script(workspace: &Path, name: &str, kind: Kind) -> Result<NewScript,
     let files = [
         ("Cargo.toml", cargo_toml(name, kind)),
         ("lore.toml", lore_toml(name, kind)),
+        ("tests/first.toml", scenarios(kind).replace("__NAME__", name)),
         ("src/lib.rs", rules(kind).replace("__NAME__", name)),
     ];
     let mut written = Vec::new();
@@ -156,7 +170,7 @@ mod tests {
         let new = new_script(folder.path(), "night-wolf", Kind::Npc).unwrap();
         let manifest = std::fs::read_to_string(folder.path().join("Cargo.toml")).unwrap();
         assert_eq!(manifest, WORKSPACE.replace("[\"sdk\"]", "[\"sdk\", \"night-wolf\"]"));
-        let rules = std::fs::read_to_string(&new.files[2]).unwrap();
+        let rules = std::fs::read_to_string(new.files.last().unwrap()).unwrap();
         assert!(rules.contains("npc/night-wolf") && !rules.contains("__"), "{rules}");
         let again = new_script(folder.path(), "night-wolf", Kind::Npc).unwrap_err().to_string();
         assert!(again.contains("exists already"), "{again}");

@@ -23,7 +23,8 @@ impl Script {
         &self.manifest.name
     }
 
-    fn folder(&self) -> PathBuf {
+    /// Its folder.
+    pub fn folder(&self) -> PathBuf {
         self.manifest_path.parent().map(Path::to_path_buf).unwrap_or_default()
     }
 }

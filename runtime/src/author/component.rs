@@ -1,0 +1,64 @@
+//! Where a script's component lies, and the definitions its author knows by name.
+
+use crate::build::{BuildError, Script, scripts_of};
+use anyhow::{Context as _, bail};
+use host_api::{Engine, Limits, Module};
+use std::path::{Path, PathBuf};
+
+/// The component `lore build` makes of a script.
+pub fn component_of(workspace: &Path, name: &str) -> PathBuf {
+    workspace.join("target/lore").join(format!("{name}.wasm"))
+}
+
+/// A path as seen from the current folder, if it is below it: what an editor opens.
+pub fn from_here(path: &Path) -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(&here).unwrap_or(path).to_owned()
+}
+
+/// Loads a component as a server would.
+///
+/// # Errors
+/// It cannot be read, or is refused.
+pub fn load(engine: &Engine, path: &Path) -> anyhow::Result<Module> {
+    let bytes = std::fs::read(path).with_context(|| {
+        format!("cannot read {}; `lore build` makes the components of scripts", path.display())
+    })?;
+    Module::load(engine, &bytes).with_context(|| path.display().to_string())
+}
+
+/// An engine without a cache.
+///
+/// # Errors
+/// The machine cannot compile WebAssembly.
+pub fn engine() -> anyhow::Result<Engine> {
+    Ok(Engine::new(Limits::default(), None)?)
+}
+
+/// The scripts an argument means: all of the workspace, the one of this name, or the one a path belongs
+/// to.
+///
+/// # Errors
+/// There is no such script.
+pub fn scripts_meant(workspace: &Path, wanted: Option<&str>) -> anyhow::Result<Vec<Script>> {
+    let scripts = scripts_of(workspace)?;
+    let Some(wanted) = wanted else { return Ok(scripts) };
+    if let Some(script) = scripts.iter().find(|script| script.name() == wanted) {
+        return Ok(vec![script.clone()]);
+    }
+    if let Ok(path) = Path::new(wanted).canonicalize() {
+        let owns =
+            |script: &&Script| script.folder().canonicalize().is_ok_and(|folder| path.starts_with(&folder));
+        if let Some(script) = scripts.iter().find(owns) {
+            return Ok(vec![script.clone()]);
+        }
+        bail!("{wanted} belongs to no script of {}", workspace.display());
+    }
+    let known: Vec<&str> = scripts.iter().map(Script::name).collect();
+    let hint = crate::content::closest(wanted, known.iter().copied());
+    Err(BuildError::UnknownScript {
+        name: wanted.to_owned(),
+        hint: hint.map(|close| format!(" (did you mean `{close}`?)")).unwrap_or_default(),
+        known: known.join(", "),
+    })?
+}
