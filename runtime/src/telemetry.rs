@@ -1,5 +1,9 @@
 //! Logs and metrics of the process: set up once, at the start.
 
+mod script_log;
+
+pub use script_log::{FAILED, ScriptLine, ScriptLog, script_log};
+
 use metrics_exporter_prometheus::{
     BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
@@ -7,7 +11,9 @@ use metrics_util::MetricKindMask;
 use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 /// Seconds; ticks of a healthy zone are far below 50 ms.
 const TICK_BUCKETS: &[f64] = &[0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0];
@@ -37,8 +43,10 @@ pub fn init_logs(json: bool) -> WorkerGuard {
         .thread_name("log")
         .finish(std::io::stderr());
     let lost = queue.error_counter();
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(queue);
-    let set_up = if json { logs.json().try_init() } else { logs.try_init() };
+    let lines = tracing_subscriber::fmt::layer().with_writer(queue);
+    let lines = if json { lines.json().boxed() } else { lines.boxed() };
+    let tap = script_log::Tap(script_log());
+    let set_up = tracing_subscriber::registry().with(lines).with(tap).with(filter).try_init();
     // An error means that logs are set up already, as in tests with several servers.
     if set_up.is_ok() {
         LINES_LOST.get_or_init(|| lost);

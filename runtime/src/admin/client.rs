@@ -1,5 +1,6 @@
 //! The other side of the interface, for the command line.
 
+use crate::admin::stream::EventStream;
 use crate::admin::{AdminToken, Costs};
 use crate::reload::{ContentFiles, MODULE_BYTES, Plan};
 use serde_json::Value;
@@ -174,13 +175,40 @@ impl AdminClient {
         self.send(request.json(&serde_json::json!({"script": script}))).await
     }
 
-    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Value, CallError> {
-        let request = match &self.token {
+    /// What scripts said; with `follow` the answer goes on until the server ends.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn logs(
+        &self,
+        script: Option<&str>,
+        lines: usize,
+        follow: bool,
+    ) -> Result<EventStream, CallError> {
+        let unreachable = |source| CallError::Unreachable { url: self.url.clone(), source };
+        // Without the patience of the other calls: it may well be quiet for longer.
+        let http = reqwest::Client::builder().connect_timeout(PATIENCE).build().map_err(unreachable)?;
+        let request = http.get(format!("{}/admin/v1/logs", self.url));
+        let request = request.query(&[("lines", lines.to_string()), ("follow", follow.to_string())]);
+        let request = request.query(&script.map(|script| [("script", script)]));
+        let response = self.signed(request).send().await.map_err(unreachable)?;
+        if response.status().is_success() {
+            return Ok(EventStream::new(self.url.clone(), response));
+        }
+        let body: Value = response.json().await.map_err(unreachable)?;
+        Err(CallError::Refused(body["detail"].as_str().unwrap_or("no reason given").to_owned()))
+    }
+
+    fn signed(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,
-        };
+        }
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Value, CallError> {
         let unreachable = |source| CallError::Unreachable { url: self.url.clone(), source };
-        let response = request.send().await.map_err(unreachable)?;
+        let response = self.signed(request).send().await.map_err(unreachable)?;
         let status = response.status();
         let body: Value = response.json().await.map_err(unreachable)?;
         if status.is_success() {

@@ -5,8 +5,10 @@ mod changes;
 pub mod client;
 mod costs;
 mod events;
+mod logs;
 mod note;
 mod status;
+pub mod stream;
 mod token;
 
 pub use costs::{Costs, ExportCost, Share, Shares, Spent, SubjectCost, ZoneCost, ZoneShare, definition};
@@ -65,6 +67,7 @@ pub fn router(state: AdminState) -> Router {
         .route("/admin/v1/changes/{id}/approve", post(changes::approve))
         .route("/admin/v1/changes/{id}/reject", post(changes::reject))
         .route("/admin/v1/events", get(events::events))
+        .route("/admin/v1/logs", get(logs::logs))
         .layer(DefaultBodyLimit::max(MODULE_BYTES))
         .layer(from_fn_with_state(state.clone(), authenticate))
         .with_state(state)

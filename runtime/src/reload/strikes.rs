@@ -93,6 +93,7 @@ impl Strikes {
         if book.logged.get(&failure.module).is_none_or(|logged| now - *logged > QUIET) {
             book.logged.insert(failure.module.clone(), now);
             tracing::warn!(
+                target: telemetry::FAILED,
                 module = row.module,
                 export = row.export,
                 zone = row.zone,
