@@ -4,6 +4,7 @@
 
 mod audit;
 mod author_tools;
+mod balance;
 mod browser;
 mod canary;
 mod costs;
@@ -27,6 +28,8 @@ mod probation;
 mod protocol_doc;
 mod reload_pipeline;
 mod replay;
+mod scenarios;
+mod script_logs;
 mod skies;
 mod soak;
 mod socket_bad_input;

@@ -1,5 +1,12 @@
-//! What authors of scripts are given: templates to start from.
+//! What authors of scripts are given: templates to start from, tests as text, calls by hand.
 
+pub mod balance;
+mod component;
+pub mod cost;
+pub mod scenario;
 mod template;
+mod written;
 
+pub use component::{component_of, engine, from_here, load, scripts_meant};
 pub use template::{NewError, NewScript, new_script};
+pub use written::written;

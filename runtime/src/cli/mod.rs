@@ -1,12 +1,15 @@
 //! The command line: one file per command, each parses its arguments and calls the library.
 
 mod audit;
+mod bench;
 mod build;
+mod call;
 mod changes;
 mod check;
 mod cost;
 mod doctor;
 mod load;
+mod logs;
 mod migrate;
 mod new;
 mod plan;
@@ -14,7 +17,9 @@ mod push;
 mod replay;
 mod rollback;
 mod serve;
+mod sim;
 mod status;
+mod test;
 mod top;
 
 use clap::{Parser, Subcommand};
@@ -34,6 +39,10 @@ enum Command {
     New(new::Args),
     Build(build::Args),
     Check(check::Args),
+    Test(test::Args),
+    Call(call::Args),
+    Sim(sim::Args),
+    Bench(bench::Args),
     Plan(plan::Args),
     Push(push::Args),
     Rollback(rollback::Args),
@@ -43,6 +52,7 @@ enum Command {
     /// End a change that waits for a person, or is tried in some zones.
     Reject(changes::Decision),
     Status(status::Args),
+    Logs(logs::Args),
     Top(top::Args),
     Replay(replay::Args),
     Load(load::Args),
@@ -62,6 +72,10 @@ impl Cli {
             Command::New(args) => new::run(args),
             Command::Build(args) => build::run(args),
             Command::Check(args) => check::run(args),
+            Command::Test(args) => test::run(args),
+            Command::Call(args) => call::run(args),
+            Command::Sim(args) => sim::run(args),
+            Command::Bench(args) => return bench::run(args),
             Command::Plan(args) => return plan::run(args),
             Command::Push(args) => push::run(args),
             Command::Rollback(args) => rollback::run(args),
@@ -69,6 +83,7 @@ impl Cli {
             Command::Approve(decision) => changes::decide(decision, true),
             Command::Reject(decision) => changes::decide(decision, false),
             Command::Status(args) => status::run(args),
+            Command::Logs(args) => logs::run(args),
             Command::Top(args) => top::run(args),
             Command::Replay(args) => replay::run(args),
             Command::Load(args) => load::run(args),
