@@ -12,6 +12,7 @@ mod determinism;
 mod endless;
 mod formulas;
 mod full_zones;
+mod fuzz_corpus;
 mod grants;
 mod hostile;
 mod http_bad_input;

@@ -9,8 +9,8 @@ use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// The last byte counts up with every change of the format.
-const MAGIC: [u8; 8] = *b"lorelog\x01";
+/// What a log begins with; the last byte counts up with every change of the format.
+pub const MAGIC: [u8; 8] = *b"lorelog\x01";
 
 /// One script of a generation.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -148,7 +148,7 @@ impl LogWriter {
 /// Reads one file.
 pub struct Reader {
     path: PathBuf,
-    decoder: FrameDecoder<BufReader<File>>,
+    decoder: FrameDecoder<Box<dyn Read + Send>>,
     scratch: Vec<u8>,
     records: u64,
     /// Until the end was seen.
@@ -161,15 +161,24 @@ impl Reader {
     /// # Errors
     /// [`LogError`]
     pub fn open(path: &Path) -> Result<Self, LogError> {
-        let io = |source| LogError::Io { path: path.to_owned(), source };
-        let mut file = BufReader::new(File::open(path).map_err(io)?);
+        let file = File::open(path).map_err(|source| LogError::Io { path: path.to_owned(), source })?;
+        Self::of(BufReader::new(file), path)
+    }
+
+    /// Reads a log from wherever its bytes are; errors call it `path`.
+    ///
+    /// # Errors
+    /// [`LogError`]
+    pub fn of(mut source: impl Read + Send + 'static, path: &Path) -> Result<Self, LogError> {
         let mut magic = [0; MAGIC.len()];
-        match file.read_exact(&mut magic) {
+        match source.read_exact(&mut magic) {
             Ok(()) if magic == MAGIC => {}
-            Err(error) if error.kind() != ErrorKind::UnexpectedEof => return Err(io(error)),
+            Err(error) if error.kind() != ErrorKind::UnexpectedEof => {
+                return Err(LogError::Io { path: path.to_owned(), source: error });
+            }
             _ => return Err(LogError::Format(path.to_owned())),
         }
-        let decoder = FrameDecoder::new(file);
+        let decoder = FrameDecoder::new(Box::new(source) as Box<dyn Read + Send>);
         Ok(Self { path: path.to_owned(), decoder, scratch: Vec::new(), records: 0, cut_off: true })
     }
 

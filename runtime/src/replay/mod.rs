@@ -13,7 +13,7 @@ mod session;
 mod writer;
 
 pub use explain::{Decision, Focus};
-pub use log::{LogError, ModuleRef, Reader, Record, Running};
+pub use log::{LogError, MAGIC, ModuleRef, Reader, Record, Running};
 pub use outcome::Outcome;
 pub use player::{Difference, PlayError, Player, Step};
 pub use record::{RecordSender, Recorder};
