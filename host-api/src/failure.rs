@@ -71,6 +71,16 @@ pub enum FailureKind {
         /// Where it trapped then, innermost first.
         frames: Vec<Frame>,
     },
+    /// It wrote far more to the log than anybody could read.
+    #[error("flooded the log: {lines} lines of {bytes} bytes in one call{}; write less", Stack(frames))]
+    LogFlood {
+        /// Lines written until it was stopped.
+        lines: u64,
+        /// Bytes of all of them.
+        bytes: u64,
+        /// Where it was then, innermost first.
+        frames: Vec<Frame>,
+    },
     /// It returned, but not an answer to what was asked.
     #[error("answered badly: {0}")]
     BadOutput(BadOutput),
@@ -88,6 +98,14 @@ pub enum FailureKind {
         "its scope is other zones than this one; add the zone to `zones` in its lore.toml, or give the NPC another script"
     )]
     OutOfScope,
+}
+
+/// What the log answers to a script that floods it; ends the call.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the log was flooded")]
+pub(crate) struct LogFlood {
+    pub(crate) lines: u64,
+    pub(crate) bytes: u64,
 }
 
 /// How an answer can be wrong.
@@ -164,6 +182,9 @@ impl FailureKind {
     /// Sorts a failed call by its cause. `asked` is the memory size the store refused, if it did.
     pub(crate) fn of(error: &wasmtime::Error, asked: Option<u64>, memory_limit: usize) -> Self {
         let frames = frames(error);
+        if let Some(&LogFlood { lines, bytes }) = error.downcast_ref::<LogFlood>() {
+            return Self::LogFlood { lines, bytes, frames };
+        }
         match error.downcast_ref::<Trap>() {
             Some(Trap::OutOfFuel) => Self::OutOfFuel { frames },
             Some(Trap::Interrupt) => Self::Deadline { frames },
@@ -192,7 +213,8 @@ impl FailureKind {
             Self::Trap { frames, .. }
             | Self::OutOfFuel { frames }
             | Self::Deadline { frames }
-            | Self::OutOfMemory { frames, .. } => frames,
+            | Self::OutOfMemory { frames, .. }
+            | Self::LogFlood { frames, .. } => frames,
             Self::OverShare { .. }
             | Self::BadOutput(_)
             | Self::Instantiate { .. }
@@ -207,7 +229,8 @@ impl FailureKind {
             Self::Trap { frames, .. }
             | Self::OutOfFuel { frames }
             | Self::Deadline { frames }
-            | Self::OutOfMemory { frames, .. } => Some(frames),
+            | Self::OutOfMemory { frames, .. }
+            | Self::LogFlood { frames, .. } => Some(frames),
             Self::OverShare { .. }
             | Self::BadOutput(_)
             | Self::Instantiate { .. }
@@ -224,6 +247,7 @@ impl FailureKind {
             Self::Deadline { .. } => "deadline",
             Self::OverShare { .. } => "over_share",
             Self::OutOfMemory { .. } => "out_of_memory",
+            Self::LogFlood { .. } => "log_flood",
             Self::BadOutput(_) => "bad_output",
             Self::Instantiate { .. } => "instantiate",
             Self::NoModule => "no_module",

@@ -6,7 +6,7 @@ use crate::bindings::log::Level;
 use crate::bindings::{self, ability, chat, combat, dialog, npc, quest, types, zone};
 use crate::convert::Hook;
 use crate::engine::Engine;
-use crate::failure::{BadOutput, FailureKind, clip};
+use crate::failure::{BadOutput, FailureKind, LogFlood, clip};
 use crate::limits::{CallLimits, Limits, MESSAGE_BYTES};
 use crate::log_budget::LogBudget;
 use crate::manifest::Kind;
@@ -217,6 +217,9 @@ impl ScriptState {
             log: Log {
                 lines: Vec::new(),
                 dropped: 0,
+                bytes: 0,
+                lines_written: limits.log_lines_written.into(),
+                bytes_written: limits.log_bytes_written as u64,
                 line_limit: limits.log_lines as usize,
                 byte_limit: limits.log_line_bytes.min(2 * MESSAGE_BYTES),
             },
@@ -228,6 +231,7 @@ impl ScriptState {
         self.space.refused = None;
         self.log.lines.clear();
         self.log.dropped = 0;
+        self.log.bytes = 0;
     }
 
     /// The lines of the last call.
@@ -245,16 +249,27 @@ impl ScriptState {
 struct Log {
     lines: Vec<(Level, String)>,
     dropped: u64,
+    /// Of all lines, the dropped ones too.
+    bytes: u64,
+    /// Beyond these it is a flood.
+    lines_written: u64,
+    bytes_written: u64,
     line_limit: usize,
     byte_limit: usize,
 }
 
 impl bindings::log::Host for ScriptState {
     fn write(&mut self, level: Level, message: String) -> wasmtime::Result<()> {
-        if self.log.lines.len() < self.log.line_limit {
-            self.log.lines.push((level, clip(&message, self.log.byte_limit).to_owned()));
+        let log = &mut self.log;
+        if log.lines.len() < log.line_limit {
+            log.lines.push((level, clip(&message, log.byte_limit).to_owned()));
         } else {
-            self.log.dropped += 1;
+            log.dropped += 1;
+        }
+        log.bytes += message.len() as u64;
+        let (lines, bytes) = (log.lines.len() as u64 + log.dropped, log.bytes);
+        if lines > log.lines_written || bytes > log.bytes_written {
+            return Err(LogFlood { lines, bytes }.into());
         }
         Ok(())
     }

@@ -85,6 +85,11 @@ pub struct Limits {
     pub output_bytes: usize,
     /// Log lines kept per call.
     pub log_lines: u32,
+    /// Log lines a call may write at all. Fuel does not count what the host does for a line; those beyond
+    /// what is kept take it 0.1 µs each.
+    pub log_lines_written: u32,
+    /// Bytes of all log lines of a call. Copying them takes the host 0.1 ms.
+    pub log_bytes_written: usize,
     /// Log lines of a module in a second, in all zones together: enough to follow a fight, too few to fill
     /// a disk.
     pub log_lines_per_second: u32,
@@ -96,6 +101,17 @@ pub struct Limits {
     pub component_bytes: usize,
     /// Functions of a component: compiling 100,000 takes 10 s and cannot be interrupted.
     pub functions: u32,
+    /// Bytes of code of a component, all modules together. QuickJS has 1 MB.
+    pub code_bytes: usize,
+    /// Bytes of code of one function: compilers take more than proportional time for large ones.
+    pub function_bytes: usize,
+    /// Local variables of one function, likewise.
+    pub locals: u32,
+    /// Bytes of all that describes a component's parts to each other: types, imports, exports, aliases,
+    /// tables' contents. Its types alone may be nested a million times in as many bytes.
+    pub structure_bytes: usize,
+    /// Bytes of debug sections: each may be a row of a table once a trap is located.
+    pub debug_bytes: usize,
     /// Types of a component, all nested parts together.
     pub types: u32,
     /// Components inside components; toolchains stay below 3.
@@ -123,11 +139,18 @@ impl Default for Limits {
             core_instances: 16,
             output_bytes: 1 << 20,
             log_lines: 64,
+            log_lines_written: 4_096,
+            log_bytes_written: 1 << 20,
             log_lines_per_second: 50,
             log_burst: 200,
             log_line_bytes: 1_024,
             component_bytes: 16 << 20,
             functions: 20_000,
+            code_bytes: 4 << 20,
+            function_bytes: 512 << 10,
+            locals: 10_000,
+            structure_bytes: 2 << 20,
+            debug_bytes: 8 << 20,
             types: 20_000,
             nesting: 4,
             data_bytes: 8 << 20,

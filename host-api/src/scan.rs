@@ -1,16 +1,21 @@
 //! The first look at a candidate's bytes: is it a component, is it small enough to compile, what
 //! does it import and export, who does it say it is. Nothing is compiled or run here.
 //!
-//! Compiling cannot be interrupted, so everything that makes it long is bounded here.
+//! Compiling cannot be interrupted, so everything that makes it long is bounded before; `census` counts it.
+
+mod census;
 
 use crate::api::Api;
 use crate::capability::Capability;
 use crate::limits::Limits;
 use crate::manifest::{Kind, Manifest, ManifestError};
-use wasmparser::{Encoding, MemoryType, Parser, Payload};
+use census::{Census, at_most};
+use wasmparser::{Parser, Payload};
 
 /// What every script may import, in any version that is served: it holds no functions.
 const TYPES: &str = "lore:script/types";
+/// Imports, and exports, that are looked at; the worlds have two and a few.
+const NAMES: u64 = 100;
 
 /// Why a candidate's bytes are refused.
 #[derive(Debug, thiserror::Error)]
@@ -133,12 +138,17 @@ pub(crate) fn scan(bytes: &[u8], limits: &Limits, grant: &[Capability]) -> Resul
         return Err(ScanError::NotWasm);
     }
     let mut census = Census::new(limits);
+    let mut names = Names::default();
     for payload in Parser::new(0).parse_all(bytes) {
-        census.admit(&payload?)?;
+        let payload = payload?;
+        census.admit(&payload)?;
+        if census.is_outermost() {
+            names.admit(&payload)?;
+        }
     }
     let manifest = Manifest::read(bytes)?;
-    census.exports_fit(&manifest)?;
-    census.imports_fit(&manifest, grant)?;
+    names.exports_fit(&manifest)?;
+    names.imports_fit(&manifest, grant)?;
     Ok(manifest)
 }
 
@@ -148,61 +158,26 @@ impl From<wasmparser::BinaryReaderError> for ScanError {
     }
 }
 
-/// What was counted so far.
-struct Census<'a> {
-    limits: &'a Limits,
-    depth: u32,
-    functions: u64,
-    types: u64,
-    data_bytes: u64,
-    /// Names exported by the outermost component.
+/// What the outermost component imports and exports.
+#[derive(Default)]
+struct Names {
     exports: Vec<String>,
-    /// What it imports, and what that is called.
+    /// With what that is called.
     imports: Vec<(Capability, String)>,
 }
 
-impl<'a> Census<'a> {
-    fn new(limits: &'a Limits) -> Self {
-        let (exports, imports) = (Vec::new(), Vec::new());
-        Self { limits, depth: 0, functions: 0, types: 0, data_bytes: 0, exports, imports }
-    }
-
+impl Names {
     fn admit(&mut self, payload: &Payload<'_>) -> Result<(), ScanError> {
         match payload {
-            Payload::Version { encoding: Encoding::Module, .. } if self.depth == 0 => {
-                return Err(ScanError::CoreModule);
-            }
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
-                self.depth += 1;
-                at_most("levels of nesting", self.depth.into(), self.limits.nesting.into())?;
-            }
-            Payload::End(_) => self.depth = self.depth.saturating_sub(1),
-            Payload::FunctionSection(section) => {
-                self.functions += u64::from(section.count());
-                at_most("functions", self.functions, self.limits.functions.into())?;
-            }
-            Payload::TypeSection(section) => self.add_types(section.count())?,
-            Payload::ComponentTypeSection(section) => self.add_types(section.count())?,
-            Payload::CoreTypeSection(section) => self.add_types(section.count())?,
-            Payload::MemorySection(section) => {
-                for memory in section.clone() {
-                    plain_memory(memory?)?;
-                }
-            }
-            Payload::DataSection(section) => {
-                let range = section.range();
-                self.data_bytes += range.end - range.start;
-                at_most("bytes of data", self.data_bytes, self.limits.data_bytes as u64)?;
-            }
-            Payload::ComponentImportSection(section) if self.depth == 0 => {
+            Payload::ComponentImportSection(section) => {
                 for import in section.clone() {
                     self.add_import(import?.name.name)?;
                 }
             }
-            Payload::ComponentExportSection(section) if self.depth == 0 => {
+            Payload::ComponentExportSection(section) => {
                 for export in section.clone() {
                     self.exports.push(export?.name.name.chars().take(100).collect());
-                    at_most("exports", self.exports.len() as u64, 100)?;
+                    at_most("exports", self.exports.len() as u64, NAMES)?;
                 }
             }
             _ => {}
@@ -210,17 +185,12 @@ impl<'a> Census<'a> {
         Ok(())
     }
 
-    fn add_types(&mut self, count: u32) -> Result<(), ScanError> {
-        self.types += u64::from(count);
-        at_most("types", self.types, self.limits.types.into())
-    }
-
     /// Keeps what a script can have, refuses the rest.
     fn add_import(&mut self, name: &str) -> Result<(), ScanError> {
         let stands_for = |capability: &Capability| Api::of(name, capability.interface()).is_some();
         if let Some(capability) = Capability::ALL.into_iter().find(stands_for) {
             self.imports.push((capability, name.to_owned()));
-            return at_most("imports", self.imports.len() as u64, 100);
+            return at_most("imports", self.imports.len() as u64, NAMES);
         }
         if Api::of(name, TYPES).is_some() { Ok(()) } else { Err(unknown_import(name)) }
     }
@@ -264,18 +234,6 @@ impl<'a> Census<'a> {
             missing: says.interface(manifest.kind),
             found,
         })
-    }
-}
-
-fn at_most(what: &'static str, count: u64, max: u64) -> Result<(), ScanError> {
-    if count > max { Err(ScanError::TooMany { what, count, max }) } else { Ok(()) }
-}
-
-fn plain_memory(memory: MemoryType) -> Result<(), ScanError> {
-    match memory {
-        MemoryType { shared: true, .. } => Err(ScanError::Memory { what: "shared" }),
-        MemoryType { memory64: true, .. } => Err(ScanError::Memory { what: "64-bit" }),
-        _ => Ok(()),
     }
 }
 

@@ -115,6 +115,36 @@ impl Guest {
         Manifest::embed(&self.component(), &self.manifest)
     }
 
+    /// The component with one core module more, instantiated with it: whatever that module does, it does in a
+    /// component that is sound apart from it.
+    pub fn with_module(&self, core: &[u8]) -> Vec<u8> {
+        self.with_instances(core, 1)
+    }
+
+    /// The same with several instances of that module.
+    pub fn with_instances(&self, core: &[u8], count: usize) -> Vec<u8> {
+        let mut bytes = self.component();
+        let mut modules = 0;
+        let mut depth = 0;
+        for payload in wasmparser::Parser::new(0).parse_all(&bytes) {
+            match payload.unwrap() {
+                wasmparser::Payload::ModuleSection { .. } => {
+                    modules += u8::from(depth == 0);
+                    depth += 1;
+                }
+                wasmparser::Payload::ComponentSection { .. } => depth += 1,
+                wasmparser::Payload::End(_) => depth -= 1,
+                _ => {}
+            }
+        }
+        section(&mut bytes, 1, core);
+        for _ in 0..count {
+            // One instance, of that module, with no arguments.
+            section(&mut bytes, 2, &[1, 0, modules, 0]);
+        }
+        Manifest::embed(&bytes, &self.manifest)
+    }
+
     fn text(&self, resolve: &Resolve) -> String {
         let mut text = format!(
             r#"(module
@@ -187,6 +217,18 @@ impl Guest {
         text.push(')');
         text
     }
+}
+
+/// Appends a section to a component.
+pub fn section(bytes: &mut Vec<u8>, id: u8, body: &[u8]) {
+    bytes.push(id);
+    let mut length = body.len();
+    while length > 0x7f {
+        bytes.push((length & 0x7f) as u8 | 0x80);
+        length >>= 7;
+    }
+    bytes.push(length as u8);
+    bytes.extend_from_slice(body);
 }
 
 /// Where the fields of a record lie in linear memory.

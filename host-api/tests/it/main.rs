@@ -5,8 +5,10 @@
 mod cache;
 mod contain;
 mod fixture;
+mod generated;
 mod grants;
 mod harness;
+mod hostile;
 mod interface;
 mod load;
 mod prove;
