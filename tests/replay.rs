@@ -128,6 +128,32 @@ async fn what_was_recorded_happens_again_and_the_push_that_mattered_is_found() -
     ensure!(swing["by"].as_str().is_some_and(|by| by.starts_with("combat@0.1.")), "{swing}");
     ensure!(swing["view"].as_str().is_some_and(|view| view.contains("defender_health")), "{swing}");
 
+    // The tick becomes a test, which the script passes that was asked, and the planted one does not.
+    let workshop = Workshop::open()?;
+    let test = workshop.scripts().join("combat/tests/exported.toml");
+    std::fs::create_dir_all(test.parent().context("a folder")?)?;
+    let out = test.to_str().context("a path")?;
+    let of = ["--export-test", &until, "--entity", &entity, "--script", "combat", "--out", out];
+    let (written, exported) = replay(data.path(), &of)?;
+    ensure!(written && exported["cases"].as_u64() >= Some(1), "{exported}");
+    let mut passed = Vec::new();
+    for (name, bytes) in [("same", &modules[0]), ("planted", &modules[2])] {
+        let module = data.path().join(format!("{name}.wasm"));
+        std::fs::write(&module, bytes)?;
+        let mut test = lore();
+        test.args(["test", out, "--json", "--scripts"]).arg(workshop.scripts()).arg("--module").arg(module);
+        let output = test.output()?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let report: Value = serde_json::from_str(&said)
+            .with_context(|| format!("{said}{}", String::from_utf8_lossy(&output.stderr)))?;
+        ensure!(report["cases"] == exported["cases"], "{report}");
+        passed.push(output.status.success());
+    }
+    ensure!(passed == [true, false], "{passed:?}: {}", std::fs::read_to_string(&test)?);
+    eprintln!("replay: tick {tick} is a test of {} with {} cases", exported["label"], exported["cases"]);
+    std::fs::remove_file(test)?;
+    drop(workshop);
+
     // A replay that is not what was recorded is noticed, at the tick where it begins.
     let engine = Engine::new(Limits::default(), None)?;
     let module = Module::load(&engine, &modules[2])?;

@@ -41,7 +41,7 @@ impl Holds {
 
 /// Versions of one script: sound ones, and such as trap or loop for somebody and lose their instances.
 fn versions() -> Vec<Vec<u8>> {
-    let mut guests = vec![
+    let mut guests = [
         Guest::new(Kind::Combat),
         Guest::combat_for(120, "unreachable"),
         Guest::combat_for(130, "(loop $again (br $again))"),

@@ -17,6 +17,8 @@ pub struct RecordedCall {
     pub context: Value,
     /// What was asked.
     pub view: Value,
+    /// The same as the simulation shows it, to recognise it by.
+    pub shown: String,
 }
 
 impl Harness {
@@ -85,6 +87,7 @@ impl Visitor for Recorded<'_> {
                 function: H::EXPORT.name(),
                 context: told(&record.ctx),
                 view: bindings::<H>(&record.view),
+                shown: format!("{:#?}", record.view),
             });
         }
         Ok(())

@@ -1,11 +1,12 @@
 //! `lore replay`
 
 use crate::reload::Archive;
-use crate::replay::{self, Bisected, Compared, Difference, Focus, Outcome, Played, Player};
+use crate::replay::{self, Bisected, Compared, Difference, ExportedTest, Focus, Outcome, Played, Player};
 use anyhow::{Context as _, bail, ensure};
-use host_api::{Engine, Limits, Module};
+use host_api::{Engine, Harness, Limits, Module, RecordedCall};
 use indicatif::{ProgressBar, ProgressStyle};
 use sim::EntityId;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use std::time::Duration;
 /// recorded one.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  lore replay data/replay/greywood\n  lore replay data/replay/greywood --until 48210 --entity 17   # every decision about entity 17\n  lore replay data/replay/greywood --with scripts/target/lore/combat.wasm   # what would have happened\n  lore replay data/replay/greywood --bisect   # which push changed the outcome\n\nExits with 1 when the replay differs from what was recorded."
+    after_help = "Examples:\n  lore replay data/replay/greywood\n  lore replay data/replay/greywood --until 48210 --entity 17   # every decision about entity 17\n  lore replay data/replay/greywood --with scripts/target/lore/combat.wasm   # what would have happened\n  lore replay data/replay/greywood --bisect   # which push changed the outcome\n  lore replay data/replay/greywood --export-test 48210 --entity 17 --script combat --out scripts/combat/tests/tick-48210.toml\n\nExits with 1 when the replay differs from what was recorded."
 )]
 pub struct Args {
     /// One segment, or a zone's folder.
@@ -41,6 +42,16 @@ pub struct Args {
     /// Find the generation swap that changed the outcome.
     #[arg(long)]
     bisect: bool,
+    /// Turn what a script was asked in this tick, with --entity only what was about it, into a test for
+    /// `lore test`.
+    #[arg(long, value_name = "TICK", conflicts_with_all = ["until", "with", "bisect", "all"])]
+    export_test: Option<u64>,
+    /// With --export-test: the script, if several were asked.
+    #[arg(long, value_name = "NAME", requires = "export_test")]
+    script: Option<String>,
+    /// With --export-test: where the test goes; to standard output if missing.
+    #[arg(long, value_name = "FILE", requires = "export_test")]
+    out: Option<PathBuf>,
     /// One JSON object.
     #[arg(long)]
     json: bool,
@@ -55,6 +66,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let archive = Arc::new(Archive::open(&args.data).context("open the archive")?);
     let player = || Player::new(engine.clone(), Arc::clone(&archive));
     let until = args.until.unwrap_or(u64::MAX);
+    if let Some(tick) = args.export_test {
+        return export_test(&args, &files, player().keeping(tick), tick);
+    }
     if let Some(file) = &args.with {
         let module = load(&engine, file)?;
         let label = module.label().to_owned();
@@ -74,6 +88,59 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         replay::play(&files, &mut player, until, &mut |tick| bar.set_message(format!("tick {tick}")))?;
     bar.finish_and_clear();
     show_played(&args, &played, &player)
+}
+
+fn export_test(args: &Args, files: &[PathBuf], mut player: Player, tick: u64) -> anyhow::Result<()> {
+    player.focus = args.entity.map(|entity| Focus::on(EntityId(entity)).in_tick(tick));
+    let bar = spinner();
+    let played = replay::play(files, &mut player, tick, &mut |tick| bar.set_message(format!("tick {tick}")))?;
+    bar.finish_and_clear();
+    if let Some(difference) = &played.difference {
+        bail!("{}", differs(difference, "what was recorded"));
+    }
+    let Some((recording, world)) = player.kept().zip(player.world()) else {
+        bail!("tick {tick} is not in the log: it holds ticks {} to {}", played.from, played.to);
+    };
+    let heard: Option<BTreeSet<(&str, &str)>> = player
+        .focus
+        .as_ref()
+        .map(|focus| focus.decisions.iter().map(|decision| (decision.export, &*decision.view)).collect());
+    let wanted = |call: &RecordedCall| {
+        heard.as_ref().is_none_or(|heard| heard.contains(&(call.function, &*call.shown)))
+    };
+    let mut tests = Vec::new();
+    for module in player.modules() {
+        if args.script.as_ref().is_none_or(|script| script == module.name()) {
+            let mut harness = Harness::new(module);
+            tests.extend(replay::scenario(&mut harness, recording, world.content(), wanted)?);
+        }
+    }
+    let asked: Vec<String> =
+        tests.iter().map(|test| format!("{} ({} views)", test.script, test.cases)).collect();
+    let test = match <[ExportedTest; 1]>::try_from(tests) {
+        Ok([test]) => test,
+        Err(tests) if tests.is_empty() => bail!("no such script was asked about that in tick {tick}"),
+        Err(_) => {
+            bail!("several scripts were asked in tick {tick}: {}; choose one with --script", asked.join(", "))
+        }
+    };
+    if test.more > 0 {
+        eprintln!("{} more views are left out: narrow it down with --entity", test.more);
+    }
+    match &args.out {
+        Some(file) => {
+            std::fs::write(file, &test.text).with_context(|| format!("write {}", file.display()))?
+        }
+        None if !args.json => print!("{}", test.text),
+        None => {}
+    }
+    if args.json {
+        let ExportedTest { script, label, cases, text, .. } = &test;
+        println!("{}", serde_json::json!({"script": script, "label": label, "cases": cases, "text": text}));
+    } else if let Some(file) = &args.out {
+        println!("{}: {} views {} was asked in tick {tick}", file.display(), test.cases, test.label);
+    }
+    Ok(())
 }
 
 fn spinner() -> ProgressBar {

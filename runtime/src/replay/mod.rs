@@ -2,9 +2,11 @@
 //!
 //! `record` is the zone's side and never waits; `writer` is a thread of its own that compresses and
 //! rotates files; `log` is their format; `player` steps a world from a log; `explain` listens to what
-//! scripts were asked on the way. What runs in a zone is named by digest and found in the archive.
+//! scripts were asked on the way, `export` makes a test of it. What runs in a zone is named by digest
+//! and found in the archive.
 
 mod explain;
+mod export;
 mod log;
 mod outcome;
 mod player;
@@ -13,6 +15,7 @@ mod session;
 mod writer;
 
 pub use explain::{Decision, Focus};
+pub use export::{ExportError, ExportedTest, scenario};
 pub use log::{LogError, MAGIC, ModuleRef, Reader, Record, Running};
 pub use outcome::Outcome;
 pub use player::{Difference, PlayError, Player, Step};
