@@ -10,8 +10,9 @@ use sim::input::{CharacterState, Command, Input, QuestProgress};
 use sim::output::{EventKind, Output};
 use sim::rng::Rng;
 use sim::rules::{
-    Answer, Attack, Cast, Context, Conversation, Decision, Decree, DialogReply, Inquiry, Judgement, Line,
-    Moment, Origin, Outcome, Perception, Plan, Pulse, PulseOutcome, QuestState, QuestStep, Rules,
+    Answer, Attack, Cast, Context, Conversation, Deal, Decision, Decree, DialogReply, Fall, Gain, Grown,
+    Growth, Haul, Inquiry, Judgement, Kill, LevelStep, Line, Moment, Origin, Outcome, Perception, Plan,
+    Pulse, PulseOutcome, QuestState, QuestStep, Quote, Requirement, Rules, Spoils, Toll,
 };
 use sim::{CharacterId, DefId, EntityId, RequestId, World, def_id};
 use std::collections::BTreeMap;
@@ -99,6 +100,24 @@ impl Rules for Rearranged {
     }
     fn govern(&mut self, ctx: &Context, script: DefId, views: &[Moment], out: &mut Vec<Answer<Decree>>) {
         self.ask(views, out, |rules, views, out| rules.govern(ctx, script, views, out));
+    }
+    fn roll_loot(&mut self, ctx: &Context, views: &[Spoils], out: &mut Vec<Answer<Haul>>) {
+        self.ask(views, out, |rules, views, out| rules.roll_loot(ctx, views, out));
+    }
+    fn require_experience(&mut self, ctx: &Context, views: &[LevelStep], out: &mut Vec<Answer<Requirement>>) {
+        self.ask(views, out, |rules, views, out| rules.require_experience(ctx, views, out));
+    }
+    fn grow_stats(&mut self, ctx: &Context, views: &[Growth], out: &mut Vec<Answer<Grown>>) {
+        self.ask(views, out, |rules, views, out| rules.grow_stats(ctx, views, out));
+    }
+    fn reward_kills(&mut self, ctx: &Context, views: &[Kill], out: &mut Vec<Answer<Gain>>) {
+        self.ask(views, out, |rules, views, out| rules.reward_kills(ctx, views, out));
+    }
+    fn punish_deaths(&mut self, ctx: &Context, views: &[Fall], out: &mut Vec<Answer<Toll>>) {
+        self.ask(views, out, |rules, views, out| rules.punish_deaths(ctx, views, out));
+    }
+    fn quote_prices(&mut self, ctx: &Context, views: &[Deal], out: &mut Vec<Answer<Quote>>) {
+        self.ask(views, out, |rules, views, out| rules.quote_prices(ctx, views, out));
     }
 }
 
@@ -211,6 +230,9 @@ fn run(content: &Arc<Content>, seed: u64, rules: ScriptRules, batches: Batches) 
             assert_ne!(event.origin, Origin::Fallback, "a script failed in tick {tick}, seed {seed}");
             run.swings += usize::from(matches!(event.kind, EventKind::Swing { .. }));
             run.deaths += usize::from(matches!(event.kind, EventKind::Death { .. }));
+        }
+        for fact in &out.facts {
+            assert_ne!(fact.origin, Origin::Fallback, "a script failed in tick {tick}, seed {seed}");
         }
         run.facts += out.facts.len();
         run.digests.push(world.digest());

@@ -1,13 +1,14 @@
-//! The starter's combat, ability, chat and weather scripts against the same rules in Rust, answer by answer, and
-//! against the probabilities that a designer would work out on paper.
+//! The starter's scripts of combat, abilities, loot, levels, prices, chat and weather against the same rules
+//! in Rust, answer by answer, and combat against the probabilities that a designer would work out on paper.
 
 use crate::live::seed;
 use crate::support::starter;
-use sim::content::{Element, Weather};
+use sim::content::{Element, Rarity, Stats, Weather};
 use sim::native::{NativeRules, hit_chance};
 use sim::rng::Rng;
 use sim::rules::{
-    Answer, Attack, Cast, Channel, Context, Hit, HitKind, Line, Moment, Occasion, Outcome, Pulse, Rules,
+    Answer, Attack, Cast, Channel, Context, Deal, Fall, Growth, Hit, HitKind, Kill, LevelStep, Line, Moment,
+    Occasion, Outcome, Pulse, RowView, Rules, Side, Spoils, TableView,
 };
 use sim::{DefId, EntityId, def_id};
 use std::fmt::Debug;
@@ -189,6 +190,129 @@ impl Draw {
     }
 }
 
+/// What the trading scripts are asked.
+impl Draw {
+    fn rarity(&mut self) -> Rarity {
+        let all = [Rarity::Poor, Rarity::Common, Rarity::Uncommon, Rarity::Rare, Rarity::Epic];
+        all[self.0.below(5) as usize]
+    }
+
+    /// Up to four tables that lead to one another at will, even in circles.
+    fn spoils(&mut self, id: u32) -> Spoils {
+        let tables = self.0.below(5);
+        let rows = (0..self.0.below(12)).map(|_| RowView {
+            table: self.0.below(5),
+            guaranteed: self.coin(),
+            weight: 1 + self.up_to(1_000).min(999_999),
+            item: if self.coin() { DefId::NONE } else { def_id("item/wolf_pelt") },
+            nested: if self.coin() { self.0.below(5) } else { 0 },
+            rarity: self.rarity(),
+            least: self.0.below(3),
+            most: 2 + self.0.below(4),
+        });
+        let rows: Vec<RowView> = rows.collect();
+        Spoils {
+            id,
+            looter: EntityId(self.0.next_u64()),
+            looter_level: self.up_to(60),
+            luck_permille: self.among(-1_000, 3_000),
+            prey: EntityId(self.0.next_u64()),
+            npc: def_id("npc/wolf"),
+            npc_level: self.up_to(60),
+            boss: self.coin(),
+            fighters: self.up_to(5),
+            gold_least: self.0.below(50),
+            gold_most: 50 + self.0.below(100),
+            tables: (0..tables).map(|n| TableView { table: DefId(n + 1), rolls: self.0.below(4) }).collect(),
+            rows,
+            seed: self.0.next_u64(),
+        }
+    }
+
+    fn level_step(&mut self, id: u32) -> LevelStep {
+        let experience = u64::from(self.up_to(1_000_000)) * 1_000;
+        LevelStep {
+            id,
+            level: self.up_to(60),
+            top: self.up_to(60),
+            experience: experience.min(1_000_000_000_000),
+        }
+    }
+
+    /// Small enough that no level's numbers are more than the host accepts.
+    fn stats(&mut self) -> Stats {
+        let mut number = || self.0.below(2_001) as i32 - 1_000;
+        Stats {
+            health: number(),
+            mana: number(),
+            energy: number(),
+            attack: number(),
+            weapon_damage: number(),
+            accuracy: number(),
+            evasion: number(),
+            defence: number(),
+            critical_chance: number(),
+            block_chance: number(),
+            dodge_chance: number(),
+            luck: number(),
+            resistance_permille: std::array::from_fn(|_| number()),
+        }
+    }
+
+    fn growth(&mut self, id: u32) -> Growth {
+        let (base, per_level) = (self.stats(), self.stats());
+        Growth { id, class: def_id("class/mage"), level: self.up_to(60), base, per_level }
+    }
+
+    fn kill(&mut self, id: u32) -> Kill {
+        Kill {
+            id,
+            character: EntityId(self.0.next_u64()),
+            level: self.up_to(60),
+            prey: EntityId(self.0.next_u64()),
+            npc: def_id("npc/wolf"),
+            npc_level: self.up_to(60),
+            boss: self.coin(),
+            experience: self.up_to(10_000),
+            fighters: self.up_to(10),
+            share_permille: self.up_to(1_000),
+            seed: self.0.next_u64(),
+        }
+    }
+
+    fn fall(&mut self, id: u32) -> Fall {
+        Fall {
+            id,
+            character: EntityId(self.0.next_u64()),
+            level: self.up_to(60),
+            experience: u64::from(self.up_to(1_000_000)),
+            needed: u64::from(self.up_to(1_000_000)) * 200,
+            killer: def_id("npc/wolf"),
+            loss_permille: self.up_to(1_000),
+            respawn_ticks: self.up_to(1_000).min(72_000),
+            seed: self.0.next_u64(),
+        }
+    }
+
+    fn deal(&mut self, id: u32) -> Deal {
+        Deal {
+            id,
+            side: if self.coin() { Side::Sell } else { Side::Buy },
+            character: EntityId(self.0.next_u64()),
+            level: self.up_to(60),
+            npc: EntityId(self.0.next_u64()),
+            npc_template: def_id("npc/tobin"),
+            shop: def_id("shop/trader"),
+            item: def_id("item/bread"),
+            rarity: self.rarity(),
+            value: self.up_to(500),
+            count: self.up_to(20),
+            permille: self.up_to(2_000),
+            seed: self.0.next_u64(),
+        }
+    }
+}
+
 /// Asks both about the same views and compares every answer whole.
 fn agree<V: Debug, T: PartialEq + Debug>(
     seed: u64,
@@ -251,6 +375,35 @@ fn the_scripts_compute_what_the_rules_in_rust_compute() {
             NativeRules.govern(&CONTEXT, DefId::NONE, views, native);
         },
     );
+    let failures = rules.drain_failures();
+    assert!(failures.is_empty(), "seed {seed}: {}", failures[0]);
+}
+
+#[test]
+fn loot_levels_and_prices_are_what_the_rules_in_rust_say() {
+    let Some(generation) = starter::generation() else { return };
+    let seed = seed("formulas");
+    let (mut draw, mut rules) = (Draw(Rng(seed)), starter::rules(&generation));
+    macro_rules! compare {
+        ($($view:ident: $ask:ident),*) => {$(
+            agree(
+                seed,
+                |id| draw.$view(id),
+                |views, script, native| {
+                    rules.$ask(&CONTEXT, views, script);
+                    NativeRules.$ask(&CONTEXT, views, native);
+                },
+            );
+        )*};
+    }
+    compare! {
+        spoils: roll_loot,
+        level_step: require_experience,
+        growth: grow_stats,
+        kill: reward_kills,
+        fall: punish_deaths,
+        deal: quote_prices
+    }
     let failures = rules.drain_failures();
     assert!(failures.is_empty(), "seed {seed}: {}", failures[0]);
 }

@@ -93,6 +93,45 @@ pub(crate) mod dialog {
     });
 }
 
+pub(crate) mod loot {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "loot-script",
+        imports: { default: trappable },
+        additional_derives: [serde::Serialize, serde::Deserialize],
+        with: {
+            "lore:script/types": super::combat::lore::script::types,
+            "lore:script/log": super::combat::lore::script::log,
+        },
+    });
+}
+
+pub(crate) mod progression {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "progression-script",
+        imports: { default: trappable },
+        additional_derives: [serde::Serialize, serde::Deserialize],
+        with: {
+            "lore:script/types": super::combat::lore::script::types,
+            "lore:script/log": super::combat::lore::script::log,
+        },
+    });
+}
+
+pub(crate) mod economy {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "economy-script",
+        imports: { default: trappable },
+        additional_derives: [serde::Serialize, serde::Deserialize],
+        with: {
+            "lore:script/types": super::combat::lore::script::types,
+            "lore:script/log": super::combat::lore::script::log,
+        },
+    });
+}
+
 /// What API 0.1 has otherwise than today.
 pub(crate) mod v0_1 {
     pub(crate) mod combat {

@@ -25,8 +25,8 @@ pub enum GenerationError {
         /// Label of the other.
         second: String,
     },
-    /// Two scripts of a kind of which there is exactly one.
-    #[error("`{first}` and `{second}` are both of kind `{kind}`, of which there is exactly one")]
+    /// Two scripts of a kind of which there is only one.
+    #[error("`{first}` and `{second}` are both of kind `{kind}`, of which there is only one")]
     SameKind {
         /// The kind.
         kind: Kind,
@@ -35,7 +35,7 @@ pub enum GenerationError {
         /// Label of the other.
         second: String,
     },
-    /// No script of a kind of which there is exactly one.
+    /// No script of a kind that nothing goes without.
     #[error("there is no script of kind `{0}`")]
     Missing(Kind),
 }
@@ -55,7 +55,12 @@ impl Generation {
         }
         for kind in Kind::ALL.into_iter().filter(|kind| kind.is_single()) {
             let mut of_kind = by_script.values().filter(|module| module.kind() == kind);
-            let first = of_kind.next().ok_or(GenerationError::Missing(kind))?;
+            let Some(first) = of_kind.next() else {
+                if kind.is_required() {
+                    return Err(GenerationError::Missing(kind));
+                }
+                continue;
+            };
             if let Some(second) = of_kind.next() {
                 let (first, second) = (first.label().to_owned(), second.label().to_owned());
                 return Err(GenerationError::SameKind { kind, first, second });

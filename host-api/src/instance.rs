@@ -3,7 +3,9 @@
 
 use crate::api::Api;
 use crate::bindings::log::Level;
-use crate::bindings::{self, ability, chat, combat, dialog, npc, quest, types, zone};
+use crate::bindings::{
+    self, ability, chat, combat, dialog, economy, loot, npc, progression, quest, types, zone,
+};
 use crate::convert::Hook;
 use crate::engine::Engine;
 use crate::failure::{BadOutput, FailureKind, LogFlood, clip};
@@ -23,6 +25,9 @@ pub(crate) enum Linked {
     Npc(npc::NpcScriptPre<ScriptState>),
     Quest(quest::QuestScriptPre<ScriptState>),
     Dialog(dialog::DialogScriptPre<ScriptState>),
+    Loot(loot::LootScriptPre<ScriptState>),
+    Progression(progression::ProgressionScriptPre<ScriptState>),
+    Economy(economy::EconomyScriptPre<ScriptState>),
     Older(Older),
     Chat(chat::ChatScriptPre<ScriptState>),
     Zone(zone::ZoneScriptPre<ScriptState>),
@@ -35,6 +40,9 @@ pub(crate) enum Exports {
     Npc(npc::NpcScript),
     Quest(quest::QuestScript),
     Dialog(dialog::DialogScript),
+    Loot(loot::LootScript),
+    Progression(progression::ProgressionScript),
+    Economy(economy::EconomyScript),
     Older(OlderExports),
     Chat(chat::ChatScript),
     Zone(zone::ZoneScript),
@@ -63,6 +71,9 @@ impl Linked {
             Kind::Dialog => Self::Dialog(dialog::DialogScriptPre::new(pre)?),
             Kind::Chat => Self::Chat(chat::ChatScriptPre::new(pre)?),
             Kind::Zone => Self::Zone(zone::ZoneScriptPre::new(pre)?),
+            Kind::Loot => Self::Loot(loot::LootScriptPre::new(pre)?),
+            Kind::Progression => Self::Progression(progression::ProgressionScriptPre::new(pre)?),
+            Kind::Economy => Self::Economy(economy::EconomyScriptPre::new(pre)?),
         })
     }
 
@@ -73,6 +84,9 @@ impl Linked {
             Self::Npc(pre) => Exports::Npc(pre.instantiate(store)?),
             Self::Quest(pre) => Exports::Quest(pre.instantiate(store)?),
             Self::Dialog(pre) => Exports::Dialog(pre.instantiate(store)?),
+            Self::Loot(pre) => Exports::Loot(pre.instantiate(store)?),
+            Self::Progression(pre) => Exports::Progression(pre.instantiate(store)?),
+            Self::Economy(pre) => Exports::Economy(pre.instantiate(store)?),
             Self::Older(older) => Exports::Older(older.instantiate(store)?),
             Self::Chat(pre) => Exports::Chat(pre.instantiate(store)?),
             Self::Zone(pre) => Exports::Zone(pre.instantiate(store)?),

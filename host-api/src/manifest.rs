@@ -35,11 +35,28 @@ pub enum Kind {
     Chat,
     /// `zone-script`: the hours of a zone.
     Zone,
+    /// `loot-script`: what the dead leave.
+    Loot,
+    /// `progression-script`: levels, what a kill is worth, what a death costs.
+    Progression,
+    /// `economy-script`: prices.
+    Economy,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 5] = [Self::Combat, Self::Ability, Self::Npc, Self::Quest, Self::Dialog];
+    pub const ALL: [Self; 10] = [
+        Self::Combat,
+        Self::Ability,
+        Self::Npc,
+        Self::Quest,
+        Self::Dialog,
+        Self::Chat,
+        Self::Zone,
+        Self::Loot,
+        Self::Progression,
+        Self::Economy,
+    ];
 
     /// As manifests write it: `combat`.
     pub const fn name(self) -> &'static str {
@@ -51,6 +68,9 @@ impl Kind {
             Self::Dialog => "dialog",
             Self::Chat => "chat",
             Self::Zone => "zone",
+            Self::Loot => "loot",
+            Self::Progression => "progression",
+            Self::Economy => "economy",
         }
     }
 
@@ -69,6 +89,11 @@ impl Kind {
             Self::Dialog => &[Export::Converse],
             Self::Chat => &[Export::Judge],
             Self::Zone => &[Export::Govern],
+            Self::Loot => &[Export::RollLoot],
+            Self::Progression => {
+                &[Export::RequireExperience, Export::GrowStats, Export::RewardKills, Export::PunishDeaths]
+            }
+            Self::Economy => &[Export::QuotePrices],
         }
     }
 
@@ -77,6 +102,7 @@ impl Kind {
         match self {
             Self::Combat | Self::Ability | Self::Npc | Self::Quest | Self::Dialog => Api::V0_1,
             Self::Chat | Self::Zone => Api::V0_2,
+            Self::Loot | Self::Progression | Self::Economy => Api::V0_2,
         }
     }
 
@@ -85,9 +111,15 @@ impl Kind {
         matches!(self, Self::Npc | Self::Dialog)
     }
 
-    /// Whether a generation has exactly one module of this kind; of the others any number, chosen
-    /// by name.
+    /// Whether a generation has at most one module of this kind; of the others any number, chosen by
+    /// name.
     pub const fn is_single(self) -> bool {
+        matches!(self, Self::Combat | Self::Ability | Self::Loot | Self::Progression | Self::Economy)
+    }
+
+    /// Whether a generation cannot be without a module of this kind. Without one of another kind its
+    /// fallback answers.
+    pub const fn is_required(self) -> bool {
         matches!(self, Self::Combat | Self::Ability)
     }
 }
@@ -110,6 +142,12 @@ pub enum Export {
     Converse,
     Judge,
     Govern,
+    RollLoot,
+    RequireExperience,
+    GrowStats,
+    RewardKills,
+    PunishDeaths,
+    QuotePrices,
 }
 
 impl Export {
@@ -124,6 +162,12 @@ impl Export {
             Self::Converse => "dialog.converse",
             Self::Judge => "chat.judge",
             Self::Govern => "zone.govern",
+            Self::RollLoot => "loot.roll",
+            Self::RequireExperience => "progression.require-experience",
+            Self::GrowStats => "progression.grow-stats",
+            Self::RewardKills => "progression.reward-kills",
+            Self::PunishDeaths => "progression.punish-deaths",
+            Self::QuotePrices => "economy.quote-prices",
         }
     }
 

@@ -4,7 +4,10 @@
 //! `lanes!` lists every function once; what is done with each of a kind, be it a proof or the first
 //! questions to a candidate, visits that list.
 
-use crate::convert::{Advance, Converse, Govern, Hook, Judge, PlanCasts, PulseStatuses, Resolve, Think};
+use crate::convert::{
+    Advance, Converse, Govern, GrowStats, Hook, Judge, PlanCasts, PulseStatuses, PunishDeaths, QuotePrices,
+    RequireExperience, Resolve, RewardKills, RollLoot, Think,
+};
 use crate::manifest::Kind;
 use sim::rules::{Answer, Context, Origin};
 use sim::{DefId, ModuleStamp};
@@ -167,4 +170,10 @@ lanes! {
     talks: Converse,
     lines: Judge,
     moments: Govern,
+    spoils: RollLoot,
+    steps: RequireExperience,
+    growths: GrowStats,
+    kills: RewardKills,
+    falls: PunishDeaths,
+    deals: QuotePrices,
 }

@@ -1,7 +1,10 @@
 //! The simulation's questions, answered by the modules of one generation.
 
 use crate::call::{Failures, Slot, ask, fallback};
-use crate::convert::{Advance, Converse, Govern, Judge, PlanCasts, PulseStatuses, Resolve, Think};
+use crate::convert::{
+    Advance, Converse, Govern, GrowStats, Judge, PlanCasts, PulseStatuses, PunishDeaths, QuotePrices,
+    RequireExperience, Resolve, RewardKills, RollLoot, Think,
+};
 use crate::failure::{FailureKind, ScriptFailure};
 use crate::generation::Generation;
 use crate::manifest::Kind;
@@ -9,8 +12,9 @@ use crate::record::{Lane, Laned, Recording, Wires};
 use crate::stats::ExportStats;
 use sim::DefId;
 use sim::rules::{
-    Answer, Attack, Cast, Context, Conversation, Decision, Decree, DialogReply, Inquiry, Judgement, Line,
-    Moment, Outcome, Perception, Plan, Pulse, PulseOutcome, QuestStep, Rules,
+    Answer, Attack, Cast, Context, Conversation, Deal, Decision, Decree, DialogReply, Fall, Gain, Grown,
+    Growth, Haul, Inquiry, Judgement, Kill, LevelStep, Line, Moment, Outcome, Perception, Plan, Pulse,
+    PulseOutcome, QuestStep, Quote, Requirement, Rules, Spoils, Toll,
 };
 use std::collections::BTreeMap;
 
@@ -217,6 +221,30 @@ impl Rules for ScriptRules {
 
     fn govern(&mut self, ctx: &Context, script: DefId, moments: &[Moment], out: &mut Vec<Answer<Decree>>) {
         self.ask::<Govern>(ctx, script, moments, out);
+    }
+
+    fn roll_loot(&mut self, ctx: &Context, deaths: &[Spoils], out: &mut Vec<Answer<Haul>>) {
+        self.ask_single::<RollLoot>(ctx, deaths, out);
+    }
+
+    fn require_experience(&mut self, ctx: &Context, steps: &[LevelStep], out: &mut Vec<Answer<Requirement>>) {
+        self.ask_single::<RequireExperience>(ctx, steps, out);
+    }
+
+    fn grow_stats(&mut self, ctx: &Context, growths: &[Growth], out: &mut Vec<Answer<Grown>>) {
+        self.ask_single::<GrowStats>(ctx, growths, out);
+    }
+
+    fn reward_kills(&mut self, ctx: &Context, kills: &[Kill], out: &mut Vec<Answer<Gain>>) {
+        self.ask_single::<RewardKills>(ctx, kills, out);
+    }
+
+    fn punish_deaths(&mut self, ctx: &Context, falls: &[Fall], out: &mut Vec<Answer<Toll>>) {
+        self.ask_single::<PunishDeaths>(ctx, falls, out);
+    }
+
+    fn quote_prices(&mut self, ctx: &Context, deals: &[Deal], out: &mut Vec<Answer<Quote>>) {
+        self.ask_single::<QuotePrices>(ctx, deals, out);
     }
 }
 

@@ -1,9 +1,10 @@
 //! One plausible view per export: what a candidate is asked before anybody depends on it.
 
-use sim::content::{Deed, Element, Position, Weather};
+use sim::content::{Deed, Element, Position, Rarity, Stats, Weather};
 use sim::rules::{
-    Attack, Cast, Channel, Context, Conversation, Hit, Inquiry, Line, Moment, NpcState, ObjectiveView,
-    Occasion, Perception, Pulse, QuestState, Trigger,
+    Attack, Cast, Channel, Context, Conversation, Deal, Fall, Growth, Hit, Inquiry, Kill, LevelStep, Line,
+    Moment, NpcState, ObjectiveView, Occasion, Perception, Pulse, QuestState, RowView, Side, Spoils,
+    TableView, Trigger,
 };
 use sim::{CharacterId, EntityId, def_id};
 
@@ -175,6 +176,45 @@ pub(crate) fn line() -> Line {
     }
 }
 
+pub(crate) fn spoils() -> Spoils {
+    let row = |table, guaranteed, weight, item, nested, most| RowView {
+        table,
+        guaranteed,
+        weight,
+        item,
+        nested,
+        rarity: Rarity::Uncommon,
+        least: 1,
+        most,
+    };
+    let (none, item) = (sim::DefId::NONE, def_id("item/sample"));
+    Spoils {
+        id: 1,
+        looter: EntityId(11),
+        looter_level: 5,
+        luck_permille: 100,
+        prey: EntityId(21),
+        npc: def_id("npc/sample"),
+        npc_level: 4,
+        boss: false,
+        fighters: 2,
+        gold_least: 2,
+        gold_most: 8,
+        tables: vec![
+            TableView { table: def_id("loot/sample"), rolls: 2 },
+            TableView { table: def_id("loot/sample-gems"), rolls: 1 },
+        ],
+        rows: vec![
+            row(0, true, 1, item, 0, 2),
+            row(0, false, 60, none, 0, 1),
+            row(0, false, 30, item, 0, 3),
+            row(0, false, 10, none, 1, 1),
+            row(1, false, 1, def_id("item/sample-gem"), 0, 1),
+        ],
+        seed: SEED,
+    }
+}
+
 pub(crate) fn moment() -> Moment {
     Moment {
         id: 1,
@@ -190,6 +230,68 @@ pub(crate) fn moment() -> Moment {
         population: 12,
         population_cap: 100,
         memory: 0,
+        seed: SEED,
+    }
+}
+
+pub(crate) fn level_step() -> LevelStep {
+    LevelStep { id: 1, level: 5, top: 20, experience: 1_000 }
+}
+
+pub(crate) fn growth() -> Growth {
+    Growth {
+        id: 1,
+        class: def_id("class/sample"),
+        level: 5,
+        base: Stats { health: 100, mana: 30, energy: 100, attack: 12, ..Stats::default() },
+        per_level: Stats { health: 12, mana: 2, attack: 2, ..Stats::default() },
+    }
+}
+
+pub(crate) fn kill() -> Kill {
+    Kill {
+        id: 1,
+        character: EntityId(11),
+        level: 5,
+        prey: EntityId(21),
+        npc: def_id("npc/sample"),
+        npc_level: 4,
+        boss: false,
+        experience: 80,
+        fighters: 2,
+        share_permille: 600,
+        seed: SEED,
+    }
+}
+
+pub(crate) fn fall() -> Fall {
+    Fall {
+        id: 1,
+        character: EntityId(11),
+        level: 5,
+        experience: 300,
+        needed: 1_000,
+        killer: def_id("npc/sample"),
+        loss_permille: 50,
+        respawn_ticks: 100,
+        seed: SEED,
+    }
+}
+
+pub(crate) fn deal() -> Deal {
+    Deal {
+        id: 1,
+        side: Side::Buy,
+        character: EntityId(11),
+        level: 5,
+        npc: EntityId(21),
+        npc_template: def_id("npc/sample"),
+        shop: def_id("shop/sample"),
+        item: def_id("item/sample"),
+        rarity: Rarity::Common,
+        value: 10,
+        count: 1,
+        permille: 1_200,
         seed: SEED,
     }
 }

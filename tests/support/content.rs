@@ -120,6 +120,7 @@ fn wolf() -> Npc {
         gold: (1, 3),
         loot: DefId::NONE,
         dialog: DefId::NONE,
+        shop: DefId::NONE,
         greeting: String::new(),
     }
 }

@@ -6,7 +6,10 @@ mod ability;
 mod chat;
 mod combat;
 mod dialog;
+mod economy;
+mod loot;
 mod npc;
+mod progression;
 mod quest;
 mod zone;
 
@@ -14,7 +17,10 @@ pub(crate) use ability::{PlanCasts, PulseStatuses};
 pub(crate) use chat::Judge;
 pub(crate) use combat::Resolve;
 pub(crate) use dialog::Converse;
+pub(crate) use economy::QuotePrices;
+pub(crate) use loot::RollLoot;
 pub(crate) use npc::Think;
+pub(crate) use progression::{GrowStats, PunishDeaths, RequireExperience, RewardKills};
 pub(crate) use quest::Advance;
 pub(crate) use zone::Govern;
 
@@ -26,7 +32,7 @@ use crate::older;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sim::DefId;
-use sim::content::{Element, Position};
+use sim::content::{Element, Position, Rarity};
 use sim::rules::{Context, QuestState};
 use wasmtime::Store;
 use wasmtime::component::{ComponentType, Func, Lift, Lower};
@@ -133,6 +139,7 @@ use {call_export, same_cases};
 same_cases! {
     Element = types::Element { Physical, Fire, Frost, Lightning, Poison, Holy, Shadow, Arcane }
 }
+same_cases! { Rarity = types::Rarity { Poor, Common, Uncommon, Rare, Epic } }
 same_cases! {
     QuestState = types::QuestState { Unavailable, Available, Active, Complete, TurnedIn, Failed, Abandoned }
 }

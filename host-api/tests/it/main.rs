@@ -14,4 +14,5 @@ mod load;
 mod prove;
 mod reference;
 mod talk;
+mod trade;
 mod versions;

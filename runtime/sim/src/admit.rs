@@ -11,6 +11,7 @@ use crate::input::{Command, Input};
 use crate::limits;
 use crate::output::{Accepted, DepartureKind, Event, EventKind, Output, Rejection, Reply};
 use crate::rules::is_speech;
+use crate::shop::Wish;
 use crate::world::World;
 
 /// A command is answered at once, or by the script that decides it.
@@ -75,6 +76,13 @@ impl World {
                 self.move_item(id, request, (from, to, count), out).map(Some)
             }
             Command::Chat { text } => self.request_chat(id, request, text),
+            Command::ListShop { npc } => self.request_trade(id, request, npc, Wish::List),
+            Command::Buy { npc, item, count, price } => {
+                self.request_trade(id, request, npc, Wish::Buy { item, count, price })
+            }
+            Command::Sell { npc, slot, count, price } => {
+                self.request_trade(id, request, npc, Wish::Sell { slot, count, price })
+            }
         }
     }
 

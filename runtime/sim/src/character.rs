@@ -1,7 +1,7 @@
 //! Characters: coming in, going out, what they are worth in a fight, levels, death and return.
 
 use crate::chat::Voice;
-use crate::content::{Content, Stats};
+use crate::content::Stats;
 use crate::entity::{Changes, Entity, EntityKind, StatusInstance};
 use crate::ids::{CharacterId, EntityId};
 use crate::input::{CharacterState, Condition, StatusLeft};
@@ -15,23 +15,19 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Ticks without a blow until wounds begin to close, in milliseconds.
 const OUT_OF_COMBAT_MS: u32 = 5_000;
 
-/// Fighting numbers of a character: class, level and what it wears.
-pub(crate) fn stats_of(content: &Content, state: &CharacterState) -> Stats {
-    let levels = state.level.clamp(1, limits::LEVEL_MAX) as i32 - 1;
-    let mut stats = match content.classes.get(&state.class) {
-        Some(class) => class.base.plus(&class.growth, levels),
-        None => Stats { health: 1, ..Stats::default() },
-    };
-    for item in state.equipment.values() {
-        if let Some(item) = content.items.get(item) {
-            stats = stats.plus(&item.bonus, 1);
-        }
-    }
-    stats.health = stats.health.max(1);
-    stats
-}
-
 impl World {
+    /// Fighting numbers of a character: class, level and what it wears.
+    fn stats_of(&self, state: &CharacterState) -> Stats {
+        let mut stats = self.ladder.stats(state.class, state.level);
+        for item in state.equipment.values() {
+            if let Some(item) = self.content.items.get(item) {
+                stats = stats.plus(&item.bonus, 1);
+            }
+        }
+        stats.health = stats.health.max(1);
+        stats
+    }
+
     pub(crate) fn enter(&mut self, mut state: CharacterState, out: &mut Output) {
         let definition = self.definition();
         let full = self.characters.len() >= definition.population_cap as usize
@@ -48,7 +44,7 @@ impl World {
         };
         let max_speed = definition.max_speed_mm_s;
         let id = self.next_id();
-        let stats = stats_of(&self.content, &state);
+        let stats = self.stats_of(&state);
         // Who logged out dead comes back alive at the entrance.
         let dead = state.health == Some(0);
         let health =
@@ -173,9 +169,12 @@ impl World {
     /// Computes the fighting numbers of a character again, after a change of level or equipment.
     pub(crate) fn refresh_stats(&mut self, id: CharacterId) {
         let Some(character) = self.characters.get(&id) else { return };
-        let stats = stats_of(&self.content, &character.state);
+        let stats = self.stats_of(&character.state);
         let level = character.state.level;
         let Some(entity) = self.entities.entry_mut(character.entity) else { return };
+        if (entity.level, entity.stats) == (level, stats) {
+            return;
+        }
         entity.level = level;
         entity.health = entity.health.min(stats.health);
         entity.mana = entity.mana.min(stats.mana);
@@ -184,13 +183,6 @@ impl World {
         entity.changes.add(Changes::LEVEL);
         entity.changes.add(Changes::HEALTH);
         entity.changes.add(Changes::RESOURCES);
-    }
-
-    pub(crate) fn refresh_all_stats(&mut self) {
-        let ids: Vec<CharacterId> = self.characters.keys().copied().collect();
-        for id in ids {
-            self.refresh_stats(id);
-        }
     }
 
     /// Gives health and mana; returns the health gained.
@@ -210,21 +202,20 @@ impl World {
 
     /// Experience, with the levels it makes.
     pub(crate) fn gain_experience(&mut self, id: CharacterId, gained: u64, cause: Cause, out: &mut Output) {
-        let to_next = &self.content.progression.experience_to_next;
         let Some(character) = self.characters.get_mut(&id) else { return };
         let state = &mut character.state;
         let before = state.level;
-        let top = to_next.len() as u32 + 1;
+        let top = self.ladder.top();
         state.experience = state.experience.saturating_add(gained);
-        while state.level < top && state.experience >= to_next[state.level as usize - 1] {
-            state.experience -= to_next[state.level as usize - 1];
+        while state.level < top && state.experience >= self.ladder.to_next(state.level) {
+            state.experience -= self.ladder.to_next(state.level);
             state.level += 1;
         }
         if state.level >= top {
             state.experience = 0;
         }
         let kind = FactKind::Experience {
-            delta: gained as i64,
+            delta: gained.min(i64::MAX as u64) as i64,
             reason: cause.reason,
             level: state.level,
             experience: state.experience,
@@ -237,13 +228,11 @@ impl World {
         }
     }
 
-    /// What a death takes: a share of the level's experience, never the level itself.
-    pub(crate) fn lose_experience(&mut self, id: CharacterId, origin: Origin, out: &mut Output) {
-        let progression = &self.content.progression;
+    /// What a death takes: no more than there is of the level, never the level itself.
+    pub(crate) fn lose_experience(&mut self, id: CharacterId, lost: u64, origin: Origin, out: &mut Output) {
         let Some(character) = self.characters.get_mut(&id) else { return };
         let state = &mut character.state;
-        let needed = progression.experience_to_next.get(state.level as usize - 1).copied().unwrap_or(0);
-        let lost = (needed * u64::from(progression.death_loss_permille) / 1_000).min(state.experience);
+        let lost = lost.min(state.experience).min(i64::MAX as u64);
         if lost > 0 {
             state.experience -= lost;
             let kind = FactKind::Experience {

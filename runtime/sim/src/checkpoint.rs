@@ -8,6 +8,7 @@ use crate::digest::Digest;
 use crate::entities::Entities;
 use crate::grid::Grid;
 use crate::ids::DefId;
+use crate::levels::Ladder;
 use crate::world::{Scratch, World};
 use borsh::{BorshDeserialize, BorshSerialize};
 use std::hash::Hasher;
@@ -121,6 +122,7 @@ impl World {
         if !bytes.is_empty() {
             return Err(CheckpointError::Damaged(format!("{} bytes too many", bytes.len())));
         }
+        let ladder = Ladder::unasked(&content);
         let mut world = Self {
             zone: header.zone,
             content,
@@ -136,6 +138,7 @@ impl World {
             grid,
             despawned,
             scratch: Scratch::default(),
+            ladder,
         };
         world.index();
         match world.digest() {

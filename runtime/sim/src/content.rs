@@ -24,6 +24,8 @@ pub struct Content {
     pub items: BTreeMap<DefId, Item>,
     /// `npc/NAME`.
     pub npcs: BTreeMap<DefId, Npc>,
+    /// `shop/NAME`.
+    pub shops: BTreeMap<DefId, Shop>,
     /// `loot/NAME`.
     pub loot_tables: BTreeMap<DefId, LootTable>,
     /// `quest/NAME`.
@@ -212,6 +214,8 @@ pub struct Stats {
     pub block_chance: i32,
     /// Percent.
     pub dodge_chance: i32,
+    /// Better loot, permille.
+    pub luck: i32,
     /// By [`Element`], permille; negative is weakness.
     pub resistance_permille: [i32; 8],
 }
@@ -236,6 +240,7 @@ impl Stats {
             critical_chance: add(self.critical_chance, other.critical_chance),
             block_chance: add(self.block_chance, other.block_chance),
             dodge_chance: add(self.dodge_chance, other.dodge_chance),
+            luck: add(self.luck, other.luck),
             resistance_permille,
         }
     }
@@ -457,6 +462,8 @@ pub struct Npc {
     pub loot: DefId,
     /// `dialog/NAME`, or none.
     pub dialog: DefId,
+    /// `shop/NAME` it keeps, or none.
+    pub shop: DefId,
     /// What it says when talked to without a dialog.
     pub greeting: String,
 }
@@ -477,12 +484,29 @@ pub struct LootTable {
 /// One row of a loot table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LootEntry {
-    /// `item/NAME`, or none for "nothing".
+    /// `item/NAME`, or none for "nothing" or another table.
     pub item: DefId,
+    /// `loot/NAME` to draw from instead, or none. Tables never lead back.
+    pub nested: DefId,
     /// Share of all weights; unused in `always`.
     pub weight: u32,
     /// Least and most.
     pub count: (u32, u32),
+}
+
+/// What an NPC sells and how dear it is. What it buys is whatever is not of a quest.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Shop {
+    /// Without its kind.
+    pub name: String,
+    /// For people.
+    pub title: String,
+    /// `item/NAME`, in the order in which they are shown; it never runs out of them.
+    pub goods: Vec<DefId>,
+    /// What it asks, permille of an item's value.
+    pub asks_permille: u32,
+    /// What it pays, permille of an item's value.
+    pub pays_permille: u32,
 }
 
 /// What a quest asks for.

@@ -1,13 +1,14 @@
-//! Death: rewards for the killers, a grave for the NPC, a wait for the character.
+//! Death: what it costs a character and pays those who fought. What a kill is worth, what a death
+//! takes and what is left behind is asked of scripts, for all deaths of a tick at once.
 
-use crate::content::Position;
+use crate::content::{Deed, Position};
 use crate::entity::{Changes, Entity, EntityKind, NpcMind};
 use crate::ids::{CharacterId, DefId, EntityId};
 use crate::inventory::Cause;
 use crate::limits;
 use crate::output::{Event, EventKind, FactKind, Notice, Output, Reason};
-use crate::rng::{Purpose, Rng, fork};
-use crate::rules::Origin;
+use crate::rng::{Purpose, fork};
+use crate::rules::{Fall, Kill, Origin, Rules};
 use crate::world::World;
 
 /// Somebody whose health reached 0 in this step.
@@ -17,9 +18,31 @@ pub(crate) struct Death {
     pub(crate) origin: Origin,
 }
 
+/// An NPC that died, and who fought it.
+pub(crate) struct Slain {
+    pub(crate) prey: EntityId,
+    pub(crate) template: DefId,
+    pub(crate) at: Position,
+    /// Who did most comes first; never empty.
+    pub(crate) fighters: Vec<Fighter>,
+}
+
+/// A character's part in it.
+#[derive(Clone, Copy)]
+pub(crate) struct Fighter {
+    pub(crate) id: CharacterId,
+    pub(crate) entity: EntityId,
+    pub(crate) level: u32,
+    threat: i64,
+}
+
 impl World {
     /// What deaths bring: rewards for the killers, a grave for the NPC, a wait for the character.
-    pub(crate) fn bury(&mut self, out: &mut Output) {
+    pub(crate) fn bury(&mut self, rules: &mut dyn Rules, out: &mut Output) {
+        if self.scratch.deaths.is_empty() {
+            return;
+        }
+        let (mut fallen, mut slain) = (Vec::new(), Vec::new());
         let mut deaths = std::mem::take(&mut self.scratch.deaths);
         for death in deaths.drain(..) {
             let Some(entity) = self.entities.entry_mut(death.entity) else { continue };
@@ -29,9 +52,13 @@ impl World {
             let kind = EventKind::Death { entity: death.entity, killer: death.killer };
             out.events.push(Event { at: Some(at), origin: death.origin, kind });
             match entity.kind.clone() {
-                EntityKind::Character(id) => self.bury_character(id, &death, out),
+                EntityKind::Character(id) => {
+                    if let Some(fall) = self.fall(id, &death, fallen.len() as u32, out) {
+                        fallen.push((id, fall));
+                    }
+                }
                 EntityKind::Npc(mind) => {
-                    self.reward(&mind, death.entity, at, out);
+                    slain.extend(self.slain(&mind, death.entity, at));
                     self.vacate(mind.spawn);
                     self.despawn(death.entity);
                 }
@@ -39,16 +66,18 @@ impl World {
             }
         }
         self.scratch.deaths = deaths;
+        self.punish(&fallen, rules, out);
+        self.reward(&slain, rules, out);
+        self.share_loot(&slain, rules, out);
     }
 
-    fn bury_character(&mut self, id: CharacterId, death: &Death, out: &mut Output) {
+    /// A character's end, but for what it costs.
+    fn fall(&mut self, id: CharacterId, death: &Death, number: u32, out: &mut Output) -> Option<Fall> {
         let killer = match self.entities.entry(death.killer).map(|killer| &killer.kind) {
             Some(EntityKind::Npc(mind)) => mind.template,
             _ => DefId::NONE,
         };
-        let respawn_ticks = self.ticks(self.content.progression.respawn_ms);
-        let Some(character) = self.characters.get_mut(&id) else { return };
-        character.respawn_at = Some(self.tick + u64::from(respawn_ticks));
+        let character = self.characters.get_mut(&id)?;
         let ended_dialog = character.dialog.take().is_some();
         for entity in self.entities.iter_mut() {
             if let EntityKind::Npc(mind) = &mut entity.kind {
@@ -56,64 +85,99 @@ impl World {
             }
         }
         Self::fact(out, id, death.origin, None, FactKind::Died { killer });
-        self.lose_experience(id, death.origin, out);
         if ended_dialog {
             Self::notify(out, id, Notice::DialogEnded);
         }
-        Self::notify(out, id, Notice::Died { respawn_ticks });
+        let state = &self.characters.get(&id)?.state;
+        Some(Fall {
+            id: number,
+            character: death.entity,
+            level: state.level,
+            experience: state.experience,
+            needed: self.ladder.to_next(state.level),
+            killer,
+            loss_permille: self.content.progression.death_loss_permille,
+            respawn_ticks: self.ticks(self.content.progression.respawn_ms),
+            seed: fork(self.seed, self.tick, death.entity.0, Purpose::Fall),
+        })
     }
 
-    /// Experience and credit for everybody who took part, gold and loot for who did most.
-    fn reward(&mut self, mind: &NpcMind, prey: EntityId, at: Position, out: &mut Output) {
-        let template = mind.template;
-        let mut fighters: Vec<(CharacterId, EntityId, i64)> = mind
-            .threat
-            .iter()
-            .filter_map(|(entity, threat)| Some((self.character_of(*entity)?, *entity, *threat)))
-            .collect();
-        fighters.sort_by_key(|(_, entity, threat)| (std::cmp::Reverse(*threat), *entity));
-        let Some(&(looter, _, _)) = fighters.first() else { return };
-        let Some(npc) = self.content.npcs.get(&template) else { return };
-        let (level, experience, gold, loot) = (npc.level, npc.experience, npc.gold, npc.loot);
-        let origin = self.content_origin();
-        for (id, _, _) in &fighters {
-            let character_level = self.characters.get(id).map_or(level, |c| c.state.level);
-            let gained = share(experience, level, character_level, fighters.len() as u64);
-            if gained > 0 {
-                let cause = Cause { origin, request: None, reason: Reason::Kill(template) };
-                self.gain_experience(*id, gained, cause, out);
-            }
-            self.deed(*id, crate::content::Deed::Kill, template, 1);
+    /// Takes what deaths cost, and says when the characters return.
+    fn punish(&mut self, fallen: &[(CharacterId, Fall)], rules: &mut dyn Rules, out: &mut Output) {
+        if fallen.is_empty() {
+            return;
         }
-        let cause = Cause { origin, request: None, reason: Reason::Loot(template) };
-        let mut rng = Rng(fork(self.seed, self.tick, prey.0, Purpose::Loot));
-        let coins = rng.within(gold.0, gold.1);
-        self.change_gold(looter, i64::from(coins), cause, out);
-        for (item, count) in self.roll_loot(loot, &mut rng) {
-            let left = self.give_items(looter, item, count, cause, out);
-            if left > 0 {
-                self.spawn_ground_item(item, left, at);
+        let falls: Vec<Fall> = fallen.iter().map(|(_, fall)| *fall).collect();
+        let mut tolls = Vec::with_capacity(falls.len());
+        rules.punish_deaths(&self.context(), &falls, &mut tolls);
+        assert_eq!(tolls.len(), falls.len(), "one toll per fall");
+        for ((id, _), answer) in fallen.iter().zip(&tolls) {
+            let respawn_ticks = answer.value.respawn_ticks.min(limits::RESPAWN_TICKS_MAX);
+            if let Some(character) = self.characters.get_mut(id) {
+                character.respawn_at = Some(self.tick + u64::from(respawn_ticks));
             }
+            self.lose_experience(*id, answer.value.experience, answer.origin, out);
+            Self::notify(out, *id, Notice::Died { respawn_ticks });
         }
     }
 
-    fn roll_loot(&self, table: DefId, rng: &mut Rng) -> Vec<(DefId, u32)> {
-        let Some(table) = self.content.loot_tables.get(&table) else { return Vec::new() };
-        let mut drops: Vec<(DefId, u32)> =
-            table.always.iter().map(|entry| (entry.item, rng.within(entry.count.0, entry.count.1))).collect();
-        let total: u32 = table.entries.iter().map(|entry| entry.weight).sum();
-        for _ in 0..table.rolls {
-            let mut left = rng.below(total);
-            for entry in &table.entries {
-                if left < entry.weight {
-                    drops.push((entry.item, rng.within(entry.count.0, entry.count.1)));
-                    break;
+    /// Who fought an NPC; nothing if no character did.
+    fn slain(&self, mind: &NpcMind, prey: EntityId, at: Position) -> Option<Slain> {
+        let fighter = |(&entity, &threat): (&EntityId, &i64)| {
+            let id = self.character_of(entity)?;
+            let level = self.characters.get(&id)?.state.level;
+            Some(Fighter { id, entity, level, threat })
+        };
+        let mut fighters: Vec<Fighter> = mind.threat.iter().filter_map(fighter).collect();
+        fighters.sort_by_key(|fighter| (std::cmp::Reverse(fighter.threat), fighter.entity));
+        (!fighters.is_empty()).then_some(Slain { prey, template: mind.template, at, fighters })
+    }
+
+    /// Experience and credit for everybody who took part.
+    fn reward(&mut self, slain: &[Slain], rules: &mut dyn Rules, out: &mut Output) {
+        let mut kills = Vec::new();
+        let mut killers = Vec::new();
+        for death in slain {
+            for fighter in &death.fighters {
+                if let Some(kill) = self.view_kill(death, fighter, kills.len() as u32) {
+                    kills.push(kill);
+                    killers.push((fighter.id, death.template));
                 }
-                left -= entry.weight;
             }
         }
-        drops.retain(|(item, count)| *item != DefId::NONE && *count > 0);
-        drops
+        if kills.is_empty() {
+            return;
+        }
+        let mut gains = Vec::with_capacity(kills.len());
+        rules.reward_kills(&self.context(), &kills, &mut gains);
+        assert_eq!(gains.len(), kills.len(), "one gain per kill");
+        for ((id, template), answer) in killers.into_iter().zip(&gains) {
+            let gained = answer.value.experience.min(limits::EXPERIENCE_MAX);
+            if gained > 0 {
+                let cause = Cause { origin: answer.origin, request: None, reason: Reason::Kill(template) };
+                self.gain_experience(id, gained, cause, out);
+            }
+            self.deed(id, Deed::Kill, template, 1);
+        }
+    }
+
+    fn view_kill(&self, death: &Slain, fighter: &Fighter, id: u32) -> Option<Kill> {
+        let npc = self.content.npcs.get(&death.template)?;
+        let threat = |fighter: &Fighter| i128::from(fighter.threat.max(0));
+        let all: i128 = death.fighters.iter().map(threat).sum();
+        Some(Kill {
+            id,
+            character: fighter.entity,
+            level: fighter.level,
+            prey: death.prey,
+            npc: death.template,
+            npc_level: npc.level,
+            boss: npc.boss,
+            experience: npc.experience,
+            fighters: death.fighters.len() as u32,
+            share_permille: (threat(fighter) * 1_000 / all.max(1)) as u32,
+            seed: fork(self.seed, self.tick, fighter.entity.0 ^ (death.prey.0 << 32), Purpose::Kill),
+        })
     }
 
     /// Puts an item on the ground; false when the zone is full.
@@ -140,25 +204,5 @@ impl World {
             changes: Changes::SPAWNED,
         });
         true
-    }
-}
-
-/// Experience of one of `fighters`: less for easy prey (a tenth per level, at least a tenth), more
-/// for hard prey (at most half as much again), divided by how many took part.
-fn share(experience: u32, prey_level: u32, own_level: u32, fighters: u64) -> u64 {
-    let percent = (100 + 10 * (i64::from(prey_level) - i64::from(own_level))).clamp(10, 150) as u64;
-    (u64::from(experience) * percent / 100).div_ceil(fighters.max(1))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn experience_follows_the_difference_of_levels() {
-        assert_eq!(share(100, 5, 5, 1), 100);
-        assert_eq!(share(100, 5, 20, 1), 10);
-        assert_eq!(share(100, 20, 5, 1), 150);
-        assert_eq!(share(100, 5, 5, 3), 34);
     }
 }

@@ -112,6 +112,33 @@ pub enum Command {
         /// At most [`crate::limits::CHAT_BYTES`].
         text: String,
     },
+    /// Ask for the prices of a shop.
+    ListShop {
+        /// Who keeps it.
+        npc: EntityId,
+    },
+    /// Buy from a shop.
+    Buy {
+        /// Who keeps it.
+        npc: EntityId,
+        /// `item/NAME`.
+        item: DefId,
+        /// How many.
+        count: u32,
+        /// The most to pay for one; whatever is asked if missing.
+        price: Option<u32>,
+    },
+    /// Sell to a shop.
+    Sell {
+        /// Who keeps it.
+        npc: EntityId,
+        /// Inventory slot.
+        slot: u16,
+        /// How many.
+        count: u32,
+        /// The least to get for one; whatever is paid if missing.
+        price: Option<u32>,
+    },
 }
 
 /// Everything about a character that is kept: what the store loads and saves, and what moves

@@ -163,7 +163,7 @@ impl World {
         Cause { origin: self.content_origin(), request: Some(request), reason }
     }
 
-    fn stack_at(&self, id: CharacterId, slot: u16) -> Result<Stack, Rejection> {
+    pub(crate) fn stack_at(&self, id: CharacterId, slot: u16) -> Result<Stack, Rejection> {
         self.characters[&id].state.inventory.get(&slot).copied().ok_or(Rejection::EmptySlot)
     }
 
@@ -288,7 +288,14 @@ impl World {
         Ok(Accepted::Done)
     }
 
-    fn remove_from_slot(&mut self, id: CharacterId, slot: u16, count: u32, cause: Cause, out: &mut Output) {
+    pub(crate) fn remove_from_slot(
+        &mut self,
+        id: CharacterId,
+        slot: u16,
+        count: u32,
+        cause: Cause,
+        out: &mut Output,
+    ) {
         let Some(character) = self.characters.get_mut(&id) else { return };
         let Some(stack) = character.state.inventory.get_mut(&slot) else { return };
         let item = stack.item;

@@ -23,7 +23,9 @@ mod grid;
 pub mod ids;
 pub mod input;
 mod inventory;
+mod levels;
 pub mod limits;
+mod loot;
 mod movement;
 pub mod native;
 mod npc;
@@ -31,6 +33,7 @@ pub mod output;
 mod quest;
 pub mod rng;
 pub mod rules;
+mod shop;
 mod status;
 mod world;
 

@@ -47,3 +47,23 @@ pub const INTERACT_RANGE_MM: u32 = 5_000;
 pub const CALL_RANGE_MM: u32 = 20_000;
 /// Ground items disappear after this many milliseconds.
 pub const GROUND_ITEM_MS: u32 = 120_000;
+/// Pieces one death may leave: an inventory twice over.
+pub const LOOT_PIECES: usize = 64;
+/// Gold one death may leave, in times of the most the content says.
+pub const LOOT_GOLD_TIMES: u32 = 10;
+/// Loot tables one death may look into, and their rows: each crosses to the script with every death.
+pub const LOOT_TABLES: usize = 16;
+/// See [`LOOT_TABLES`].
+pub const LOOT_ROWS: usize = 256;
+/// Experience of one kill, or between two levels.
+pub const EXPERIENCE_MAX: u64 = 1_000_000_000_000;
+/// Ticks from death to return: an hour at 20 Hz.
+pub const RESPAWN_TICKS_MAX: u32 = 72_000;
+/// Gold for one piece of an item.
+pub const PRICE_MAX: u32 = 1_000_000_000;
+/// Pieces of one purchase or sale: an inventory full of the smallest things.
+pub const TRADE_COUNT_MAX: u32 = 10_000;
+/// Things one shop sells.
+pub const SHOP_GOODS: usize = 64;
+/// Prices asked of the economy script in one tick: two calls. Who asks beyond it is told to ask again.
+pub const PRICES_PER_TICK: usize = 2_000;

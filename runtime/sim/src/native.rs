@@ -1,20 +1,22 @@
 //! The rules of the starter pack in Rust: what tests step the world with, and the yardstick that
 //! benchmarks hold scripts against. A server never uses them.
 //!
-//! Combat, abilities, statuses, the chat filter and the weather are the scripts' rules to the letter; minds and quests are
-//! plain versions of them, and conversations always end.
+//! Combat, abilities, statuses, loot, progression, prices, the chat filter and the weather are the
+//! scripts' rules to the letter; minds and quests are plain versions of them, and conversations always
+//! end.
 
 mod chat;
 mod zone;
 
-use crate::content::{Deed, Position};
+use crate::content::{Deed, Position, Rarity};
 use crate::ids::{DefId, EntityId};
-use crate::limits::{ACTION_GAP_MS, AMOUNT_MAX};
+use crate::limits::{ACTION_GAP_MS, AMOUNT_MAX, LOOT_PIECES, PRICE_MAX};
 use crate::rng::Rng;
 use crate::rules::{
-    Answer, Attack, Cast, Context, Conversation, Decision, Decree, DialogReply, HitKind, Inquiry, Judgement,
-    Line, Moment, NpcState, Origin, Outcome, Perception, Plan, Pulse, PulseOutcome, QuestState, QuestStep,
-    Rules, Trigger, Verdict,
+    Answer, Attack, Cast, Context, Conversation, Deal, Decision, Decree, DialogReply, Fall, Gain, Grown,
+    Growth, Haul, HitKind, Inquiry, Judgement, Kill, LevelStep, Line, Moment, NpcState, Origin, Outcome,
+    Perception, Piece, Plan, Pulse, PulseOutcome, QuestState, QuestStep, Quote, Requirement, RowView, Rules,
+    Side, Spoils, Toll, Trigger, Verdict,
 };
 
 /// Rules without scripts. Every answer bears [`Origin::Content`] with digest 0.
@@ -75,6 +77,35 @@ impl Rules for NativeRules {
 
     fn govern(&mut self, _ctx: &Context, _script: DefId, moments: &[Moment], out: &mut Vec<Answer<Decree>>) {
         answers(moments, out, zone::govern);
+    }
+
+    fn roll_loot(&mut self, _ctx: &Context, deaths: &[Spoils], out: &mut Vec<Answer<Haul>>) {
+        answers(deaths, out, roll);
+    }
+
+    fn require_experience(
+        &mut self,
+        _ctx: &Context,
+        steps: &[LevelStep],
+        out: &mut Vec<Answer<Requirement>>,
+    ) {
+        answers(steps, out, Requirement::fallback);
+    }
+
+    fn grow_stats(&mut self, _ctx: &Context, growths: &[Growth], out: &mut Vec<Answer<Grown>>) {
+        answers(growths, out, Grown::fallback);
+    }
+
+    fn reward_kills(&mut self, _ctx: &Context, kills: &[Kill], out: &mut Vec<Answer<Gain>>) {
+        answers(kills, out, |kill| Gain { id: kill.id, experience: worth(kill) });
+    }
+
+    fn punish_deaths(&mut self, _ctx: &Context, falls: &[Fall], out: &mut Vec<Answer<Toll>>) {
+        answers(falls, out, punish);
+    }
+
+    fn quote_prices(&mut self, _ctx: &Context, deals: &[Deal], out: &mut Vec<Answer<Quote>>) {
+        answers(deals, out, quote);
     }
 }
 
@@ -217,5 +248,148 @@ fn advance(asked: &Inquiry) -> QuestStep {
         }
         Trigger::Abandon => QuestStep { state: QuestState::Abandoned, ..unchanged },
         _ => unchanged,
+    }
+}
+
+/// Rows looked at for one death, however tables are nested.
+const LOOT_DRAWS: u32 = 256;
+/// Tables inside tables.
+const LOOT_DEPTH: u32 = 4;
+
+/// What is drawn for one death.
+struct Draw<'a> {
+    spoils: &'a Spoils,
+    dice: Rng,
+    /// What luck and levels add to the weight of what is uncommon or rarer, permille.
+    bonus: i64,
+    left: u32,
+    pieces: Vec<Piece>,
+}
+
+fn roll(spoils: &Spoils) -> Haul {
+    let beneath = (i64::from(spoils.looter_level) - i64::from(spoils.npc_level) - 5).max(0);
+    let mut draw = Draw {
+        spoils,
+        dice: Rng(spoils.seed),
+        bonus: (i64::from(spoils.luck_permille) - 100 * beneath).clamp(-900, 9_000),
+        left: LOOT_DRAWS,
+        pieces: Vec::new(),
+    };
+    let gold = draw.dice.within(spoils.gold_least, spoils.gold_most);
+    draw.table(0, 0);
+    Haul { id: spoils.id, gold, pieces: draw.pieces }
+}
+
+impl<'a> Draw<'a> {
+    fn table(&mut self, table: u32, depth: u32) {
+        let spoils = self.spoils;
+        let Some(rolls) = spoils.tables.get(table as usize).map(|table| table.rolls) else { return };
+        for (index, row) in spoils.rows.iter().enumerate() {
+            if row.table == table && row.guaranteed {
+                self.take(index, row, depth);
+            }
+        }
+        for _ in 0..rolls {
+            if self.left == 0 {
+                return;
+            }
+            if let Some((index, row)) = self.pick(table) {
+                self.take(index, row, depth);
+            }
+        }
+    }
+
+    /// A row that is not guaranteed, by weight.
+    fn pick(&mut self, table: u32) -> Option<(usize, &'a RowView)> {
+        let (spoils, bonus) = (self.spoils, self.bonus);
+        let rows = &spoils.rows;
+        let weight = |row: &RowView| {
+            let bonus = if row.rarity >= Rarity::Uncommon { bonus } else { 0 };
+            (i64::from(row.weight) * (1_000 + bonus) / 1_000) as u64
+        };
+        let open = |row: &RowView| row.table == table && !row.guaranteed;
+        let total: u64 = rows.iter().filter(|row| open(row)).map(weight).sum();
+        let mut left = u64::from(self.dice.below(total.min(u64::from(u32::MAX)) as u32));
+        rows.iter().enumerate().filter(|(_, row)| open(row)).find(|(_, row)| {
+            let weight = weight(row);
+            let found = left < weight;
+            left = left.saturating_sub(weight);
+            found
+        })
+    }
+
+    fn take(&mut self, index: usize, row: &RowView, depth: u32) {
+        if self.left == 0 {
+            return;
+        }
+        self.left -= 1;
+        let count = self.dice.within(row.least, row.most);
+        if row.nested != 0 {
+            for _ in 0..count {
+                if self.left == 0 || depth == LOOT_DEPTH {
+                    return;
+                }
+                self.table(row.nested, depth + 1);
+            }
+        } else if row.item != DefId::NONE && count > 0 && self.pieces.len() < LOOT_PIECES {
+            self.pieces.push(Piece { row: index as u32, count });
+        }
+    }
+}
+
+/// Experience of one of those who took part: less for easy prey (a tenth per level, at least a
+/// tenth), more for hard prey (at most half as much again), divided by how many they are.
+fn worth(kill: &Kill) -> u64 {
+    let percent = (100 + 10 * (i64::from(kill.npc_level) - i64::from(kill.level))).clamp(10, 150) as u64;
+    (u64::from(kill.experience) * percent / 100).div_ceil(u64::from(kill.fighters.max(1)))
+}
+
+fn punish(fall: &Fall) -> Toll {
+    let share = u128::from(fall.needed) * u128::from(fall.loss_permille) / 1_000;
+    let experience = share.min(u128::from(fall.experience)) as u64;
+    Toll { id: fall.id, experience, respawn_ticks: fall.respawn_ticks }
+}
+
+/// A percent better per level above the first, at most ten. Nothing is sold below its value, and for
+/// nothing is more than nine tenths of it paid.
+fn quote(deal: &Deal) -> Quote {
+    let value = u64::from(deal.value);
+    let better = u64::from(deal.level.saturating_sub(1).min(10));
+    let full = value * u64::from(deal.permille.min(10_000));
+    let unit = match deal.side {
+        Side::Buy => (full * (100 - better)).div_ceil(100_000).max(value),
+        Side::Sell => (full * (100 + better) / 100_000).min(value * 9 / 10),
+    };
+    let unit = unit.min(u64::from(PRICE_MAX)) as u32;
+    Quote { id: deal.id, agreed: unit > 0, unit }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::EntityId;
+
+    #[test]
+    fn experience_follows_the_difference_of_levels() {
+        let check = |npc_level, level, fighters, expected| {
+            let kill = Kill {
+                id: 1,
+                character: EntityId(1),
+                level,
+                prey: EntityId(2),
+                npc: DefId::NONE,
+                npc_level,
+                boss: false,
+                experience: 100,
+                fighters,
+                share_permille: 1_000,
+                seed: 1,
+            };
+            assert_eq!(worth(&kill), expected);
+        };
+        check(5, 5, 1, 100);
+        check(5, 20, 1, 10);
+        check(20, 5, 1, 150);
+        check(5, 5, 3, 34);
     }
 }

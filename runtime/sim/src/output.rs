@@ -32,7 +32,7 @@ pub struct Reply {
 }
 
 /// A command was carried out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Accepted {
     /// Nothing more to say.
     Done,
@@ -42,6 +42,37 @@ pub enum Accepted {
     Greeting,
     /// An item was picked up.
     PickedUp,
+    /// What a shop asks and pays.
+    Prices(Box<PriceList>),
+    /// Something was bought or sold.
+    Traded {
+        /// Gold for one.
+        unit: u32,
+        /// How many.
+        count: u32,
+    },
+}
+
+/// What a shop asks and pays one character. What it does not deal in is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PriceList {
+    /// `shop/NAME`.
+    pub shop: DefId,
+    /// What it sells.
+    pub asks: Vec<Price>,
+    /// What it buys of what the character carries.
+    pub pays: Vec<Price>,
+    /// Who decided.
+    pub origin: Origin,
+}
+
+/// The price of an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Price {
+    /// `item/NAME`.
+    pub item: DefId,
+    /// Gold for one.
+    pub unit: u32,
 }
 
 /// Why a command was not carried out. Stable codes: clients rely on them.
@@ -87,6 +118,14 @@ pub enum Rejection {
     Chat(BlockReason),
     /// The zone is full.
     ZoneFull,
+    /// The shop does not sell this, or does not deal in it.
+    NotForSale,
+    /// The character cannot pay.
+    NotEnoughGold,
+    /// The price is not the one the character agreed to.
+    PriceChanged,
+    /// Too many trades in this tick.
+    ShopBusy,
 }
 
 impl Rejection {
@@ -124,6 +163,10 @@ impl Rejection {
             Self::Chat(BlockReason::Muted) => "chat_muted",
             Self::Chat(BlockReason::Other) => "chat_refused",
             Self::ZoneFull => "zone_full",
+            Self::NotForSale => "not_for_sale",
+            Self::NotEnoughGold => "not_enough_gold",
+            Self::PriceChanged => "price_changed",
+            Self::ShopBusy => "shop_busy",
         }
     }
 }
@@ -380,6 +423,10 @@ pub enum Reason {
     PickedUp,
     /// Lost by death.
     Death,
+    /// Bought from `shop/NAME`.
+    Bought(DefId),
+    /// Sold to `shop/NAME`.
+    Sold(DefId),
 }
 
 /// A character that left the zone.

@@ -14,6 +14,9 @@ pub(crate) enum Purpose {
     Weather,
     Spawn,
     Chat,
+    Kill,
+    Fall,
+    Trade,
 }
 
 /// The seed of one draw.

@@ -18,6 +18,13 @@ use crate::content::{Deed, Element, Position};
 use crate::ids::{CharacterId, DefId, EntityId, ModuleStamp};
 use borsh::{BorshDeserialize, BorshSerialize};
 
+mod trade;
+
+pub use trade::{
+    Deal, Fall, Gain, Grown, Growth, Haul, Kill, LevelStep, Piece, Quote, Requirement, RowView, Side, Spoils,
+    TableView, Toll,
+};
+
 /// Who gave an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
@@ -25,7 +32,7 @@ pub enum Origin {
     Script(ModuleStamp),
     /// The declared fallback, because the script failed on this view or does not exist.
     Fallback,
-    /// Definitions with this digest: what follows from data alone, such as loot and levels.
+    /// Definitions with this digest: what follows from data alone, such as what an item does.
     Content(u64),
 }
 
@@ -82,6 +89,18 @@ pub trait Rules {
     fn judge(&mut self, ctx: &Context, script: DefId, lines: &[Line], out: &mut Vec<Answer<Judgement>>);
     /// `zone.govern` of the script `script/NAME`.
     fn govern(&mut self, ctx: &Context, script: DefId, moments: &[Moment], out: &mut Vec<Answer<Decree>>);
+    /// `loot.roll`.
+    fn roll_loot(&mut self, ctx: &Context, deaths: &[Spoils], out: &mut Vec<Answer<Haul>>);
+    /// `progression.require-experience`.
+    fn require_experience(&mut self, ctx: &Context, steps: &[LevelStep], out: &mut Vec<Answer<Requirement>>);
+    /// `progression.grow-stats`.
+    fn grow_stats(&mut self, ctx: &Context, growths: &[Growth], out: &mut Vec<Answer<Grown>>);
+    /// `progression.reward-kills`.
+    fn reward_kills(&mut self, ctx: &Context, kills: &[Kill], out: &mut Vec<Answer<Gain>>);
+    /// `progression.punish-deaths`.
+    fn punish_deaths(&mut self, ctx: &Context, falls: &[Fall], out: &mut Vec<Answer<Toll>>);
+    /// `economy.quote-prices`.
+    fn quote_prices(&mut self, ctx: &Context, deals: &[Deal], out: &mut Vec<Answer<Quote>>);
 }
 
 /// See `combat.attack` in `wit/combat.wit`.

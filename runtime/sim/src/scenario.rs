@@ -75,6 +75,7 @@ fn npc(name: &str, hostile: bool) -> Npc {
         gold: (2, 5),
         loot: if hostile { def_id("loot/wolf") } else { DefId::NONE },
         dialog: DefId::NONE,
+        shop: if hostile { DefId::NONE } else { def_id("shop/stall") },
         greeting: "Well met.".into(),
     }
 }
@@ -180,12 +181,22 @@ pub(crate) fn content() -> Content {
             def_id("loot/wolf"),
             LootTable {
                 name: "wolf".into(),
-                always: vec![LootEntry { item: PELT, weight: 0, count: (1, 2) }],
+                always: vec![LootEntry { item: PELT, nested: DefId::NONE, weight: 0, count: (1, 2) }],
                 rolls: 1,
                 entries: vec![
-                    LootEntry { item: DefId::NONE, weight: 1, count: (0, 0) },
-                    LootEntry { item: def_id("item/potion"), weight: 1, count: (1, 1) },
+                    LootEntry { item: DefId::NONE, nested: DefId::NONE, weight: 1, count: (0, 0) },
+                    LootEntry { item: def_id("item/potion"), nested: DefId::NONE, weight: 1, count: (1, 1) },
                 ],
+            },
+        )]),
+        shops: BTreeMap::from([(
+            def_id("shop/stall"),
+            Shop {
+                name: "stall".into(),
+                title: "Stall".into(),
+                goods: vec![def_id("item/potion"), def_id("item/sword")],
+                asks_permille: 1_200,
+                pays_permille: 500,
             },
         )]),
         quests: BTreeMap::from([(
@@ -353,7 +364,7 @@ impl Scenario {
         let log = &mut self.log;
         let mut line = |text: String| writeln!(log, "{text}").expect("strings grow");
         for reply in &out.replies {
-            match reply.result {
+            match &reply.result {
                 Ok(accepted) => line(format!("ok {accepted:?}")),
                 Err(rejection) => line(format!("no {}", rejection.code())),
             }

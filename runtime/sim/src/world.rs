@@ -8,6 +8,7 @@ use crate::environment::Sky;
 use crate::grid::{Grid, Point};
 use crate::ids::{CharacterId, DefId, EntityId, RequestId};
 use crate::input::{CharacterState, Input};
+use crate::levels::Ladder;
 use crate::limits;
 use crate::npc::SpawnSlot;
 use crate::output::{Environment, Fact, FactKind, Notice, Output};
@@ -37,6 +38,8 @@ pub struct World {
     pub(crate) grid: Grid,
     pub(crate) despawned: Vec<EntityId>,
     pub(crate) scratch: Scratch,
+    /// Derived: what the progression script said last. Asked again when it may say otherwise.
+    pub(crate) ladder: Ladder,
 }
 
 /// Buffers of one step, kept to avoid allocating. Empty between steps.
@@ -45,6 +48,9 @@ pub(crate) struct Scratch {
     pub(crate) casts: Vec<crate::combat::CastRequest>,
     pub(crate) talks: Vec<crate::dialog::PendingTalk>,
     pub(crate) lines: Vec<crate::chat::PendingLine>,
+    pub(crate) trades: Vec<crate::shop::PendingTrade>,
+    /// Prices that these trades ask for.
+    pub(crate) prices: usize,
     pub(crate) deaths: Vec<crate::death::Death>,
     pub(crate) near: Vec<EntityId>,
 }
@@ -82,6 +88,7 @@ impl World {
         let definition = &content.zones[&zone];
         let grid = Grid::new(definition.width_mm, definition.height_mm);
         let seed = fork(seed, 0, u64::from(zone.0), Purpose::Spawn);
+        let ladder = Ladder::unasked(&content);
         let mut world = Self {
             zone,
             seed,
@@ -96,6 +103,7 @@ impl World {
             grid,
             despawned: Vec::new(),
             scratch: Scratch::default(),
+            ladder,
             content,
         };
         world.plan_spawns();
@@ -107,6 +115,7 @@ impl World {
     /// [`limits::INPUTS_PER_TICK`], which waits for the next step.
     pub fn step(&mut self, inputs: &mut Vec<Input>, rules: &mut dyn Rules, out: &mut Output) {
         self.begin(out);
+        self.climb(rules);
         let admitted = inputs.len().min(limits::INPUTS_PER_TICK);
         for input in inputs.drain(..admitted) {
             self.admit(input, out);
@@ -117,9 +126,10 @@ impl World {
         self.walk_npcs();
         self.run_casts(rules, out);
         self.run_pulses(rules, out);
-        self.bury(out);
+        self.bury(rules, out);
         self.run_dialogs(rules, out);
         self.run_chat(rules, out);
+        self.run_trades(rules, out);
         self.run_inquiries(rules, out);
         self.cross(out);
         self.forget_despawned();
@@ -269,9 +279,14 @@ impl World {
             entity.at.x_mm = entity.at.x_mm.min(width);
             entity.at.y_mm = entity.at.y_mm.min(height);
         }
-        self.refresh_all_stats();
+        self.rules_changed();
         self.forget_despawned();
         self.index();
+    }
+
+    /// Other rules or definitions hold from the next step on: what they say about levels is asked anew.
+    pub(crate) fn rules_changed(&mut self) {
+        self.ladder.stale = true;
     }
 
     /// Ticks since the zone's first start.

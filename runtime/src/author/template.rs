@@ -49,6 +49,9 @@ const fn rules(kind: Kind) -> &'static str {
         Kind::Dialog => include_str!("templates/dialog.rs"),
         Kind::Chat => include_str!("templates/chat.rs"),
         Kind::Zone => include_str!("templates/zone.rs"),
+        Kind::Loot => include_str!("templates/loot.rs"),
+        Kind::Progression => include_str!("templates/progression.rs"),
+        Kind::Economy => include_str!("templates/economy.rs"),
     }
 }
 
@@ -62,6 +65,9 @@ const fn scenarios(kind: Kind) -> &'static str {
         Kind::Dialog => include_str!("templates/dialog.toml"),
         Kind::Chat => include_str!("templates/chat.toml"),
         Kind::Zone => include_str!("templates/zone.toml"),
+        Kind::Loot => include_str!("templates/loot.toml"),
+        Kind::Progression => include_str!("templates/progression.toml"),
+        Kind::Economy => include_str!("templates/economy.toml"),
     }
 }
 

@@ -43,6 +43,12 @@ enum KindArg {
     Chat,
     /// The hours of a zone: weather, temperature, spawns.
     Zone,
+    /// What the dead leave.
+    Loot,
+    /// Levels, what a kill is worth, what a death costs.
+    Progression,
+    /// Prices.
+    Economy,
 }
 
 impl From<KindArg> for Kind {
@@ -55,6 +61,9 @@ impl From<KindArg> for Kind {
             KindArg::Dialog => Self::Dialog,
             KindArg::Chat => Self::Chat,
             KindArg::Zone => Self::Zone,
+            KindArg::Loot => Self::Loot,
+            KindArg::Progression => Self::Progression,
+            KindArg::Economy => Self::Economy,
         }
     }
 }
@@ -73,17 +82,14 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     println!("\nIts rules stand in the last one. Then:");
     println!("  cd {} && cargo test -p {name}", workspace.display());
     println!("  lore build {name}");
-    match kind {
-        Kind::Combat | Kind::Ability => {
-            println!(
-                "A world has one script of kind {kind}: to replace it, give this one its name in lore.toml."
-            );
-        }
-        Kind::Npc | Kind::Quest | Kind::Dialog | Kind::Chat | Kind::Zone => {
-            println!(
-                "  lore push scripts/target/lore/{name}.wasm   # then let content name it: script = \"{name}\""
-            );
-        }
+    if kind.is_single() {
+        println!(
+            "A world has one script of kind {kind}: to replace it, give this one its name in lore.toml."
+        );
+    } else {
+        println!(
+            "  lore push scripts/target/lore/{name}.wasm   # then let content name it: script = \"{name}\""
+        );
     }
     Ok(())
 }

@@ -94,6 +94,7 @@ pub(super) struct Stats {
     pub(super) critical_chance: i32,
     pub(super) block_chance: i32,
     pub(super) dodge_chance: i32,
+    pub(super) luck: i32,
     pub(super) resistance_permille: BTreeMap<Element, i32>,
 }
 
@@ -260,6 +261,7 @@ pub(super) struct Npc {
     pub(super) gold: [u32; 2],
     pub(super) loot: Option<Name>,
     pub(super) dialog: Option<Name>,
+    pub(super) shop: Option<Name>,
     #[serde(default)]
     pub(super) greeting: String,
 }
@@ -279,8 +281,18 @@ pub(super) struct Loot {
 #[serde(deny_unknown_fields)]
 pub(super) struct LootEntry {
     pub(super) item: Option<Name>,
+    pub(super) table: Option<Name>,
     pub(super) weight: Option<u32>,
     pub(super) count: Option<[u32; 2]>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Shop {
+    pub(super) title: String,
+    pub(super) goods: Vec<Name>,
+    pub(super) asks_permille: Option<u32>,
+    pub(super) pays_permille: Option<u32>,
 }
 
 #[derive(Clone, Copy, Deserialize)]

@@ -9,8 +9,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Kinds with named definitions, in the order in which they are listed to people.
-pub(super) const KINDS: [&str; 10] =
-    ["zone", "class", "ability", "status", "item", "npc", "loot", "quest", "dialog", "announcement"];
+pub(super) const KINDS: [&str; 11] =
+    ["zone", "class", "ability", "status", "item", "npc", "loot", "shop", "quest", "dialog", "announcement"];
 /// Definitions without a name, of which there is one each.
 pub(super) const PROGRESSION: &str = "progression";
 pub(super) const CHAT: &str = "chat";

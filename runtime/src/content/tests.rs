@@ -19,7 +19,7 @@ fn check(files: &[(&str, &str)], expected: &expect_test::Expect) {
 fn the_starter_content_has_no_mistakes() {
     let (content, summary) = load_files(&starter_files()).unwrap();
     expect![[r#"
-        15 files: 14 ability, 2 announcement, 2 class, 1 dialog, 17 item, 5 loot, 8 npc, 4 quest, 3 status, 4 zone
+        16 files: 14 ability, 2 announcement, 2 class, 1 dialog, 17 item, 6 loot, 8 npc, 4 quest, 1 shop, 3 status, 4 zone
         {("chat", "chat-filter"), ("dialog", "innkeeper"), ("npc", "boss"), ("npc", "townsfolk"), ("npc", "wolf"), ("quest", "quests"), ("zone", "weather")}"#]].assert_eq(&format!("{summary}\n{:?}", summary.scripts));
     assert!(content.zones.contains_key(&content.progression.start_zone));
 }
@@ -206,7 +206,7 @@ start_gold = 1
               a/things.toml:25: `nap` is used on enemies and needs a `range`
               a/things.toml:32: there is no item `wolf_plet` (did you mean `wolf_pelt`?)
               a/things.toml:33: count is [3, 1]: the least comes first
-              a/things.toml:35: `itme` is none of zone, class, ability, status, item, npc, loot, quest, dialog, announcement, progression, chat (did you mean `item`?)
+              a/things.toml:35: `itme` is none of zone, class, ability, status, item, npc, loot, shop, quest, dialog, announcement, progression, chat (did you mean `item`?)
               broken.toml:2: invalid basic string, expected `"`
               people.toml:2: `wolf` is hostile but has no `basic` attack
               people.toml:2: `wolf` must have a `leash` longer than its `aggro`
@@ -238,5 +238,51 @@ fn nothing_at_all_is_a_mistake_too() {
         &expect![[r#"
         the content has 1 mistake(s):
           all files:0: no file has a [progression]"#]],
+    );
+}
+
+#[test]
+fn tables_in_circles_and_shops_without_sense_are_named() {
+    let things = r#"
+[item.pelt]
+title = "Pelt"
+kind = "material"
+bonus = { luck = 20000 }
+
+[loot.a]
+rolls = 1
+entries = [{ table = "b" }, { item = "pelt", table = "c" }]
+
+[loot.b]
+always = [{ table = "a" }, { count = [1, 1] }]
+
+[loot.c]
+always = [{ table = "pelts" }]
+
+[shop.stall]
+title = "Stall"
+goods = ["pelt", "pelt", "plet"]
+asks_permille = 0
+pays_permille = 20000
+
+[shop.empty]
+title = "Empty"
+goods = []
+"#;
+    check(
+        &[("things.toml", things)],
+        &expect![[r#"
+            the content has 11 mistake(s):
+              things.toml:2: luck is 20000, must be -1000 to 10000
+              things.toml:7: loot `a` leads back to itself
+              things.toml:9: a row has an `item` or a `table`, not both
+              things.toml:11: `b`: every row of `always` needs an `item` or a `table`
+              things.toml:11: loot `b` leads back to itself
+              things.toml:15: there is no loot `pelts`
+              things.toml:17: asks_permille is 0, must be 1 to 10000
+              things.toml:17: pays_permille is 20000, must be 0 to 10000
+              things.toml:19: `stall` sells `pelt` twice
+              things.toml:19: there is no item `plet` (did you mean `pelt`?)
+              things.toml:24: the number of goods is 0, must be 1 to 64"#]],
     );
 }

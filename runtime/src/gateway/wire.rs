@@ -5,7 +5,7 @@ use serde::Serialize;
 use sim::DefId;
 use sim::content::{Content, Element, EquipSlot, ItemKind, Rarity, Weather};
 use sim::input::{CharacterState, QuestProgress, Stack};
-use sim::output::{Environment, Lighting};
+use sim::output::{Environment, Lighting, PriceList};
 use sim::rules::{HitKind, NpcState, QuestState};
 use std::collections::BTreeMap;
 
@@ -72,8 +72,8 @@ struct Ability<'a> {
 }
 
 impl<'a> Character<'a> {
-    /// The character as the store has it.
-    pub fn new(state: &'a CharacterState, content: &'a Content) -> Self {
+    /// The character as the store has it; `experience_to_next` as the zone says.
+    pub fn new(state: &'a CharacterState, content: &'a Content, experience_to_next: u64) -> Self {
         let class = content.classes.get(&state.class);
         let basic = class.map(|class| class.basic);
         let others = class.into_iter().flat_map(|class| class.abilities.iter().copied());
@@ -102,17 +102,11 @@ impl<'a> Character<'a> {
             class: class.map_or("", |class| &class.name),
             level: state.level,
             experience: state.experience,
-            experience_to_next: experience_to_next(content, state.level),
+            experience_to_next,
             gold: state.gold,
             abilities,
         }
     }
-}
-
-/// Experience from this level to the next; 0 at the top.
-pub fn experience_to_next(content: &Content, level: u32) -> u64 {
-    let index = level.saturating_sub(1) as usize;
-    content.progression.experience_to_next.get(index).copied().unwrap_or(0)
 }
 
 /// The result of `world.join`.
@@ -210,6 +204,50 @@ impl<'a> SlotUpdate<'a> {
             title: item.map(|item| item.title.as_str()),
             count: stack.map_or(0, |stack| stack.count),
         }
+    }
+}
+
+/// The result of `shop.list`.
+#[derive(Serialize)]
+pub struct Shop<'a> {
+    shop: &'a str,
+    title: &'a str,
+    asks: Vec<Price<'a>>,
+    pays: Vec<Price<'a>>,
+    by: &'a str,
+}
+
+/// PRICE.
+#[derive(Serialize)]
+struct Price<'a> {
+    item: &'a str,
+    title: &'a str,
+    price: u32,
+    kind: &'static str,
+    rarity: &'static str,
+}
+
+impl<'a> Shop<'a> {
+    /// What a shop asks and pays; `None` if the content no longer has it.
+    pub fn new(list: &PriceList, by: &'a str, content: &'a Content) -> Option<Self> {
+        let shop = content.shops.get(&list.shop)?;
+        let price = |price: &sim::output::Price| {
+            let item = content.items.get(&price.item)?;
+            Some(Price {
+                item: &item.name,
+                title: &item.title,
+                price: price.unit,
+                kind: item_kind_name(item.kind),
+                rarity: rarity_name(item.rarity),
+            })
+        };
+        Some(Self {
+            shop: &shop.name,
+            title: &shop.title,
+            asks: list.asks.iter().filter_map(price).collect(),
+            pays: list.pays.iter().filter_map(price).collect(),
+            by,
+        })
     }
 }
 

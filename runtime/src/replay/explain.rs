@@ -1,8 +1,9 @@
 //! Listening to what scripts are asked about one entity, and what they answer.
 
 use sim::rules::{
-    Answer, Attack, Cast, Context, Conversation, Decision as NpcDecision, Decree, DialogReply, Inquiry,
-    Judgement, Line, Moment, Origin, Outcome, Perception, Plan, Pulse, PulseOutcome, QuestStep, Rules,
+    Answer, Attack, Cast, Context, Conversation, Deal, Decision as NpcDecision, Decree, DialogReply, Fall,
+    Gain, Grown, Growth, Haul, Inquiry, Judgement, Kill, LevelStep, Line, Moment, Origin, Outcome,
+    Perception, Plan, Pulse, PulseOutcome, QuestStep, Quote, Requirement, Rules, Spoils, Toll,
 };
 use sim::{DefId, EntityId};
 use std::fmt::Debug;
@@ -145,5 +146,39 @@ impl Rules for Overheard<'_> {
         self.rules.govern(ctx, script, moments, out);
         // What a zone decides concerns everybody in it.
         self.focus.hear(ctx, "zone.govern", moments, out, |_, _| true);
+    }
+
+    fn roll_loot(&mut self, ctx: &Context, deaths: &[Spoils], out: &mut Vec<Answer<Haul>>) {
+        self.rules.roll_loot(ctx, deaths, out);
+        let concerns = |death: &Spoils, entity| death.looter == entity || death.prey == entity;
+        self.focus.hear(ctx, "loot.roll", deaths, out, concerns);
+    }
+
+    /// About nobody: the ladder of levels is everybody's.
+    fn require_experience(&mut self, ctx: &Context, steps: &[LevelStep], out: &mut Vec<Answer<Requirement>>) {
+        self.rules.require_experience(ctx, steps, out);
+    }
+
+    /// As above.
+    fn grow_stats(&mut self, ctx: &Context, growths: &[Growth], out: &mut Vec<Answer<Grown>>) {
+        self.rules.grow_stats(ctx, growths, out);
+    }
+
+    fn reward_kills(&mut self, ctx: &Context, kills: &[Kill], out: &mut Vec<Answer<Gain>>) {
+        self.rules.reward_kills(ctx, kills, out);
+        let concerns = |kill: &Kill, entity| kill.character == entity || kill.prey == entity;
+        self.focus.hear(ctx, "progression.reward-kills", kills, out, concerns);
+    }
+
+    fn punish_deaths(&mut self, ctx: &Context, falls: &[Fall], out: &mut Vec<Answer<Toll>>) {
+        self.rules.punish_deaths(ctx, falls, out);
+        self.focus
+            .hear(ctx, "progression.punish-deaths", falls, out, |fall, entity| fall.character == entity);
+    }
+
+    fn quote_prices(&mut self, ctx: &Context, deals: &[Deal], out: &mut Vec<Answer<Quote>>) {
+        self.rules.quote_prices(ctx, deals, out);
+        let concerns = |deal: &Deal, entity| deal.character == entity || deal.npc == entity;
+        self.focus.hear(ctx, "economy.quote-prices", deals, out, concerns);
     }
 }

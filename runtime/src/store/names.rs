@@ -60,6 +60,7 @@ named!(item, items, "item");
 named!(npc, npcs, "npc");
 named!(quest, quests, "quest");
 named!(dialog, dialogs, "dialog");
+named!(shop, shops, "shop");
 
 /// A source or sink as the journal has it: `loot:wolf`, `dropped`.
 pub(super) fn reason(content: &Content, reason: Reason) -> Result<String, StoreError> {
@@ -73,5 +74,7 @@ pub(super) fn reason(content: &Content, reason: Reason) -> Result<String, StoreE
         Reason::Dropped => "dropped".to_owned(),
         Reason::PickedUp => "picked_up".to_owned(),
         Reason::Death => "death".to_owned(),
+        Reason::Bought(id) => format!("bought:{}", shop(content, id)?),
+        Reason::Sold(id) => format!("sold:{}", shop(content, id)?),
     })
 }

@@ -74,7 +74,8 @@ impl Room {
             .map(|fact| StampedFact { fact: fact.clone(), by: self.label(fact.origin) })
             .collect();
         let content = Arc::clone(self.world.content());
-        for (character, frames) in updates(&stamped, &content) {
+        let to_next = |level| self.world.experience_to_next(level);
+        for (character, frames) in updates(&stamped, &content, to_next) {
             if let Some(member) = self.members.get(&character) {
                 let client = &member.client;
                 commit.after.extend(
@@ -114,16 +115,25 @@ impl Room {
         if reply.request == NO_REQUEST {
             return;
         }
-        let result = match reply.result {
+        // What a character carries shows in the prices it is told: not before it is durable.
+        let mut waits = false;
+        let result = match &reply.result {
             Ok(Accepted::Done) => Ok("{}".to_owned()),
             Ok(Accepted::Dialog) => Ok(r#"{"kind":"dialog"}"#.to_owned()),
             Ok(Accepted::Greeting) => Ok(r#"{"kind":"greeting"}"#.to_owned()),
             Ok(Accepted::PickedUp) => Ok(r#"{"kind":"picked_up"}"#.to_owned()),
+            Ok(Accepted::Traded { unit, count }) => Ok(format!(r#"{{"price":{unit},"count":{count}}}"#)),
+            Ok(Accepted::Prices(list)) => {
+                waits = true;
+                let by = self.label(list.origin);
+                let shop = wire::Shop::new(list, &by, self.world.content());
+                Ok(shop.map_or_else(|| "{}".to_owned(), |shop| wire::to_json(&shop)))
+            }
             Err(rejection) => Err(RpcError::Rejected(rejection.code())),
         };
         let rests_on_fact =
             |fact: &Fact| fact.character == reply.character && fact.request == Some(reply.request);
-        if facts.iter().any(rests_on_fact) {
+        if waits || facts.iter().any(rests_on_fact) {
             let answer = Outgoing::Answer { request: reply.request, result };
             commit.after.push((Arc::clone(&member.client), answer));
         } else {
@@ -310,7 +320,11 @@ fn beside_crossings(zone: &Zone, at: Position) -> Position {
 }
 
 /// The frames each character is sent after the commit of these facts.
-fn updates(facts: &[StampedFact], content: &Content) -> BTreeMap<CharacterId, Vec<String>> {
+fn updates(
+    facts: &[StampedFact],
+    content: &Content,
+    to_next: impl Fn(u32) -> u64,
+) -> BTreeMap<CharacterId, Vec<String>> {
     let mut frames: BTreeMap<CharacterId, Vec<String>> = BTreeMap::new();
     let mut inventories: BTreeMap<CharacterId, wire::InventoryUpdate<'_>> = BTreeMap::new();
     for StampedFact { fact, by } in facts {
@@ -321,7 +335,7 @@ fn updates(facts: &[StampedFact], content: &Content) -> BTreeMap<CharacterId, Ve
                 &wire::CharacterUpdate {
                     level: Some(*level),
                     experience: Some(*experience),
-                    experience_to_next: Some(wire::experience_to_next(content, *level)),
+                    experience_to_next: Some(to_next(*level)),
                     experience_delta: Some(*delta),
                     by,
                     ..wire::CharacterUpdate::default()

@@ -364,8 +364,10 @@ impl Room {
             self.early.freed.push(state.id);
             return;
         }
-        let joining = request
-            .map(|request| (request, wire::to_json(&wire::Character::new(&state, self.world.content()))));
+        let joining = request.map(|request| {
+            let to_next = self.world.experience_to_next(state.level);
+            (request, wire::to_json(&wire::Character::new(&state, self.world.content(), to_next)))
+        });
         self.members.insert(state.id, Member::new(client, seat, last_seq, joining));
         self.inputs.push(Input::Enter(Box::new(state)));
     }

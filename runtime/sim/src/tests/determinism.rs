@@ -56,6 +56,24 @@ impl Rules for Reversed {
     fn govern(&mut self, ctx: &Context, script: DefId, views: &[Moment], out: &mut Vec<Answer<Decree>>) {
         reversed(views, out, |v, o| self.0.govern(ctx, script, v, o));
     }
+    fn roll_loot(&mut self, ctx: &Context, views: &[Spoils], out: &mut Vec<Answer<Haul>>) {
+        reversed(views, out, |v, o| self.0.roll_loot(ctx, v, o));
+    }
+    fn require_experience(&mut self, ctx: &Context, views: &[LevelStep], out: &mut Vec<Answer<Requirement>>) {
+        reversed(views, out, |v, o| self.0.require_experience(ctx, v, o));
+    }
+    fn grow_stats(&mut self, ctx: &Context, views: &[Growth], out: &mut Vec<Answer<Grown>>) {
+        reversed(views, out, |v, o| self.0.grow_stats(ctx, v, o));
+    }
+    fn reward_kills(&mut self, ctx: &Context, views: &[Kill], out: &mut Vec<Answer<Gain>>) {
+        reversed(views, out, |v, o| self.0.reward_kills(ctx, v, o));
+    }
+    fn punish_deaths(&mut self, ctx: &Context, views: &[Fall], out: &mut Vec<Answer<Toll>>) {
+        reversed(views, out, |v, o| self.0.punish_deaths(ctx, v, o));
+    }
+    fn quote_prices(&mut self, ctx: &Context, views: &[Deal], out: &mut Vec<Answer<Quote>>) {
+        reversed(views, out, |v, o| self.0.quote_prices(ctx, v, o));
+    }
 }
 
 /// Players that walk about, hit what is near, use everything and come and go.
@@ -91,7 +109,11 @@ fn inputs(world: &World, rng: &mut Rng, seq: &mut u32) -> Vec<Input> {
                 Command::Chat { text: "Damn WOLVES EVERYWHERE, you oaf".to_owned() }
             }
             10 => Command::AcceptQuest { quest: crate::def_id("quest/hunt") },
-            _ => Command::Drop { slot: rng.below(4) as u16, count: 1 },
+            _ => match rng.below(4) {
+                0 => Command::Buy { npc: target, item: crate::def_id("item/potion"), count: 1, price: None },
+                1 => Command::Sell { npc: target, slot: rng.below(4) as u16, count: 1, price: None },
+                _ => Command::Drop { slot: rng.below(4) as u16, count: 1 },
+            },
         };
         inputs.push(Input::Command { character: id, request: RequestId(u64::from(*seq)), command });
         if rng.below(2_000) == 0 {
@@ -122,7 +144,7 @@ fn ten_thousand_ticks_have_the_same_digests_in_any_batch_order() {
     let (first, facts) = run(seed, 10_000, &mut NativeRules);
     let (second, _) = run(seed, 10_000, &mut NativeRules);
     let (third, _) = run(seed, 10_000, &mut Reversed(NativeRules));
-    assert!(facts > 400, "the bots did something: {facts} facts, seed {seed}");
+    assert!(facts > 350, "the bots did something: {facts} facts, seed {seed}");
     let differs = |other: &[u64]| first.iter().zip(other).position(|(a, b)| a != b);
     assert_eq!(differs(&second), None, "first tick that differs between two runs, seed {seed}");
     assert_eq!(differs(&third), None, "first tick that differs by batch order, seed {seed}");

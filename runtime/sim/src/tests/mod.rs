@@ -3,3 +3,4 @@
 mod determinism;
 mod mechanics;
 mod talk;
+mod trade;

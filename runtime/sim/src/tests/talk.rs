@@ -69,7 +69,7 @@ fn strikes_add_up_to_silence_are_forgiven_and_go_along_to_another_zone() {
     };
     let mut out = Output::default();
     other.step(&mut vec![Input::Enter(Box::new(state)), speak], &mut NativeRules, &mut out);
-    let refused = |reply: &crate::output::Reply| reply.result.map_err(crate::output::Rejection::code);
+    let refused = |reply: &crate::output::Reply| reply.result.clone().map_err(crate::output::Rejection::code);
     assert_eq!(out.replies.iter().map(refused).collect::<Vec<_>>(), [Err("chat_muted")]);
     // A minute at 20 ticks a second.
     scenario.steps(1_200);
@@ -138,6 +138,24 @@ impl Rules for Wild {
             answer.value.spawn_permille = 0;
             answer.value.announcement = DefId(1);
         }
+    }
+    fn roll_loot(&mut self, ctx: &Context, views: &[Spoils], out: &mut Vec<Answer<Haul>>) {
+        self.0.roll_loot(ctx, views, out);
+    }
+    fn require_experience(&mut self, ctx: &Context, views: &[LevelStep], out: &mut Vec<Answer<Requirement>>) {
+        self.0.require_experience(ctx, views, out);
+    }
+    fn grow_stats(&mut self, ctx: &Context, views: &[Growth], out: &mut Vec<Answer<Grown>>) {
+        self.0.grow_stats(ctx, views, out);
+    }
+    fn reward_kills(&mut self, ctx: &Context, views: &[Kill], out: &mut Vec<Answer<Gain>>) {
+        self.0.reward_kills(ctx, views, out);
+    }
+    fn punish_deaths(&mut self, ctx: &Context, views: &[Fall], out: &mut Vec<Answer<Toll>>) {
+        self.0.punish_deaths(ctx, views, out);
+    }
+    fn quote_prices(&mut self, ctx: &Context, views: &[Deal], out: &mut Vec<Answer<Quote>>) {
+        self.0.quote_prices(ctx, views, out);
     }
 }
 

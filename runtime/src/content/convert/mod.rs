@@ -4,6 +4,7 @@ mod people;
 mod stories;
 mod talk;
 mod things;
+mod trade;
 mod zones;
 
 use super::check::{At, Check};
@@ -65,7 +66,8 @@ pub(super) fn convert(mut definitions: Definitions<'_>, check: &mut Check<'_>) -
         statuses: things::statuses(entries("status", all, check), check),
         items: things::items(entries("item", all, check), check),
         npcs: people::npcs(entries("npc", all, check), check, &mut summary),
-        loot_tables: things::loot_tables(entries("loot", all, check), check),
+        loot_tables: trade::loot_tables(entries("loot", all, check), check),
+        shops: trade::shops(entries("shop", all, check), check),
         quests: stories::quests(entries("quest", all, check), check, &mut summary),
         dialogs: stories::dialogs(entries("dialog", all, check), check, &mut summary),
         announcements: talk::announcements(entries("announcement", all, check), check),
@@ -117,6 +119,7 @@ fn stats(raw: raw::Stats, rating: i32, at: At, check: &mut Check<'_>) -> Stats {
         critical_chance: raw.critical_chance,
         block_chance: raw.block_chance,
         dodge_chance: raw.dodge_chance,
+        luck: raw.luck,
         resistance_permille,
     };
     for (what, value) in [
@@ -138,6 +141,7 @@ fn stats(raw: raw::Stats, rating: i32, at: At, check: &mut Check<'_>) -> Stats {
     ] {
         check.range(at, what, value, -100..=100);
     }
+    check.range(at, "luck", stats.luck, -1_000..=10_000);
     stats
 }
 

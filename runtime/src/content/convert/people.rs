@@ -82,6 +82,7 @@ pub(super) fn npcs(
             gold: super::least_and_most(raw.gold, "gold", at, check),
             loot: check.optional("loot", raw.loot.as_ref(), file),
             dialog: check.optional("dialog", raw.dialog.as_ref(), file),
+            shop: check.optional("shop", raw.shop.as_ref(), file),
             greeting: raw.greeting,
         }
     })

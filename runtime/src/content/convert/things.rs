@@ -1,9 +1,9 @@
-//! Abilities, statuses, items and loot.
+//! Abilities, statuses and items.
 
-use super::super::check::{At, Check};
+use super::super::check::Check;
 use super::super::raw;
 use super::{Entry, PERMILLE_MAX};
-use sim::content::{Ability, AbilityTarget, EquipSlot, Item, ItemKind, LootEntry, LootTable, Rarity, Status};
+use sim::content::{Ability, AbilityTarget, EquipSlot, Item, ItemKind, Rarity, Status};
 use sim::{DefId, limits};
 use std::collections::BTreeMap;
 
@@ -135,32 +135,4 @@ fn rarity(raw: raw::Rarity) -> Rarity {
         raw::Rarity::Rare => Rarity::Rare,
         raw::Rarity::Epic => Rarity::Epic,
     }
-}
-
-pub(super) fn loot_tables(
-    entries: Vec<Entry<raw::Loot>>,
-    check: &mut Check<'_>,
-) -> BTreeMap<DefId, LootTable> {
-    super::by_id(entries, |entry| {
-        let (file, at) = (entry.file(), entry.at);
-        let Entry { name, raw, .. } = entry;
-        check.range(at, "rolls", raw.rolls, 0..=20);
-        if raw.rolls > 0 && raw.entries.is_empty() {
-            check.error(at, format!("`{name}` has rolls but no entries"));
-        }
-        if raw.always.iter().any(|row| row.item.is_none()) {
-            check.error(at, format!("`{name}`: every row of `always` needs an `item`"));
-        }
-        let mut rows = |rows: &[raw::LootEntry]| rows.iter().map(|row| loot(row, file, at, check)).collect();
-        LootTable { name, always: rows(&raw.always), rolls: raw.rolls, entries: rows(&raw.entries) }
-    })
-}
-
-fn loot(row: &raw::LootEntry, file: usize, table: At, check: &mut Check<'_>) -> LootEntry {
-    let at = row.item.as_ref().map_or(table, |item| At { file, offset: item.span().start });
-    let weight = row.weight.unwrap_or(1);
-    check.range(at, "weight", weight, 1..=1_000_000);
-    let count = super::least_and_most(row.count.unwrap_or([1, 1]), "count", at, check);
-    check.range(at, "count", count.1, 1..=1_000);
-    LootEntry { item: check.optional("item", row.item.as_ref(), file), weight, count }
 }
