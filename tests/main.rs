@@ -31,6 +31,7 @@ mod reload_pipeline;
 mod replay;
 mod scenarios;
 mod script_logs;
+mod shop;
 mod skies;
 mod soak;
 mod socket_bad_input;

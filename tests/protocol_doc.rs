@@ -36,6 +36,7 @@ fn example(text: &str) -> Result<Value, serde_json::Error> {
         "SELF",
         "QUEST",
         "SLOT",
+        "PRICE",
     ] {
         let quoted = format!("\"{}\"", shape.split(' ').next().unwrap());
         json = json.replace(shape, &quoted).replace(&format!("\"{quoted}\""), &quoted);
@@ -231,6 +232,15 @@ async fn results_have_the_shape_the_document_shows() {
     socket.done("quest.accept", json!({"quest": "wolves_at_the_gate"})).await;
     let quests = socket.done("quest.list", json!({})).await;
     same_shape(&shape(&doc, "QUEST"), &quests["quests"][0], "QUEST");
+    let tobin = socket.replica.find("tobin").unwrap();
+    socket.walk(189_000, 109_000, 20_000).await;
+    let prices = socket.done("shop.list", json!({"npc": tobin})).await;
+    let mut rows = documented_methods(&doc).into_iter();
+    let (_, _, row) = rows.find(|(method, _, _)| method == "shop.list").unwrap();
+    same_shape(&example(row.split('`').nth(1).unwrap()).unwrap(), &prices, "shop.list");
+    same_shape(&shape(&doc, "PRICE"), &prices["asks"][0], "PRICE");
+    let bought = socket.done("shop.buy", json!({"npc": tobin, "item": "bread", "count": 1})).await;
+    same_shape(&json!({"price": 2, "count": 2}), &bought, "shop.buy");
     socket.done("inventory.drop", json!({"slot": 2, "count": 1})).await;
     let item = socket.until("the item", |socket| {
         socket.replica.entities.values().find(|entity| entity["kind"] == "item").cloned()

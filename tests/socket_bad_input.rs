@@ -49,6 +49,25 @@ const METHODS: &[Method] = &[
             ("count", Unsigned(32), "1", true),
         ],
     ),
+    ("shop.list", &[("npc", Unsigned(64), "1", true)]),
+    (
+        "shop.buy",
+        &[
+            ("npc", Unsigned(64), "1", true),
+            ("item", Text, "\"bread\"", true),
+            ("count", Unsigned(32), "1", true),
+            ("price", Unsigned(32), "2", false),
+        ],
+    ),
+    (
+        "shop.sell",
+        &[
+            ("npc", Unsigned(64), "1", true),
+            ("slot", Unsigned(16), "0", true),
+            ("count", Unsigned(32), "1", true),
+            ("price", Unsigned(32), "1", false),
+        ],
+    ),
     ("chat.send", &[("text", Text, "\"hello\"", true)]),
     ("state.sync", &[]),
     ("system.ping", &[("nonce", Signed(64), "5", false)]),

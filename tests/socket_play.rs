@@ -371,6 +371,9 @@ async fn the_dead_can_only_wait_and_talk() {
         ("inventory.use", json!({"slot": 0})),
         ("inventory.drop", json!({"slot": 0, "count": 1})),
         ("inventory.move", json!({"from": 0, "to": 9, "count": 1})),
+        ("shop.list", json!({"npc": wolf})),
+        ("shop.buy", json!({"npc": wolf, "item": "bread", "count": 1})),
+        ("shop.sell", json!({"npc": wolf, "slot": 0, "count": 1})),
     ] {
         socket.rejected(method, params, "dead").await;
     }

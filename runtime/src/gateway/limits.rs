@@ -28,13 +28,13 @@ pub const SKILLS: Rate = Rate { per_minute: 2 * 60, burst: 2 };
 pub const CHATS: Rate = Rate { per_minute: 30, burst: 5 };
 /// `quest.accept`.
 pub const QUEST_ACCEPTS: Rate = Rate { per_minute: 60, burst: 1 };
-/// `inventory.*`.
+/// `inventory.*`, `shop.buy` and `shop.sell` together.
 pub const INVENTORY: Rate = Rate { per_minute: 10 * 60, burst: 10 };
 /// `world.join`, which reads the store.
 pub const JOINS: Rate = Rate { per_minute: 30, burst: 5 };
 /// `state.sync`, which writes all that is in sight.
 pub const SYNCS: Rate = Rate { per_minute: 60, burst: 3 };
-/// `quest.list` and `inventory.list` together.
+/// `quest.list`, `inventory.list` and `shop.list` together.
 pub const LISTS: Rate = Rate { per_minute: 2 * 60, burst: 6 };
 /// Refused calls within [`FLOOD_WINDOW`] after which the socket is closed.
 pub const FLOOD_CALLS: u32 = 500;

@@ -199,8 +199,8 @@ impl Session {
             "quest.accept" => self.quest_accepts.take(now),
             "world.join" => self.joins.take(now),
             "state.sync" => self.syncs.take(now),
-            "quest.list" | "inventory.list" => self.lists.take(now),
-            _ if method.starts_with("inventory.") => self.inventory.take(now),
+            "quest.list" | "inventory.list" | "shop.list" => self.lists.take(now),
+            _ if method.starts_with("inventory.") || method.starts_with("shop.") => self.inventory.take(now),
             _ => Ok(()),
         }
     }
@@ -336,6 +336,19 @@ fn parse_ask(method: &str, params: &mut Params<'_>) -> Result<Ask, RpcError> {
             from: params.required("from")?,
             to: params.required("to")?,
             count: params.required("count")?,
+        },
+        "shop.list" => Command::ListShop { npc: EntityId(params.required("npc")?) },
+        "shop.buy" => Command::Buy {
+            npc: EntityId(params.required("npc")?),
+            item: definition(params, "item", "item")?,
+            count: params.required("count")?,
+            price: params.optional("price")?,
+        },
+        "shop.sell" => Command::Sell {
+            npc: EntityId(params.required("npc")?),
+            slot: params.required("slot")?,
+            count: params.required("count")?,
+            price: params.optional("price")?,
         },
         "chat.send" => Command::Chat { text: params.required("text")? },
         "state.sync" => return Ok(Ask::Snapshot),
@@ -499,8 +512,8 @@ mod tests {
 
         #[test]
         fn any_params_are_survived(
-            method in "(world|combat|quest|inventory|dialog|chat|npc)\\.(move|attack|use_skill|list|accept|equip|unequip|drop|choose|send|interact)",
-            member in "(seq|x|y|target|ability|quest|slot|from|to|count|choice|text)",
+            method in "(world|combat|quest|inventory|dialog|chat|npc|shop)\\.(move|attack|use_skill|list|accept|equip|unequip|drop|choose|send|interact|buy|sell)",
+            member in "(seq|x|y|target|ability|quest|slot|from|to|count|choice|text|npc|item|price)",
             value in "(-?[0-9]{1,30}|true|null|\"[a-z]*\"|\\[\\]|\\{\\}|1e400|0.5)",
         ) {
             let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{{"{member}":{value}}}}}"#);
