@@ -283,6 +283,6 @@ goods = []
               things.toml:17: pays_permille is 20000, must be 0 to 10000
               things.toml:19: `stall` sells `pelt` twice
               things.toml:19: there is no item `plet` (did you mean `pelt`?)
-              things.toml:24: the number of goods is 0, must be 1 to 64"#]],
+              things.toml:23: the number of goods is 0, must be 1 to 64"#]],
     );
 }
