@@ -2,7 +2,9 @@
 //! in Rust, answer by answer, and combat against the probabilities that a designer would work out on paper.
 
 use crate::live::seed;
-use crate::support::starter;
+use crate::support::{guests, starter};
+use host_api::{Counters, Generation, Kind, Module};
+use runtime::build::Language;
 use sim::content::{Element, Rarity, Stats, Weather};
 use sim::native::{NativeRules, hit_chance};
 use sim::rng::Rng;
@@ -316,11 +318,12 @@ impl Draw {
 /// Asks both about the same views and compares every answer whole.
 fn agree<V: Debug, T: PartialEq + Debug>(
     seed: u64,
+    views: usize,
     mut draw: impl FnMut(u32) -> V,
     mut ask: impl FnMut(&[V], &mut Vec<Answer<T>>, &mut Vec<Answer<T>>),
 ) {
     let (mut script, mut native) = (Vec::new(), Vec::new());
-    for batch in 0..VIEWS / BATCH {
+    for batch in 0..views / BATCH {
         let views: Vec<V> = (0..BATCH).map(|i| draw((batch * BATCH + i) as u32)).collect();
         ask(&views, &mut script, &mut native);
         assert_eq!((script.len(), native.len()), (BATCH, BATCH));
@@ -337,6 +340,7 @@ fn the_scripts_compute_what_the_rules_in_rust_compute() {
     let (mut draw, mut rules) = (Draw(Rng(seed)), starter::rules(&generation));
     agree(
         seed,
+        VIEWS,
         |id| draw.attack(id),
         |views, script, native| {
             rules.resolve(&CONTEXT, views, script);
@@ -345,6 +349,7 @@ fn the_scripts_compute_what_the_rules_in_rust_compute() {
     );
     agree(
         seed,
+        VIEWS,
         |id| draw.cast(id),
         |views, script, native| {
             rules.plan_casts(&CONTEXT, views, script);
@@ -353,6 +358,7 @@ fn the_scripts_compute_what_the_rules_in_rust_compute() {
     );
     agree(
         seed,
+        VIEWS,
         |id| draw.pulse(id),
         |views, script, native| {
             rules.pulse_statuses(&CONTEXT, views, script);
@@ -361,6 +367,7 @@ fn the_scripts_compute_what_the_rules_in_rust_compute() {
     );
     agree(
         seed,
+        VIEWS,
         |id| draw.line(id),
         |views, script, native| {
             rules.judge(&CONTEXT, def_id("script/chat-filter"), views, script);
@@ -369,6 +376,7 @@ fn the_scripts_compute_what_the_rules_in_rust_compute() {
     );
     agree(
         seed,
+        VIEWS,
         |id| draw.moment(id),
         |views, script, native| {
             rules.govern(&CONTEXT, def_id("script/weather"), views, script);
@@ -388,6 +396,7 @@ fn loot_levels_and_prices_are_what_the_rules_in_rust_say() {
         ($($view:ident: $ask:ident),*) => {$(
             agree(
                 seed,
+                VIEWS,
                 |id| draw.$view(id),
                 |views, script, native| {
                     rules.$ask(&CONTEXT, views, script);
@@ -406,6 +415,47 @@ fn loot_levels_and_prices_are_what_the_rules_in_rust_say() {
     }
     let failures = rules.drain_failures();
     assert!(failures.is_empty(), "seed {seed}: {}", failures[0]);
+}
+
+/// Views for an interpreter, which takes its time.
+const FEW: usize = 10 * BATCH;
+
+#[test]
+fn c_and_typescript_compute_what_the_rules_in_rust_compute() {
+    let seed = seed("formulas in C and TypeScript");
+    for (language, views) in [(Language::C, VIEWS), (Language::TypeScript, FEW)] {
+        if !guests::can_build(language) {
+            continue;
+        }
+        let Some(starter) = starter::generation() else { return };
+        let component = guests::Guests::open().formula(language);
+        let module = Module::load(starter::engine(), &component).unwrap_or_else(|error| panic!("{error}"));
+        let others = starter.modules().filter(|module| module.kind() != Kind::Combat).cloned();
+        let generation = Generation::new(2, others.chain([module])).unwrap();
+        let (mut draw, mut rules) = (Draw(Rng(seed)), starter::rules(&generation));
+        agree(
+            seed,
+            views,
+            // TypeScript is given the upper 53 bits of a seed: such seeds are the same to all.
+            |id| {
+                let attack = draw.attack(id);
+                Attack { id: id | 1 << 31, seed: attack.seed >> 11, ..attack }
+            },
+            |views, script, native| {
+                rules.resolve(&CONTEXT, views, script);
+                let failures = rules.drain_failures();
+                assert!(failures.is_empty(), "{language}, seed {seed}: {}", failures[0]);
+                NativeRules.resolve(&CONTEXT, views, native);
+            },
+        );
+        for stats in rules.stats().filter(|stats| stats.kind == Kind::Combat) {
+            let Counters { calls, items, fuel, time_ns, .. } = stats.counters;
+            let (fuel, time) = (fuel / items, time_ns / items);
+            eprintln!(
+                "formulas: {language}, {items} swings in {calls} calls, {fuel} fuel and {time} ns each"
+            );
+        }
+    }
 }
 
 /// `part` of `whole` is within five standard deviations of `percent`.

@@ -20,6 +20,7 @@ mod http_characters;
 mod http_conduct;
 mod http_login;
 mod kill;
+mod languages;
 mod life;
 mod live;
 mod newcomer;

@@ -144,7 +144,9 @@ fn config() -> Config {
         .cranelift_nan_canonicalization(true) // the same bits on every machine
         .wasm_relaxed_simd(false) // likewise
         .wasm_memory64(false) // smaller surface
-        .wasm_multi_memory(false)
+        // For the host's own code between components, which sees the memories of both; `scan` refuses
+        // modules of scripts that have several.
+        .wasm_multi_memory(true)
         .max_wasm_stack(WASM_STACK_BYTES)
         .wasm_backtrace_max_frames(NonZeroUsize::new(TRAP_FRAMES))
         .wasm_backtrace_details(WasmBacktraceDetails::Disable) // `symbols` does it, off the tick

@@ -6,6 +6,9 @@ use crate::manifest::Export;
 use std::fmt;
 use wasmtime::{Trap, WasmBacktrace};
 
+/// Before the index of a function that has no name.
+const NAMELESS: &str = "function ";
+
 /// One failure of one script call. The views named by `items` were answered with the fallback;
 /// all others of the batch were served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -207,6 +210,14 @@ impl FailureKind {
         }
     }
 
+    /// Puts what the script said last in place of what the processor calls a trap.
+    pub(crate) fn explained(mut self, last_words: Option<&str>) -> Self {
+        if let (Self::Trap { message, .. }, Some(said)) = (&mut self, last_words) {
+            *message = clip(&said.split_whitespace().collect::<Vec<_>>().join(" "), MESSAGE_BYTES).to_owned();
+        }
+        self
+    }
+
     /// Stack of the failure, innermost first.
     pub fn frames(&self) -> &[Frame] {
         match self {
@@ -308,6 +319,8 @@ impl fmt::Display for Stack<'_> {
             Some(Frame { function, location: Some((file, line)), .. }) => {
                 write!(f, " in {function} at {file}:{line}")
             }
+            // The number of a function without a name leads nowhere.
+            Some(Frame { function, location: None, .. }) if function.starts_with(NAMELESS) => Ok(()),
             Some(Frame { function, location: None, .. }) => write!(f, " in {function}"),
             None => Ok(()),
         }
@@ -326,7 +339,7 @@ fn frames(error: &wasmtime::Error) -> Vec<Frame> {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
     let name = |frame: &wasmtime::FrameInfo| match frame.func_name() {
         Some(name) => clip(name, 256).to_owned(),
-        None => format!("function {}", frame.func_index()),
+        None => format!("{NAMELESS}{}", frame.func_index()),
     };
     let frames = backtrace.frames().iter().map(|frame| Frame {
         function: name(frame),

@@ -255,7 +255,7 @@ impl ScriptState {
 
     /// What went wrong in the last call.
     pub(crate) fn failure(&self, error: &wasmtime::Error) -> FailureKind {
-        FailureKind::of(error, self.space.refused, self.space.memory_limit)
+        FailureKind::of(error, self.space.refused, self.space.memory_limit).explained(self.log.last_error())
     }
 }
 
@@ -270,6 +270,14 @@ struct Log {
     bytes_written: u64,
     line_limit: usize,
     byte_limit: usize,
+}
+
+impl Log {
+    /// The last line, if it is of an error: panics, thrown values and failed checks write one before they
+    /// trap.
+    fn last_error(&self) -> Option<&str> {
+        self.lines.last().filter(|(level, _)| *level == Level::Error).map(|(_, line)| line.as_str())
+    }
 }
 
 impl bindings::log::Host for ScriptState {

@@ -198,6 +198,13 @@ impl Limits {
         })
     }
 
+    /// Views handed over in one call: as many as the fuel of one call pays for. Interpreted scripts ask for
+    /// more fuel per view, so that they are asked about fewer at once.
+    pub(crate) fn batch(&self, call: &CallLimits) -> usize {
+        let paid = self.fuel_per_call.saturating_sub(call.base) / call.per_item.max(1);
+        usize::try_from(paid).unwrap_or(usize::MAX).clamp(1, self.batch_items.max(1))
+    }
+
     /// Fuel of a call with a batch of `items`.
     pub(crate) fn fuel(&self, call: &CallLimits, items: usize) -> u64 {
         (call.base + call.per_item * items as u64).min(self.fuel_per_call)
@@ -215,5 +222,11 @@ mod tests {
         assert_eq!(limits.fuel(&call, 0), 300_000);
         assert_eq!(limits.fuel(&call, 100), 1_300_000);
         assert_eq!(limits.fuel(&call, 100_000), limits.fuel_per_call);
+        assert_eq!(limits.batch(&call), limits.batch_items);
+        let slow = CallLimits { base: 1_000_000, per_item: 400_000, memory_bytes: 1 };
+        assert_eq!(limits.batch(&slow), 27);
+        assert_eq!(limits.fuel(&slow, 27), 1_000_000 + 27 * 400_000);
+        let greedy = CallLimits { base: 10_000_000, per_item: 1 << 40, memory_bytes: 1 };
+        assert_eq!(limits.batch(&greedy), 1);
     }
 }

@@ -219,6 +219,11 @@ impl Module {
         &self.inner.limits
     }
 
+    /// Views it is asked about in one call.
+    pub(crate) fn batch(&self) -> usize {
+        self.inner.engine.limits().batch(&self.inner.limits)
+    }
+
     /// What its instances may still write to the log.
     pub(crate) fn log_budget(&self) -> &LogBudget {
         &self.inner.log

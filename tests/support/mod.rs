@@ -2,6 +2,7 @@
 
 pub mod content;
 pub mod database;
+pub mod guests;
 pub mod http_server;
 pub mod raw;
 pub mod socket;

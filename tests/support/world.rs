@@ -70,7 +70,7 @@ fn copy_sources(from: &Path, to: &Path) {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
         match entry.file_type().unwrap().is_dir() {
-            true if entry.file_name() == "target" => {}
+            true if entry.file_name() == "target" || entry.file_name() == "node_modules" => {}
             true => copy_sources(&entry.path(), &target),
             false => {
                 // What did not change keeps its time, so that nothing is built for it.

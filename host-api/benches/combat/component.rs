@@ -11,6 +11,26 @@ use std::path::{Path, PathBuf};
 
 const CONTEXT: Context = Context { tick: 1, tick_ms: 50, zone: def_id("zone/bench"), minute_of_day: 0 };
 
+/// Built guests in other languages than Rust.
+pub struct Guest {
+    pub language: &'static str,
+    file: &'static str,
+}
+
+/// The same formula in C and TypeScript: `combat.c` and `combat.ts` beside this file.
+pub const GUESTS: [Guest; 2] = [
+    Guest { language: "C", file: "combat-c.wasm" },
+    Guest { language: "TypeScript", file: "combat-ts.wasm" },
+];
+
+impl Guest {
+    /// Where a test builds it, unless `LORE_GUESTS` names another folder.
+    pub fn path(&self) -> PathBuf {
+        let built = || Path::new(env!("CARGO_TARGET_TMPDIR")).join("languages/scripts/target/lore");
+        env::var_os("LORE_GUESTS").map_or_else(built, PathBuf::from).join(self.file)
+    }
+}
+
 pub struct Scripts {
     rules: ScriptRules,
     answers: Vec<Answer<Outcome>>,
@@ -25,6 +45,16 @@ pub fn directory() -> PathBuf {
 impl Scripts {
     /// The combat and ability scripts of the directory, if it has both.
     pub fn find() -> Result<Option<Self>, Box<dyn Error>> {
+        Self::with(None)
+    }
+
+    /// The same with another combat script, if that is built.
+    pub fn of(guest: &Guest) -> Result<Option<Self>, Box<dyn Error>> {
+        let Ok(bytes) = fs::read(guest.path()) else { return Ok(None) };
+        Self::with(Some(bytes))
+    }
+
+    fn with(combat: Option<Vec<u8>>) -> Result<Option<Self>, Box<dyn Error>> {
         let Ok(entries) = fs::read_dir(directory()) else { return Ok(None) };
         let engine = Engine::new(Limits::default(), None)?;
         let mut modules = Vec::new();
@@ -38,6 +68,10 @@ impl Scripts {
             if matches!(module.kind(), Kind::Combat | Kind::Ability) {
                 modules.push(module);
             }
+        }
+        if let Some(bytes) = combat {
+            modules.retain(|module| module.kind() != Kind::Combat);
+            modules.push(Module::load(&engine, &bytes)?);
         }
         if modules.len() < 2 {
             return Ok(None);

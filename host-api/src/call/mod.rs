@@ -166,11 +166,10 @@ pub(crate) fn ask<H: Hook>(
 ) {
     let limits = slot.module.engine().limits();
     let mut search = Search { fuel: limits.fuel_isolation, calls: limits.isolation_calls };
-    let batch_items = limits.batch_items.max(1);
     let mut fallbacks = 0;
     let mut struck = false;
     slot.share.begin(ctx.tick);
-    for views in views.chunks(batch_items) {
+    for views in views.chunks(slot.module.batch()) {
         let fuel = slot.module.fuel(views.len());
         if let Some(kind) = slot.share.refuses(fuel) {
             let ids = views.iter().map(H::id);

@@ -3,7 +3,7 @@
 
 use super::ScanError;
 use crate::limits::Limits;
-use wasmparser::{Encoding, FunctionBody, MemoryType, Payload};
+use wasmparser::{Encoding, FunctionBody, MemoryType, Payload, TypeRef};
 
 /// What was counted so far.
 pub(super) struct Census<'a> {
@@ -11,6 +11,8 @@ pub(super) struct Census<'a> {
     depth: u32,
     functions: u64,
     types: u64,
+    /// Of the core module that is being read.
+    memories: u64,
     code_bytes: u64,
     data_bytes: u64,
     structure_bytes: u64,
@@ -24,6 +26,7 @@ impl<'a> Census<'a> {
             depth: 0,
             functions: 0,
             types: 0,
+            memories: 0,
             code_bytes: 0,
             data_bytes: 0,
             structure_bytes: 0,
@@ -57,15 +60,30 @@ impl<'a> Census<'a> {
             Payload::TypeSection(section) => self.add_types(section.count())?,
             Payload::ComponentTypeSection(section) => self.add_types(section.count())?,
             Payload::CoreTypeSection(section) => self.add_types(section.count())?,
+            Payload::Version { encoding: Encoding::Module, .. } => self.memories = 0,
+            Payload::ImportSection(section) => {
+                for import in section.clone().into_imports() {
+                    if let TypeRef::Memory(memory) = import?.ty {
+                        self.add_memory(memory)?;
+                    }
+                }
+            }
             Payload::MemorySection(section) => {
                 for memory in section.clone() {
-                    plain_memory(memory?)?;
+                    self.add_memory(memory?)?;
                 }
             }
             Payload::CodeSectionEntry(body) => self.add_function(body)?,
             _ => {}
         }
         self.add_bytes(payload)
+    }
+
+    /// One memory a module: what the engine itself puts between components may see two.
+    fn add_memory(&mut self, memory: MemoryType) -> Result<(), ScanError> {
+        self.memories += 1;
+        at_most("memories in one module", self.memories, 1)?;
+        plain_memory(memory)
     }
 
     fn add_types(&mut self, count: u32) -> Result<(), ScanError> {

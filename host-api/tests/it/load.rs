@@ -109,6 +109,17 @@ fn a_shared_memory() {
 }
 
 #[test]
+fn a_second_memory() {
+    let component = wat::parse_str("(component (core module (memory 1) (memory 1)))").unwrap();
+    refused(
+        &component,
+        expect![
+            "2 memories in one module, at most 1 are accepted; split the script or leave out what it does not use"
+        ],
+    );
+}
+
+#[test]
 fn too_much_to_compile() {
     let functions = "(func)".repeat(20_001);
     let component = wat::parse_str(format!("(component (core module {functions}))")).unwrap();

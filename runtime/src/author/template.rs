@@ -1,5 +1,6 @@
 //! `lore new`: a script that builds and passes its tests at once.
 
+use crate::build::Language;
 use host_api::{Api, Kind};
 use std::path::{Path, PathBuf};
 use toml_edit::{DocumentMut, Item};
@@ -19,6 +20,16 @@ pub enum NewError {
     /// The name cannot be that of a script.
     #[error("`{0}` is no name for a script: 1 to 64 of a-z, 0-9 and `-`, starting with a letter")]
     Name(String),
+    /// Nobody has written a first script of this kind in this language yet.
+    #[error("there is no template of kind {kind} in {language}; there are templates for: {known}")]
+    NoTemplate {
+        /// As asked.
+        kind: Kind,
+        /// As asked.
+        language: Language,
+        /// Kinds there are.
+        known: String,
+    },
     /// Something is there already.
     #[error("{} exists already: choose another name, or delete it", .0.display())]
     Exists(PathBuf),
@@ -40,19 +51,33 @@ pub enum NewError {
     },
 }
 
-const fn rules(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Combat => include_str!("templates/combat.rs"),
-        Kind::Ability => include_str!("templates/ability.rs"),
-        Kind::Npc => include_str!("templates/npc.rs"),
-        Kind::Quest => include_str!("templates/quest.rs"),
-        Kind::Dialog => include_str!("templates/dialog.rs"),
-        Kind::Chat => include_str!("templates/chat.rs"),
-        Kind::Zone => include_str!("templates/zone.rs"),
-        Kind::Loot => include_str!("templates/loot.rs"),
-        Kind::Progression => include_str!("templates/progression.rs"),
-        Kind::Economy => include_str!("templates/economy.rs"),
-    }
+/// The rules a script of this kind begins with.
+const fn rules(kind: Kind, language: Language) -> Option<&'static str> {
+    Some(match (language, kind) {
+        (Language::Rust, Kind::Combat) => include_str!("templates/combat.rs"),
+        (Language::Rust, Kind::Ability) => include_str!("templates/ability.rs"),
+        (Language::Rust, Kind::Npc) => include_str!("templates/npc.rs"),
+        (Language::Rust, Kind::Quest) => include_str!("templates/quest.rs"),
+        (Language::Rust, Kind::Dialog) => include_str!("templates/dialog.rs"),
+        (Language::Rust, Kind::Chat) => include_str!("templates/chat.rs"),
+        (Language::Rust, Kind::Zone) => include_str!("templates/zone.rs"),
+        (Language::Rust, Kind::Loot) => include_str!("templates/loot.rs"),
+        (Language::Rust, Kind::Progression) => include_str!("templates/progression.rs"),
+        (Language::Rust, Kind::Economy) => include_str!("templates/economy.rs"),
+        (Language::TypeScript, Kind::Combat) => include_str!("templates/ts/combat.ts"),
+        (Language::TypeScript, Kind::Ability) => include_str!("templates/ts/ability.ts"),
+        (Language::TypeScript, Kind::Npc) => include_str!("templates/ts/npc.ts"),
+        (Language::TypeScript, Kind::Quest) => include_str!("templates/ts/quest.ts"),
+        (Language::TypeScript, Kind::Dialog) => include_str!("templates/ts/dialog.ts"),
+        (Language::C, Kind::Combat) => include_str!("templates/c/combat.c"),
+        (Language::C, Kind::Npc) => include_str!("templates/c/npc.c"),
+        (Language::TypeScript | Language::C, _) => return None,
+    })
+}
+
+/// Whether [`new_script`] has something to begin with.
+pub const fn has_template(kind: Kind, language: Language) -> bool {
+    rules(kind, language).is_some()
 }
 
 /// Its first scenarios.
@@ -95,11 +120,15 @@ workspace = true
     )
 }
 
-fn lore_toml(name: &str, kind: Kind) -> String {
+fn lore_toml(name: &str, kind: Kind, language: Language) -> String {
+    let (says, version) = match language {
+        Language::Rust => (" Its version stands in Cargo.toml.", ""),
+        Language::TypeScript | Language::C => ("", "version = \"0.1.0\"\n"),
+    };
     format!(
-        r#"# What this script is to the host. Its version stands in Cargo.toml.
+        r#"# What this script is to the host.{says}
 name = "{name}"
-kind = "{kind}"
+{version}kind = "{kind}"
 api = "{}"
 # What it imports: the log, so that a panic can say where it happened.
 capabilities = ["log"]
@@ -110,35 +139,59 @@ requires = []
     )
 }
 
-/// Makes the script `name` in the scripts' workspace and adds it to its members.
+/// What lies beside `lore.toml`, the rules last.
+fn files(name: &str, kind: Kind, language: Language, rules: &str) -> Vec<(&'static str, String)> {
+    let named = |text: &str| text.replace("__NAME__", name).replace("__KIND__", kind.name());
+    let mut files = match language {
+        Language::Rust => vec![("Cargo.toml", cargo_toml(name, kind))],
+        Language::TypeScript => vec![
+            ("package.json", named(include_str!("templates/ts/package.json"))),
+            ("tsconfig.json", named(include_str!("templates/ts/tsconfig.json"))),
+        ],
+        // For editors: where the headers are.
+        Language::C => vec![("compile_flags.txt", named(include_str!("templates/c/compile_flags.txt")))],
+    };
+    files.push(("lore.toml", lore_toml(name, kind, language)));
+    files.push(("tests/first.toml", named(scenarios(kind))));
+    files.push((language.source(), named(rules)));
+    files
+}
+
+/// Makes the script `name` in the scripts' workspace; a crate is added to its members.
 ///
 /// # Errors
 /// [`NewError`]; nothing was changed then, unless a file could not be written half-way.
-pub fn new_script(workspace: &Path, name: &str, kind: Kind) -> Result<NewScript, NewError> {
+pub fn new_script(
+    workspace: &Path,
+    name: &str,
+    kind: Kind,
+    language: Language,
+) -> Result<NewScript, NewError> {
     if !host_api::is_script_name(name) {
         return Err(NewError::Name(name.chars().take(80).collect()));
     }
+    let Some(rules) = rules(kind, language) else {
+        let known: Vec<&str> =
+            Kind::ALL.iter().filter(|kind| has_template(**kind, language)).map(|kind| kind.name()).collect();
+        return Err(NewError::NoTemplate { kind, language, known: known.join(", ") });
+    };
     let folder = workspace.join(name);
     if folder.exists() {
         return Err(NewError::Exists(folder));
     }
     let manifest = workspace.join("Cargo.toml");
     let with_member = with_member(&manifest, name)?;
-    let files = [
-        ("Cargo.toml", cargo_toml(name, kind)),
-        ("lore.toml", lore_toml(name, kind)),
-        ("tests/first.toml", scenarios(kind).replace("__NAME__", name)),
-        ("src/lib.rs", rules(kind).replace("__NAME__", name)),
-    ];
     let mut written = Vec::new();
-    for (file, text) in files {
+    for (file, text) in files(name, kind, language, rules) {
         let path = folder.join(file);
         let parent = path.parent().unwrap_or(&folder);
         let done = std::fs::create_dir_all(parent).and_then(|()| std::fs::write(&path, text));
         done.map_err(|source| NewError::Io { path: path.clone(), source })?;
         written.push(path);
     }
-    std::fs::write(&manifest, with_member).map_err(|source| NewError::Io { path: manifest, source })?;
+    if language == Language::Rust {
+        std::fs::write(&manifest, with_member).map_err(|source| NewError::Io { path: manifest, source })?;
+    }
     Ok(NewScript { folder, files: written })
 }
 
@@ -173,23 +226,48 @@ mod tests {
     #[test]
     fn a_new_script_becomes_a_member_and_nothing_else_changes() {
         let folder = workspace();
-        let new = new_script(folder.path(), "night-wolf", Kind::Npc).unwrap();
+        let new = new_script(folder.path(), "night-wolf", Kind::Npc, Language::Rust).unwrap();
         let manifest = std::fs::read_to_string(folder.path().join("Cargo.toml")).unwrap();
         assert_eq!(manifest, WORKSPACE.replace("[\"sdk\"]", "[\"sdk\", \"night-wolf\"]"));
         let rules = std::fs::read_to_string(new.files.last().unwrap()).unwrap();
         assert!(rules.contains("npc/night-wolf") && !rules.contains("__"), "{rules}");
-        let again = new_script(folder.path(), "night-wolf", Kind::Npc).unwrap_err().to_string();
+        let again =
+            new_script(folder.path(), "night-wolf", Kind::Npc, Language::Rust).unwrap_err().to_string();
         assert!(again.contains("exists already"), "{again}");
+    }
+
+    #[test]
+    fn other_languages_begin_without_cargo() {
+        let folder = workspace();
+        for (name, language, file) in
+            [("owl", Language::TypeScript, "script.ts"), ("crow", Language::C, "script.c")]
+        {
+            let new = new_script(folder.path(), name, Kind::Npc, language).unwrap();
+            assert!(new.files.last().unwrap().ends_with(file), "{new:?}");
+            let lore_toml = std::fs::read_to_string(new.folder.join("lore.toml")).unwrap();
+            assert!(lore_toml.contains("version = \"0.1.0\"\nkind = \"npc\""), "{lore_toml}");
+        }
+        let manifest = std::fs::read_to_string(folder.path().join("Cargo.toml")).unwrap();
+        assert_eq!(manifest, WORKSPACE);
+        let error = new_script(folder.path(), "ode", Kind::Dialog, Language::C).unwrap_err().to_string();
+        assert!(error.contains("dialog in C; there are templates for: combat, npc"), "{error}");
+        assert!(!folder.path().join("ode").exists());
     }
 
     #[test]
     fn bad_names_and_workspaces_are_named() {
         let folder = workspace();
         for name in ["", "Wolf", "../wolf", "1wolf", &"a".repeat(65)] {
-            assert!(matches!(new_script(folder.path(), name, Kind::Quest), Err(NewError::Name(_))), "{name}");
+            assert!(
+                matches!(
+                    new_script(folder.path(), name, Kind::Quest, Language::Rust),
+                    Err(NewError::Name(_))
+                ),
+                "{name}"
+            );
         }
         std::fs::write(folder.path().join("Cargo.toml"), "[package]\n").unwrap();
-        let error = new_script(folder.path(), "wolf", Kind::Quest).unwrap_err().to_string();
+        let error = new_script(folder.path(), "wolf", Kind::Quest, Language::Rust).unwrap_err().to_string();
         assert!(error.contains("workspace.members"), "{error}");
         assert!(!folder.path().join("wolf").exists());
     }

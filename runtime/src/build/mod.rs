@@ -1,13 +1,22 @@
 //! `lore build`: from script sources to components with a manifest.
 //!
-//! cargo compiles (and decides what is stale), `wit-component` wraps, the result lies in
+//! cargo compiles Rust (and decides what is stale), `zig cc` compiles C, QuickJS is put into a component
+//! for TypeScript; `wit-component` wraps what is no component yet. The result lies in
 //! `scripts/target/lore/NAME.wasm`. Nothing is run or checked against a host here.
 
+mod c;
 mod cargo;
 mod component;
+mod language;
+mod stale;
+mod tool;
 mod toolchain;
+mod typescript;
+mod wit;
 mod workspace;
 
+pub use language::Language;
+pub use tool::{INSTALL_NPM, INSTALL_ZIG, diagnose_languages};
 pub use toolchain::{Choice, Finding, Toolchain, diagnose};
 pub use workspace::{Script, find_workspace, scripts_of};
 
@@ -20,7 +29,7 @@ use std::path::{Path, PathBuf};
 pub struct BuiltScript {
     /// As content names it: `script/NAME`.
     pub name: String,
-    /// Of its Cargo.toml.
+    /// Of its Cargo.toml or lore.toml.
     pub version: semver::Version,
     /// What it decides.
     pub kind: Kind,
@@ -106,6 +115,30 @@ pub enum BuildError {
         /// Errors reported by the compiler.
         errors: usize,
     },
+    /// A language whose tools are not on this machine.
+    #[error("this machine has no tools for {language}; {install}")]
+    NoTools {
+        /// Which.
+        language: Language,
+        /// What to do about it.
+        install: &'static str,
+    },
+    /// A language's tool failed for another reason than the sources.
+    #[error("{tool} failed: {said}")]
+    Tool {
+        /// Which.
+        tool: &'static str,
+        /// The end of what it said.
+        said: String,
+    },
+    /// The files in `wit/` cannot be used.
+    #[error("{}: {reason}", folder.display())]
+    Interface {
+        /// Where they are.
+        folder: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// cargo failed for another reason than the sources.
     #[error("cargo failed: {0}")]
     Cargo(String),
@@ -156,21 +189,75 @@ pub fn build_scripts(
     progress: &mut dyn FnMut(Step<'_>),
 ) -> Result<Vec<BuiltScript>, BuildError> {
     let scripts = workspace::select(scripts_of(workspace_dir)?, order.only)?;
-    let toolchain = toolchain::choose(order.toolchain, progress)?;
-    progress(Step::Toolchain(&toolchain));
-    let modules = cargo::compile(&toolchain, workspace_dir, &scripts, order.lines, progress)?;
     let out_dir = workspace_dir.join("target/lore");
     std::fs::create_dir_all(&out_dir).map_err(io_error(|| format!("cannot create {}", out_dir.display())))?;
-    let mut built = Vec::with_capacity(scripts.len());
-    for script in &scripts {
-        let module = modules.get(&script.manifest_path).ok_or_else(|| {
-            BuildError::Cargo(format!("{} made no .wasm; its crate-type must hold \"cdylib\"", script.name()))
-        })?;
-        let ready = component::finish(script, module, &out_dir)?;
+    let (crates, others): (Vec<Script>, Vec<Script>) =
+        scripts.into_iter().partition(|script| script.language == Language::Rust);
+    let mut built = Vec::with_capacity(crates.len() + others.len());
+    if !crates.is_empty() {
+        build_crates(workspace_dir, &crates, order, &out_dir, progress, &mut built)?;
+    }
+    for script in &others {
+        let ready = match script.language {
+            Language::TypeScript => typescript::build(workspace_dir, script, &out_dir, progress)?,
+            Language::C => c::build(workspace_dir, script, &out_dir, progress)?,
+            Language::Rust => continue,
+        };
         progress(Step::Script(&ready));
         built.push(ready);
     }
+    built.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(built)
+}
+
+/// Generates what an editor needs for scripts of one kind: declarations, headers, the packages' list.
+///
+/// # Errors
+/// The interface cannot be read or a file not be written.
+pub fn prepare(workspace_dir: &Path, kind: Kind, language: Language) -> Result<(), BuildError> {
+    match language {
+        Language::Rust => Ok(()),
+        Language::TypeScript => {
+            typescript::begin(workspace_dir)?;
+            typescript::declare(workspace_dir, &wit::Wit::read(workspace_dir)?, kind)
+        }
+        Language::C => c::bind(workspace_dir, &wit::Wit::read(workspace_dir)?, kind).map(drop),
+    }
+}
+
+/// Builds the scripts in Rust with one call of cargo.
+fn build_crates(
+    workspace_dir: &Path,
+    scripts: &[Script],
+    order: Order<'_>,
+    out_dir: &Path,
+    progress: &mut dyn FnMut(Step<'_>),
+    built: &mut Vec<BuiltScript>,
+) -> Result<(), BuildError> {
+    let toolchain = toolchain::choose(order.toolchain, progress)?;
+    progress(Step::Toolchain(&toolchain));
+    let modules = cargo::compile(&toolchain, workspace_dir, scripts, order.lines, progress)?;
+    for script in scripts {
+        let module = modules.get(&script.folder().join("Cargo.toml")).ok_or_else(|| {
+            BuildError::Cargo(format!("{} made no .wasm; its crate-type must hold \"cdylib\"", script.name()))
+        })?;
+        let core = std::fs::read(module).map_err(io_error(|| format!("cannot read {}", module.display())))?;
+        let ready = component::write(script, &component::wrap(script, &core)?, out_dir)?;
+        progress(Step::Script(&ready));
+        built.push(ready);
+    }
+    Ok(())
+}
+
+/// Writes what is generated, unless it is there already: what did not change keeps its time.
+fn write_changed(path: &Path, bytes: &[u8]) -> Result<(), BuildError> {
+    if std::fs::read(path).is_ok_and(|old| old == bytes) {
+        return Ok(());
+    }
+    let parent = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(parent)
+        .and_then(|()| std::fs::write(path, bytes))
+        .map_err(io_error(|| format!("cannot write {}", path.display())))
 }
 
 /// Names what was tried when an I/O error comes back.

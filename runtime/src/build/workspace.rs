@@ -1,20 +1,22 @@
 //! The scripts' workspace: where it is, which scripts it has, what their `lore.toml` says.
 
+use super::language::Language;
 use super::{BuildError, io_error};
 use host_api::{Capability, Kind, Manifest, ManifestLimits, ManifestProof, Scope};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// One script crate.
+/// One script.
 #[derive(Clone, Debug)]
 pub struct Script {
-    /// Of its `lore.toml`, with the crate's version.
+    /// Of its `lore.toml`, with the crate's version if it is one.
     pub manifest: Manifest,
-    /// cargo's name of the crate.
+    /// What it is written in.
+    pub language: Language,
+    /// cargo's name of the crate; for other languages that of the folder.
     pub package: String,
-    /// Its Cargo.toml.
-    pub manifest_path: PathBuf,
+    folder: PathBuf,
 }
 
 impl Script {
@@ -23,17 +25,19 @@ impl Script {
         &self.manifest.name
     }
 
-    /// Its folder.
-    pub fn folder(&self) -> PathBuf {
-        self.manifest_path.parent().map(Path::to_path_buf).unwrap_or_default()
+    /// Where it lies, absolute.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 }
 
-/// What an author writes; the version stands in Cargo.toml.
+/// What an author writes.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LoreToml {
     name: String,
+    /// Of what is no crate: a crate's version stands in its Cargo.toml.
+    version: Option<semver::Version>,
     kind: Kind,
     api: String,
     #[serde(default)]
@@ -71,7 +75,8 @@ pub fn find_workspace(from: &Path) -> Result<PathBuf, BuildError> {
     found.ok_or_else(|| BuildError::NoWorkspace(from.to_path_buf()))
 }
 
-/// All crates of the workspace that have a `lore.toml`, by name.
+/// All scripts of the workspace, by name: its crates that have a `lore.toml`, and its folders with a
+/// `lore.toml` and a script in another language.
 ///
 /// # Errors
 /// If cargo cannot read the workspace, a `lore.toml` is wrong or two of them give the same name.
@@ -79,6 +84,35 @@ pub fn scripts_of(workspace_dir: &Path) -> Result<Vec<Script>, BuildError> {
     if !workspace_dir.join("Cargo.toml").is_file() {
         return Err(BuildError::NoWorkspace(workspace_dir.to_path_buf()));
     }
+    let mut scripts = Vec::new();
+    for package in crates_of(workspace_dir)? {
+        let folder = package.manifest_path.parent().map(Path::to_path_buf).unwrap_or_default();
+        if folder.join("lore.toml").is_file() {
+            scripts.push(read_script(folder, Language::Rust, Some((package.name, package.version)))?);
+        }
+    }
+    for folder in folders_of(workspace_dir)? {
+        let language = Language::of(&folder).ok_or_else(|| BuildError::Manifest {
+            path: folder.join("lore.toml"),
+            reason: "there is no script beside it: no Cargo.toml, no script.ts, no script.c".to_owned(),
+        })?;
+        scripts.push(read_script(folder, language, None)?);
+    }
+    scripts.sort_by(|a, b| (a.name(), &a.folder).cmp(&(b.name(), &b.folder)));
+    // The components of both would be one file, and the one built last would win.
+    for pair in scripts.windows(2) {
+        if let [first, second] = pair
+            && first.name() == second.name()
+        {
+            let name = first.name().to_owned();
+            let (first, second) = (first.folder.clone(), second.folder.clone());
+            return Err(BuildError::SameName { name, first, second });
+        }
+    }
+    Ok(scripts)
+}
+
+fn crates_of(workspace_dir: &Path) -> Result<Vec<Package>, BuildError> {
     let output = Command::new("cargo")
         .args(["metadata", "--no-deps", "--format-version=1"])
         .current_dir(workspace_dir)
@@ -90,36 +124,46 @@ pub fn scripts_of(workspace_dir: &Path) -> Result<Vec<Script>, BuildError> {
     }
     let metadata: Metadata =
         serde_json::from_slice(&output.stdout).map_err(|error| BuildError::Workspace(error.to_string()))?;
-    let mut scripts = Vec::new();
-    for package in metadata.packages {
-        let path = package.manifest_path.with_file_name("lore.toml");
-        if path.is_file() {
-            scripts.push(read_script(package, &path)?);
-        }
-    }
-    scripts.sort_by(|a, b| (a.name(), &a.manifest_path).cmp(&(b.name(), &b.manifest_path)));
-    // The components of both would be one file, and the one built last would win.
-    for pair in scripts.windows(2) {
-        if let [first, second] = pair
-            && first.name() == second.name()
-        {
-            let name = first.name().to_owned();
-            return Err(BuildError::SameName { name, first: first.folder(), second: second.folder() });
-        }
-    }
-    Ok(scripts)
+    Ok(metadata.packages)
 }
 
-fn read_script(package: Package, path: &Path) -> Result<Script, BuildError> {
+/// Folders with a `lore.toml` that are no crates.
+fn folders_of(workspace_dir: &Path) -> Result<Vec<PathBuf>, BuildError> {
+    let unreadable = || format!("cannot read {}", workspace_dir.display());
+    let workspace_dir = workspace_dir.canonicalize().map_err(io_error(unreadable))?;
+    let entries = std::fs::read_dir(&workspace_dir)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(io_error(unreadable))?;
+    let folders = entries.into_iter().map(|entry| entry.path());
+    let is_script =
+        |folder: &PathBuf| folder.join("lore.toml").is_file() && !folder.join("Cargo.toml").exists();
+    Ok(folders.filter(is_script).collect())
+}
+
+/// Reads a `lore.toml`. `package` is name and version of a crate.
+fn read_script(
+    folder: PathBuf,
+    language: Language,
+    package: Option<(String, semver::Version)>,
+) -> Result<Script, BuildError> {
+    let path = folder.join("lore.toml");
     let text =
-        std::fs::read_to_string(path).map_err(io_error(|| format!("cannot read {}", path.display())))?;
-    let wrong = |reason: String| BuildError::Manifest { path: path.to_owned(), reason };
-    let LoreToml { name, kind, api, capabilities, scope, zones, requires, limits, proof } =
+        std::fs::read_to_string(&path).map_err(io_error(|| format!("cannot read {}", path.display())))?;
+    let wrong = |reason: String| BuildError::Manifest { path: path.clone(), reason };
+    let LoreToml { name, version, kind, api, capabilities, scope, zones, requires, mut limits, proof } =
         toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    let version = package.version;
+    let (package, version) = match (package, version) {
+        (Some(package), None) => package,
+        (None, Some(version)) => (folder.file_name().unwrap_or_default().to_string_lossy().into(), version),
+        (Some(_), Some(_)) => {
+            return Err(wrong("remove `version`: a crate's stands in Cargo.toml".to_owned()));
+        }
+        (None, None) => return Err(wrong("it needs a line such as `version = \"0.1.0\"`".to_owned())),
+    };
+    language.complete(&mut limits);
     let manifest = Manifest { name, version, kind, api, capabilities, scope, zones, requires, limits, proof };
     manifest.check().map_err(|error| wrong(error.to_string()))?;
-    Ok(Script { manifest, package: package.name, manifest_path: package.manifest_path })
+    Ok(Script { manifest, language, package, folder })
 }
 
 /// All scripts, or the one that is asked for.
@@ -188,6 +232,37 @@ mod tests {
         assert!(api.contains("wolf/lore.toml: wolf is built for script API 0.9"), "{api}");
         let name = complaint("name = \"../wolf\"\nkind = \"npc\"\napi = \"0.2\"\n");
         assert!(name.contains("name `../wolf` must be 1 to 64"), "{name}");
+    }
+
+    #[test]
+    fn folders_in_other_languages_are_scripts_with_limits_of_their_own() {
+        let root = workspace("name = \"wolf\"\nkind = \"npc\"\napi = \"0.1\"\n");
+        let scripts = root.path().join("scripts");
+        let write = |path: &str, text: &str| {
+            std::fs::create_dir_all(scripts.join(path).parent().unwrap()).unwrap();
+            std::fs::write(scripts.join(path), text).unwrap();
+        };
+        let lore_toml =
+            |name: &str| format!("name = \"{name}\"\nversion = \"2.0.1\"\nkind = \"npc\"\napi = \"0.1\"\n");
+        write("bard/lore.toml", &format!("{}[limits]\nfuel_base = 7\n", lore_toml("bard")));
+        write("bard/script.ts", "");
+        write("crow/lore.toml", &lore_toml("crow"));
+        write("crow/script.c", "");
+        let found = scripts_of(&scripts).unwrap();
+        let languages: Vec<_> = found.iter().map(|script| (script.name(), script.language)).collect();
+        assert_eq!(
+            languages,
+            [("bard", Language::TypeScript), ("crow", Language::C), ("wolf", Language::Rust)]
+        );
+        assert_eq!(found[0].manifest.version, semver::Version::new(2, 0, 1));
+        assert_eq!(found[0].manifest.limits.fuel_base, Some(7));
+        assert!(found[0].manifest.limits.fuel_per_item > found[1].manifest.limits.fuel_per_item);
+        write("crow/lore.toml", "name = \"crow\"\nkind = \"npc\"\napi = \"0.1\"\n");
+        let error = scripts_of(&scripts).unwrap_err().to_string();
+        assert!(error.contains("crow/lore.toml") && error.contains("version = "), "{error}");
+        std::fs::remove_file(scripts.join("crow/script.c")).unwrap();
+        let error = scripts_of(&scripts).unwrap_err().to_string();
+        assert!(error.contains("no script beside it"), "{error}");
     }
 
     #[test]

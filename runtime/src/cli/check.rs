@@ -117,7 +117,7 @@ fn check_modules(known: &[Script], built: &Path, content: Option<&Content>) -> a
 }
 
 fn module_mistakes(script: &Script, module: &Module, content: Option<&Content>) -> Vec<String> {
-    let lore_toml = script.manifest_path.with_file_name("lore.toml");
+    let lore_toml = script.folder().join("lore.toml");
     let missing = content.into_iter().flat_map(|content| missing_content(module, content));
     let mut mistakes: Vec<String> = missing
         .map(|name| format!("{}: requires `{name}`, which the content does not have", lore_toml.display()))

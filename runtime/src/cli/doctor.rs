@@ -1,11 +1,11 @@
 //! `lore doctor`
 
-use crate::build::{INSTALL, diagnose};
+use crate::build::{INSTALL, diagnose, diagnose_languages};
 use serde_json::json;
 
 /// Say what this machine lacks.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  lore doctor\n\nExit code 1 if scripts cannot be built here.")]
+#[command(after_help = "Example:\n  lore doctor\n\nExit code 1 if scripts in Rust cannot be built here.")]
 pub struct Args {
     /// One JSON object instead of text.
     #[arg(long)]
@@ -13,7 +13,8 @@ pub struct Args {
 }
 
 pub fn run(Args { json: as_json }: Args) -> anyhow::Result<()> {
-    let (toolchain, findings) = diagnose();
+    let (toolchain, mut findings) = diagnose();
+    findings.extend(diagnose_languages());
     if as_json {
         let toolchain = toolchain.as_ref().map(ToString::to_string);
         println!("{}", json!({ "ok": toolchain.is_some(), "toolchain": toolchain, "findings": findings }));
@@ -28,7 +29,7 @@ pub fn run(Args { json: as_json }: Args) -> anyhow::Result<()> {
         }
     }
     match toolchain {
-        Some(toolchain) if !as_json => println!("\nscripts are compiled with {toolchain}"),
+        Some(toolchain) if !as_json => println!("\nscripts in Rust are compiled with {toolchain}"),
         Some(_) => {}
         None => anyhow::bail!("scripts cannot be built here; {INSTALL}"),
     }

@@ -1,7 +1,7 @@
 //! `lore new`
 
 use crate::author::new_script;
-use crate::build::find_workspace;
+use crate::build::{Language, find_workspace, prepare};
 use anyhow::Context as _;
 use clap::ValueEnum;
 use host_api::Kind;
@@ -9,11 +9,11 @@ use std::path::PathBuf;
 
 /// Begin a script: a project that builds and passes its tests at once.
 ///
-/// It becomes a member of the workspace in `scripts/`. What it decides is some twenty lines in its
-/// `src/lib.rs`, with a test beside them.
+/// It becomes a folder of `scripts/`. What it decides is some twenty lines in its `src/lib.rs`, `script.ts`
+/// or `script.c`.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  lore new night-wolf --kind npc\n  lore new duel --kind combat && (cd scripts && cargo test -p duel) && lore build duel"
+    after_help = "Examples:\n  lore new night-wolf --kind npc\n  lore new lost-ring --kind quest --lang ts && lore build lost-ring\n  lore new duel --kind combat && (cd scripts && cargo test -p duel) && lore build duel"
 )]
 pub struct Args {
     /// 1 to 64 of a-z, 0-9 and `-`; content names it `NAME`.
@@ -22,6 +22,9 @@ pub struct Args {
     /// What it decides.
     #[arg(long)]
     kind: KindArg,
+    /// What it is written in.
+    #[arg(long, value_enum, default_value_t)]
+    lang: Language,
     /// The scripts' workspace; looked for from here upwards if not given.
     #[arg(long, value_name = "DIR")]
     scripts: Option<PathBuf>,
@@ -69,18 +72,21 @@ impl From<KindArg> for Kind {
 }
 
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let Args { name, kind, scripts } = args;
+    let Args { name, kind, lang, scripts } = args;
     let workspace = match scripts {
         Some(workspace) => workspace,
         None => find_workspace(&std::env::current_dir().context("no current folder")?)?,
     };
     let kind = Kind::from(kind);
-    let new = new_script(&workspace, &name, kind)?;
+    let new = new_script(&workspace, &name, kind, lang)?;
+    prepare(&workspace, kind, lang)?;
     for file in &new.files {
         println!("{}", file.display());
     }
     println!("\nIts rules stand in the last one. Then:");
-    println!("  cd {} && cargo test -p {name}", workspace.display());
+    if lang == Language::Rust {
+        println!("  cd {} && cargo test -p {name}", workspace.display());
+    }
     println!("  lore build {name}");
     if kind.is_single() {
         println!(

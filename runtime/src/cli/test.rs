@@ -86,7 +86,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 
 /// The file or folder named, else all files of the script.
 fn files_meant(script: &Script, what: Option<&str>) -> anyhow::Result<Vec<PathBuf>> {
-    let files = files_of(&script.folder())?;
+    let files = files_of(script.folder())?;
     let path = what.map(Path::new).filter(|path| *path != Path::new(script.name()) && path.exists());
     let Some(wanted) = path else { return Ok(files.iter().map(|file| from_here(file)).collect()) };
     let wanted = wanted.canonicalize()?;

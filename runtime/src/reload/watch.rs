@@ -4,6 +4,7 @@ use super::{Author, Pipeline, Plan};
 use crate::build::{self, Order, build_scripts};
 use notify::{RecursiveMode, Watcher};
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -73,10 +74,12 @@ pub async fn watch_loop(
     }
 }
 
-/// Whether a path is in the `target` of the scripts: a build writes thousands of files there.
+/// Whether a path is in the `target` or the packages of the scripts: a build writes thousands of files
+/// there.
 fn is_built(path: &Path, scripts: &Path) -> bool {
-    let first = path.strip_prefix(scripts).ok().and_then(|inner| inner.components().next());
-    first == Some(Component::Normal("target".as_ref()))
+    let Ok(inner) = path.strip_prefix(scripts) else { return false };
+    inner.components().next() == Some(Component::Normal("target".as_ref()))
+        || inner.components().any(|part| part == Component::Normal("node_modules".as_ref()))
 }
 
 /// What a set of paths means.
@@ -99,7 +102,8 @@ impl Changed {
             if path.starts_with(&folders.content) {
                 content |= path.extension().is_none_or(|end| end == "toml");
             } else if let Ok(inner) = path.strip_prefix(&folders.scripts) {
-                let source = inner.extension().is_some_and(|end| end == "rs" || end == "toml");
+                let end = inner.extension().and_then(OsStr::to_str).unwrap_or_default();
+                let source = ["rs", "toml", "ts", "c", "h", "json"].contains(&end);
                 if let Some(Component::Normal(first)) = inner.components().next()
                     && first != "target"
                     && source
@@ -185,6 +189,7 @@ mod tests {
         assert!(is_built(Path::new("/w/scripts/target/lore/a.wasm"), &folders.scripts));
         assert!(!is_built(Path::new("/w/scripts/combat/src/target/mod.rs"), &folders.scripts));
         assert!(!is_built(Path::new("/w/content/target.toml"), &folders.scripts));
+        assert!(is_built(Path::new("/w/scripts/node_modules/a/b.ts"), &folders.scripts));
         let saved = BTreeSet::from(["/w/scripts/combat/src/lib.rs".into()]);
         let what = Changed::of(&saved, &folders);
         assert_eq!(

@@ -96,7 +96,7 @@ fn rows_of(args: &Args, workspace: &Path, script: &Script) -> anyhow::Result<Vec
         against => {
             let engine = engine()?;
             let module = load(&engine, &component)?;
-            let inputs = inputs(&module, Some(&script.folder()))?;
+            let inputs = inputs(&module, Some(script.folder()))?;
             let before = against
                 .map(|path| measure(&load(&engine, Path::new(path))?, &inputs, args.rounds))
                 .transpose()?;
