@@ -8,12 +8,13 @@ use crate::capability::Capability;
 use crate::instance::ScriptState;
 use crate::limits::{EPOCH, Limits, TRAP_FRAMES, WASM_STACK_BYTES};
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use wasmtime::component::{Component, HasSelf, Linker};
-use wasmtime::{Config, EngineWeak, StoreContextMut, WasmBacktraceDetails};
+use wasmtime::{Config, EngineWeak, StoreContextMut, WasmBacktraceDetails, format_err};
 
 /// Compiles and runs scripts.
 #[derive(Clone)]
@@ -120,7 +121,10 @@ impl Engine {
         if let Some(component) = inner.cache.as_ref().and_then(|cache| cache.load(&inner.wasmtime, digest)) {
             return Ok(component);
         }
-        let component = inner.compile_pool.install(|| Component::from_binary(&inner.wasmtime, bytes))?;
+        // A defect of the compiler costs the candidate, not who pushed it.
+        let compile = || catch_unwind(AssertUnwindSafe(|| Component::from_binary(&inner.wasmtime, bytes)));
+        let compiled = inner.compile_pool.install(compile);
+        let component = compiled.unwrap_or_else(|_| Err(format_err!("the compiler fell over it")))?;
         if let Some(cache) = &inner.cache {
             cache.store(digest, &component);
         }

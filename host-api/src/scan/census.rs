@@ -3,7 +3,7 @@
 
 use super::ScanError;
 use crate::limits::Limits;
-use wasmparser::{Encoding, FunctionBody, MemoryType, Payload, TypeRef};
+use wasmparser::{Encoding, FunctionBody, MemoryType, Operator, Payload, TypeRef};
 
 /// What was counted so far.
 pub(super) struct Census<'a> {
@@ -14,6 +14,7 @@ pub(super) struct Census<'a> {
     /// Of the core module that is being read.
     memories: u64,
     code_bytes: u64,
+    branch_squares: u64,
     data_bytes: u64,
     structure_bytes: u64,
     debug_bytes: u64,
@@ -28,6 +29,7 @@ impl<'a> Census<'a> {
             types: 0,
             memories: 0,
             code_bytes: 0,
+            branch_squares: 0,
             data_bytes: 0,
             structure_bytes: 0,
             debug_bytes: 0,
@@ -102,7 +104,13 @@ impl<'a> Census<'a> {
             locals += u64::from(group?.0);
             at_most("locals of one function", locals, self.limits.locals.into())?;
         }
-        Ok(())
+        let mut branches = 0;
+        for operator in body.get_operators_reader()? {
+            branches += branches_of(&operator?);
+        }
+        at_most("branches of one function", branches, self.limits.branches.into())?;
+        self.branch_squares += branches * branches;
+        at_most("branches of functions, squared", self.branch_squares, self.limits.branch_squares)
     }
 
     /// Bytes of a section by what they are; code is counted by function, nested parts by their own sections.
@@ -123,6 +131,21 @@ impl<'a> Census<'a> {
         };
         *sum += bytes;
         at_most(what, *sum, max as u64)
+    }
+}
+
+/// Ways that the control flow gets by an instruction.
+fn branches_of(operator: &Operator<'_>) -> u64 {
+    match operator {
+        Operator::BrTable { targets } => 1 + u64::from(targets.len()),
+        Operator::Block { .. }
+        | Operator::Loop { .. }
+        | Operator::If { .. }
+        | Operator::Else
+        | Operator::Br { .. }
+        | Operator::BrIf { .. }
+        | Operator::Return => 1,
+        _ => 0,
     }
 }
 

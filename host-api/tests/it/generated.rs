@@ -1,7 +1,7 @@
-//! Modules and components nobody thought of, from seeds: generated, bent, put together from pieces. Whatever they
+//! Components nobody thought of, from seeds: bent in one place or several, with noise where notes should be. Whatever they
 //! are, they are accepted or refused with a reason, and what is accepted stays within its limits.
 //!
-//! `LORE_SMITH` is how many of each, `LORE_SEED` where they begin.
+//! `LORE_SMITH` is how many, `LORE_SEED` where they begin.
 
 use crate::fixture::{Guest, attacks, engine, resolve, section};
 use host_api::{Engine, Generation, Kind, Limits, LoadError, Module, ScriptRules};
