@@ -6,11 +6,13 @@
 
 mod check;
 mod convert;
+mod diff;
 mod raw;
 mod source;
 mod unit;
 
 pub use check::{ContentError, ContentErrors};
+pub use diff::changed_rows;
 
 use sim::content::Content;
 use std::collections::{BTreeMap, BTreeSet};

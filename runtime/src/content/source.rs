@@ -16,6 +16,9 @@ pub(super) const PROGRESSION: &str = "progression";
 pub(super) const CHAT: &str = "chat";
 const SINGLE: [&str; 2] = [PROGRESSION, CHAT];
 
+/// Mistakes looked for in one definition.
+const MISTAKES: usize = 50;
+
 /// One definition, not looked into yet.
 pub(super) struct Definition<'a> {
     pub(super) name: String,
@@ -24,17 +27,61 @@ pub(super) struct Definition<'a> {
 }
 
 impl<'a> Definition<'a> {
-    /// Looks into it. The first thing that does not fit is recorded.
-    pub(super) fn read<T: Deserialize<'a>>(self, check: &mut Check<'_>) -> Option<T> {
+    /// Looks into it. Everything that does not fit is recorded: what one look finds is taken out before the
+    /// next one. Without the keys that nobody knows it is as good as any, and is looked into further.
+    pub(super) fn read<T: Deserialize<'a>>(mut self, check: &mut Check<'_>) -> Option<T> {
         let whole = self.value.span().start;
-        match T::deserialize(self.value.into_deserializer()) {
-            Ok(raw) => Some(raw),
-            Err(error) => {
-                let offset = error.span().map_or(whole, |span| span.start);
-                check.error(At { file: self.at.file, offset }, error.message());
-                None
+        let (mut taken_out, mut is_whole) = (Vec::new(), true);
+        for _ in 0..MISTAKES {
+            let error = match T::deserialize(self.value.clone().into_deserializer()) {
+                Ok(raw) => return is_whole.then_some(raw),
+                Err(error) => error,
+            };
+            let (offset, message) = (error.span().map_or(whole, |span| span.start), error.message());
+            let named: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+            let is_missing = message.starts_with("missing field");
+            // What was taken out is missing now, and that is no mistake of its own.
+            if !(is_missing && named.first().is_some_and(|name| taken_out.iter().any(|out| out == name))) {
+                let hint = did_you_mean(message, &named);
+                check.error_with(At { file: self.at.file, offset }, message, hint);
+            }
+            is_whole &= message.starts_with("unknown field");
+            if is_missing || !take_out(&mut self.value, offset, &mut taken_out) {
+                return None;
             }
         }
+        None
+    }
+}
+
+/// What somebody may have meant who wrote what is not known: the message names it first, then all that are.
+fn did_you_mean(message: &str, named: &[&str]) -> Option<String> {
+    let (wrong, known) = named.split_first().filter(|_| message.starts_with("unknown"))?;
+    closest(wrong, known.iter().copied()).map(|close| format!("did you mean `{close}`?"))
+}
+
+/// Takes the innermost entry out that stands at this place, key or value; false if there is none.
+fn take_out(value: &mut Spanned<DeValue<'_>>, offset: usize, taken_out: &mut Vec<String>) -> bool {
+    match value.get_mut() {
+        DeValue::Table(table) => {
+            let mut own = None;
+            for (key, value) in table.iter_mut() {
+                let is_key = key.span().contains(&offset);
+                if !is_key && take_out(value, offset, taken_out) {
+                    return true;
+                }
+                if is_key || value.span().contains(&offset) {
+                    own = Some(key.get_ref().to_string());
+                    break;
+                }
+            }
+            let Some(name) = own else { return false };
+            table.remove(name.as_str());
+            taken_out.push(name);
+            true
+        }
+        DeValue::Array(array) => array.iter_mut().any(|value| take_out(value, offset, taken_out)),
+        _ => false,
     }
 }
 

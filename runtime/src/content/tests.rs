@@ -197,8 +197,9 @@ start_gold = 1
     check(
         &[("a/things.toml", things), ("broken.toml", broken), ("people.toml", people), ("zones.toml", zones)],
         &expect![[r#"
-            the content has 30 mistake(s):
+            the content has 31 mistake(s):
               a/things.toml:6: the name `Bad-Name` must be 1 to 64 of a-z, 0-9 and `_`
+              a/things.toml:10: `sword`: equipment has a `slot`, nothing else has
               a/things.toml:13: unknown field `colour`, expected one of `title`, `icon`, `kind`, `slot`, `rarity`, `required_level`, `classes`, `bonus`, `max_stack`, `value`, `heal`, `restore_mana`
               a/things.toml:15: `cap`: equipment has a `slot`, nothing else has
               a/things.toml:22: `400 parsecs` is no duration such as "1m 30s": unknown time unit "parsecs", supported units: ns, us/µs, ms, sec, min, hours, days, weeks, months, years (and few variations)
@@ -228,6 +229,44 @@ start_gold = 1
               zones.toml:18: the spawn reaches out of the zone
               zones.toml:31: death_loss_permille is 2000, must be 0 to 1000
               zones.toml:31: every level needs experience"#]],
+    );
+}
+
+#[test]
+fn one_mistake_does_not_hide_the_others_of_its_definition() {
+    let items = r#"
+[item.cap]
+title = "Cap"
+kind = "equipmint"
+sloot = "head"
+rarity = "comon"
+bonus = { helth = 3, mana = "much" }
+
+[item.hat]
+title = "Hat"
+kind = "equipment"
+colour = "red"
+max_stak = 5
+
+[loot.wolf]
+entries = [{ item = "cap", wieght = 3 }, { item = "capp", count = [1, 1] }]
+"#;
+    let progression = "[progression]\nexperience_to_next = [1]\ndeath_loss_permille = 0\nrespawn = \"1s\"\n";
+    check(
+        &[("items.toml", items), ("progression.toml", progression)],
+        &expect![[r#"
+        the content has 11 mistake(s):
+          items.toml:4: unknown variant `equipmint`, expected one of `material`, `equipment`, `consumable`, `quest` (did you mean `equipment`?)
+          items.toml:5: unknown field `sloot`, expected one of `title`, `icon`, `kind`, `slot`, `rarity`, `required_level`, `classes`, `bonus`, `max_stack`, `value`, `heal`, `restore_mana` (did you mean `slot`?)
+          items.toml:6: unknown variant `comon`, expected one of `poor`, `common`, `uncommon`, `rare`, `epic` (did you mean `common`?)
+          items.toml:7: invalid type: string "much", expected i32
+          items.toml:7: unknown field `helth`, expected one of `health`, `mana`, `energy`, `attack`, `weapon_damage`, `accuracy`, `evasion`, `defence`, `critical_chance`, `block_chance`, `dodge_chance`, `resistance_permille` (did you mean `health`?)
+          items.toml:9: `hat`: equipment has a `slot`, nothing else has
+          items.toml:12: unknown field `colour`, expected one of `title`, `icon`, `kind`, `slot`, `rarity`, `required_level`, `classes`, `bonus`, `max_stack`, `value`, `heal`, `restore_mana`
+          items.toml:13: unknown field `max_stak`, expected one of `title`, `icon`, `kind`, `slot`, `rarity`, `required_level`, `classes`, `bonus`, `max_stack`, `value`, `heal`, `restore_mana` (did you mean `max_stack`?)
+          items.toml:16: there is no item `capp` (did you mean `cap`?)
+          items.toml:16: unknown field `wieght`, expected one of `item`, `weight`, `count` (did you mean `weight`?)
+          progression.toml:1: missing field `start_zone`"#]],
     );
 }
 
