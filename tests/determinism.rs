@@ -14,6 +14,7 @@ use sim::rules::{
     Growth, Haul, Inquiry, Judgement, Kill, LevelStep, Line, Moment, Origin, Outcome, Perception, Plan,
     Pulse, PulseOutcome, QuestState, QuestStep, Quote, Requirement, Rules, Spoils, Toll,
 };
+use sim::state::Kept;
 use sim::{CharacterId, DefId, EntityId, RequestId, World, def_id};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -127,7 +128,7 @@ fn bot(id: i64, content: &Content, dice: &mut Rng) -> CharacterState {
     let progress = |quest: &str| {
         let quest = def_id(quest);
         let done = vec![0; content.quests[&quest].objectives.len()];
-        (quest, QuestProgress { state: QuestState::Active, done, memory: 0 })
+        (quest, Kept::new(QuestProgress { state: QuestState::Active, done, memory: 0 }, 0))
     };
     CharacterState {
         id: CharacterId(id),

@@ -23,6 +23,7 @@ mod kill;
 mod languages;
 mod life;
 mod live;
+mod migration;
 mod newcomer;
 mod pack_fits;
 mod plan;

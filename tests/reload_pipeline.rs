@@ -311,3 +311,36 @@ async fn dev_mode_makes_live_what_is_saved() {
     assert!(greeting(&mut socket, mira).await.contains("Saved a moment ago"));
     socket.close().await;
 }
+
+#[tokio::test]
+async fn a_changed_row_is_named_before_and_after_it_is_live() {
+    let world = World::start();
+    let content = Copied::content();
+    content
+        .replace("items.toml", "[item.healing_potion]\n", "[item.healing_potion]\nrequired_level = 2\n")
+        .replace("npcs.toml", "health = 80, attack = 7", "health = 81, attack = 7");
+    let rows = json!(["item/healing_potion: required_level 2 is new", "npc/wolf: stats.health 80 -> 81"]);
+    let folder = content.path().to_str().unwrap();
+    let planned = world.lore(&["plan", folder, "--json"]);
+    assert_eq!(planned.status.code(), Some(0), "{planned:?}");
+    let report: Value = serde_json::from_slice(&planned.stdout).unwrap();
+    assert_eq!((&report["rows"], &report["verdict"]["verdict"]), (&rows, &json!("accept")), "{report}");
+    assert_ne!(status(&world)["content"], report["label"], "nothing was changed");
+
+    let pushed = push_content(&world, &read_content(content.path())).await;
+    assert_eq!((pushed.status.as_u16(), &pushed.body["rows"]), (200, &rows), "{pushed:?}");
+    assert_eq!(pushed.body["label"], report["label"]);
+
+    // A plan tells all mistakes too, and what was meant.
+    content.replace("npcs.toml", "loot = \"wolf\"", "loot = \"wolff\"").replace(
+        "items.toml",
+        "required_level = 2\n",
+        "requird_level = 2\n",
+    );
+    let planned = world.lore(&["plan", folder]);
+    assert_eq!(planned.status.code(), Some(4), "{planned:?}");
+    let said = String::from_utf8_lossy(&planned.stdout);
+    for word in ["did you mean `wolf`?", "did you mean `required_level`?", "npcs.toml:", "items.toml:"] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+}

@@ -132,6 +132,16 @@ pub(crate) mod economy {
     });
 }
 
+pub(crate) mod migration {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "state-owner",
+        with: {
+            "lore:script/types": super::combat::lore::script::types,
+        },
+    });
+}
+
 /// What API 0.1 has otherwise than today.
 pub(crate) mod v0_1 {
     pub(crate) mod combat {

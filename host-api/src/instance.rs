@@ -4,7 +4,7 @@
 use crate::api::Api;
 use crate::bindings::log::Level;
 use crate::bindings::{
-    self, ability, chat, combat, dialog, economy, loot, npc, progression, quest, types, zone,
+    self, ability, chat, combat, dialog, economy, loot, migration, npc, progression, quest, types, zone,
 };
 use crate::convert::Hook;
 use crate::engine::Engine;
@@ -31,6 +31,7 @@ pub(crate) enum Linked {
     Older(Older),
     Chat(chat::ChatScriptPre<ScriptState>),
     Zone(zone::ZoneScriptPre<ScriptState>),
+    StateOwner(migration::StateOwnerPre<ScriptState>),
 }
 
 /// The typed exports of one instance.
@@ -46,6 +47,7 @@ pub(crate) enum Exports {
     Older(OlderExports),
     Chat(chat::ChatScript),
     Zone(zone::ZoneScript),
+    StateOwner(migration::StateOwner),
 }
 
 impl Linked {
@@ -77,6 +79,15 @@ impl Linked {
         })
     }
 
+    /// The same for what any kind may export beside its own interface: `migration`.
+    ///
+    /// # Errors
+    /// As for [`Linked::new`].
+    pub(crate) fn state_owner(engine: &Engine, component: &Component) -> wasmtime::Result<Self> {
+        let pre = engine.linker().instantiate_pre(component)?;
+        Ok(Self::StateOwner(migration::StateOwnerPre::new(pre)?))
+    }
+
     fn instantiate(&self, store: &mut Store<ScriptState>) -> wasmtime::Result<Exports> {
         Ok(match self {
             Self::Combat(pre) => Exports::Combat(pre.instantiate(store)?),
@@ -90,6 +101,7 @@ impl Linked {
             Self::Older(older) => Exports::Older(older.instantiate(store)?),
             Self::Chat(pre) => Exports::Chat(pre.instantiate(store)?),
             Self::Zone(pre) => Exports::Zone(pre.instantiate(store)?),
+            Self::StateOwner(pre) => Exports::StateOwner(pre.instantiate(store)?),
         })
     }
 }
@@ -151,18 +163,25 @@ impl Instance {
         views: &[H::Wire],
         fuel: u64,
     ) -> (Result<Vec<H::Reply>, FailureKind>, Cost) {
+        self.run(fuel, |exports, store| match exports {
+            Exports::Older(older) => H::call_older(older.function(H::EXPORT), store, ctx, views),
+            exports => H::call(exports, store, ctx, views),
+        })
+    }
+
+    /// Runs one call under its limits.
+    pub(crate) fn run<R>(
+        &mut self,
+        fuel: u64,
+        call: impl FnOnce(&Exports, &mut Store<ScriptState>) -> wasmtime::Result<R>,
+    ) -> (Result<R, FailureKind>, Cost) {
         let start = Instant::now();
         self.store.data_mut().begin();
         self.store.set_epoch_deadline(self.deadline_epochs);
         let outcome = self
             .store
             .set_fuel(fuel)
-            .and_then(|()| match &self.exports {
-                Exports::Older(older) => {
-                    H::call_older(older.function(H::EXPORT), &mut self.store, ctx, views)
-                }
-                exports => H::call(exports, &mut self.store, ctx, views),
-            })
+            .and_then(|()| call(&self.exports, &mut self.store))
             .map_err(|error| self.store.data().failure(&error));
         let log = &self.store.data().log;
         let cost = Cost {

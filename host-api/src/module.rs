@@ -9,6 +9,7 @@ use crate::instance::{Instance, Linked};
 use crate::limits::{CallLimits, LimitTooHigh, MESSAGE_BYTES};
 use crate::log_budget::LogBudget;
 use crate::manifest::{Export, Kind, Manifest};
+use crate::migration::{Migration, Unusable};
 use crate::record::{Laned, Visitor, visit};
 use crate::samples;
 use crate::scan::{ScanError, scan};
@@ -37,6 +38,8 @@ struct Inner {
     linked: Linked,
     /// `zone/NAME` of the zones it is limited to.
     zones: Option<Vec<DefId>>,
+    /// If it exports that.
+    migration: Option<Migration>,
     limits: CallLimits,
     symbols: Option<Symbols>,
     log: LogBudget,
@@ -99,6 +102,16 @@ pub enum LoadError {
         /// What it did.
         failure: FailureKind,
     },
+    /// What it says about its state cannot be used.
+    #[error("{name}: {function} without a state {failure}; correct the script and push it again")]
+    Migration {
+        /// The script.
+        name: String,
+        /// The function.
+        function: &'static str,
+        /// What it did.
+        failure: Box<FailureKind>,
+    },
 }
 
 impl Module {
@@ -119,6 +132,18 @@ impl Module {
         let linked = Linked::new(engine, manifest.kind, api, &component).map_err(|error| {
             LoadError::Shape { name: name(), kind: manifest.kind, api, message: chain(&error) }
         })?;
+        let symbols = Symbols::of(bytes);
+        let migration = Migration::load(engine, &component, &limits).map_err(|unusable| match unusable {
+            Unusable::Shape(error) => {
+                LoadError::Shape { name: name(), kind: manifest.kind, api, message: chain(&error) }
+            }
+            Unusable::Fails(function, mut failure) => {
+                if let (Some(symbols), Some(frames)) = (&symbols, failure.frames_mut()) {
+                    symbols.locate(frames);
+                }
+                LoadError::Migration { name: name(), function, failure: Box::new(failure) }
+            }
+        })?;
         let label = format!("{}@{}+{}", manifest.name, manifest.version, &digest.to_hex()[..8]);
         let stamp = ModuleStamp(u64::from_be_bytes(std::array::from_fn(|i| digest.as_bytes()[i])));
         let script = manifest.script();
@@ -135,8 +160,9 @@ impl Module {
             component,
             linked,
             zones,
+            migration,
             limits,
-            symbols: Symbols::of(bytes),
+            symbols,
             log: LogBudget::new(engine.limits().log_lines_per_second, engine.limits().log_burst),
         };
         let module = Self { inner: Arc::new(inner) };
@@ -230,7 +256,16 @@ impl Module {
     }
 
     pub(crate) fn instantiate(&self) -> Result<Instance, FailureKind> {
-        Instance::new(&self.inner.engine, &self.inner.linked, &self.inner.limits)
+        self.instance_of(&self.inner.linked)
+    }
+
+    /// An instance that is called through another of its interfaces.
+    pub(crate) fn instance_of(&self, linked: &Linked) -> Result<Instance, FailureKind> {
+        Instance::new(&self.inner.engine, linked, &self.inner.limits)
+    }
+
+    pub(crate) fn migration(&self) -> Option<&Migration> {
+        self.inner.migration.as_ref()
     }
 
     /// What a reply says, if it is one to `view` that this module may give.

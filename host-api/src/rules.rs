@@ -8,6 +8,7 @@ use crate::convert::{
 use crate::failure::{FailureKind, ScriptFailure};
 use crate::generation::Generation;
 use crate::manifest::Kind;
+use crate::migration::Former;
 use crate::record::{Lane, Laned, Recording, Wires};
 use crate::stats::ExportStats;
 use sim::DefId;
@@ -16,6 +17,7 @@ use sim::rules::{
     Growth, Haul, Inquiry, Judgement, Kill, LevelStep, Line, Moment, Outcome, Perception, Plan, Pulse,
     PulseOutcome, QuestStep, Quote, Requirement, Rules, Spoils, Toll,
 };
+use sim::state::Schemas;
 use std::collections::BTreeMap;
 
 /// Implements [`Rules`] with one live instance per module. Belongs to one zone thread.
@@ -29,6 +31,8 @@ pub struct ScriptRules {
     /// Views kept per module and export; 0 records nothing.
     record_views: usize,
     failures: Failures,
+    /// Who knows state of schemas that are not live.
+    former: Former,
 }
 
 /// Why a generation cannot answer.
@@ -66,6 +70,7 @@ impl ScriptRules {
             recording: Recording::default(),
             record_views: 0,
             failures: Failures::default(),
+            former: Former::default(),
         })
     }
 
@@ -97,12 +102,27 @@ impl ScriptRules {
         std::mem::take(&mut self.recording)
     }
 
-    /// Goes on with what the rules before have recorded, as far as their scripts are still there.
-    pub fn adopt_recording(&mut self, mut recording: Recording) {
+    /// Goes on with what the rules before, of these schemas, have recorded, as far as their scripts are
+    /// still there and read state as those did.
+    pub fn adopt_recording(&mut self, mut recording: Recording, schemas: &Schemas) {
         if self.record_views > 0 {
-            recording.retain(|kind, script| self.slots.contains_key(&(kind, script)));
+            let before = |script: DefId| schemas.get(&script).copied().unwrap_or(0);
+            recording.retain(|kind, script| {
+                let slot = self.slots.get(&(kind, script));
+                slot.is_some_and(|slot| slot.module.schema() == before(script))
+            });
             self.recording = recording;
         }
+    }
+
+    /// From now on these are asked about state in a newer schema than that of the live module.
+    pub fn know(&mut self, former: Former) {
+        self.former = former;
+    }
+
+    /// Who is asked about such state.
+    pub fn former(&self) -> &Former {
+        &self.former
     }
 
     /// The generation that answers.

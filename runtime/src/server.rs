@@ -124,6 +124,7 @@ impl Server {
             let mut rules = ScriptRules::new(&generation)?;
             rules.record(RECORDED_VIEWS);
             rules.limit_ticks();
+            rules.know(assembled.former.clone());
             let rules: Box<dyn ZoneRules> = Box::new(rules);
             setups.push(RoomSetup {
                 zone: *id,
@@ -154,6 +155,7 @@ impl Server {
             engine,
             zones: Arc::clone(&zones),
             archive,
+            store: store.clone(),
             assembled,
             content,
             probation_ticks: config.reload.probation_ticks.into(),

@@ -297,6 +297,20 @@ impl World {
         }
     }
 
+    /// Runs `lore` on the data folder of this server, without asking it anything.
+    pub fn lore_offline(&self, args: &[&str]) -> Output {
+        let mut command = lore();
+        command.args(args).arg("--data").arg(self.data());
+        command.current_dir(root()).stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// `kill -9`, and started again on the same data.
+    pub fn killed(mut self) -> Self {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.start_again()
+    }
+
     /// Starts it again on the same data, once it has ended.
     pub fn start_again(&self) -> Self {
         self.setup.clone().start()

@@ -30,6 +30,8 @@ pub struct Guest {
     pub leave: String,
     /// More module fields.
     pub fields: String,
+    /// Whether it exports `migration` too; `fields` has the functions.
+    pub has_state: bool,
 }
 
 /// Where the files of a version are.
@@ -83,6 +85,7 @@ impl Guest {
             item: item.to_owned(),
             leave: nothing(),
             fields: nothing(),
+            has_state: false,
         }
     }
 
@@ -102,7 +105,8 @@ impl Guest {
     pub fn component(&self) -> Vec<u8> {
         let mut resolve = Resolve::default();
         let (package, _) = resolve.push_dir(wit(self.api)).unwrap();
-        let world = format!("{}-script", self.kind);
+        let state = if self.has_state { "-with-state" } else { "" };
+        let world = format!("{}-script{state}", self.kind);
         let world = resolve.select_world(&[package], Some(&world)).unwrap();
         let text = self.text(&resolve);
         let mut module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));

@@ -85,6 +85,7 @@ fn step(error: &LoadError) -> &'static str {
         LoadError::Shape { .. } => "shape",
         LoadError::Start { .. } => "start",
         LoadError::Smoke { .. } => "smoke",
+        LoadError::Migration { .. } => "migration",
     }
 }
 

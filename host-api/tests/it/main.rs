@@ -11,6 +11,7 @@ mod harness;
 mod hostile;
 mod interface;
 mod load;
+mod migration;
 mod prove;
 mod reference;
 mod talk;

@@ -83,7 +83,8 @@ fn what_was_recorded_goes_on_under_the_rules_that_come_after() {
     resolve(&mut before, &attacks(100));
     let mut after = rules_under(&engine, &Guest::combat_for(120, "nop"));
     after.record(250);
-    after.adopt_recording(before.take_recording());
+    let schemas = before.generation().schemas();
+    after.adopt_recording(before.take_recording(), &schemas);
     resolve(&mut after, &attacks(100));
     let module = Module::load(&engine, &live.bytes()).unwrap();
     let kept = |rules: &host_api::ScriptRules, kind| {

@@ -15,7 +15,7 @@ use std::hash::Hasher;
 use std::sync::Arc;
 
 /// Counted up whenever the state of a world gains, loses or changes a field.
-const FORMAT: u16 = 2;
+const FORMAT: u16 = 3;
 
 /// What stands before the state, to refuse what cannot be read before reading it.
 #[derive(Debug, BorshSerialize, BorshDeserialize)]
@@ -95,7 +95,7 @@ impl World {
         let state = (
             (self.seed, self.tick_ms, self.next_entity),
             (&self.entities, &self.characters, &self.spawns, &self.sky),
-            (&self.inquiries, &self.despawned),
+            (&self.inquiries, &self.despawned, &self.schemas),
         );
         // Writing into memory has nothing to fail at.
         let _ = header.serialize(&mut bytes).and_then(|()| state.serialize(&mut bytes));
@@ -118,7 +118,7 @@ impl World {
         let (seed, tick_ms, next_entity) = BorshDeserialize::deserialize(&mut bytes).map_err(damaged)?;
         let entities: Entities = BorshDeserialize::deserialize(&mut bytes).map_err(damaged)?;
         let (characters, spawns, sky) = BorshDeserialize::deserialize(&mut bytes).map_err(damaged)?;
-        let (inquiries, despawned) = BorshDeserialize::deserialize(&mut bytes).map_err(damaged)?;
+        let (inquiries, despawned, schemas) = BorshDeserialize::deserialize(&mut bytes).map_err(damaged)?;
         if !bytes.is_empty() {
             return Err(CheckpointError::Damaged(format!("{} bytes too many", bytes.len())));
         }
@@ -135,6 +135,7 @@ impl World {
             spawns,
             sky,
             inquiries,
+            schemas,
             grid,
             despawned,
             scratch: Scratch::default(),

@@ -8,6 +8,7 @@ use crate::output::{Accepted, FactKind, Notice, Output, Reason, Rejection, Reply
 use crate::quest::{PendingInquiry, may_be_offered};
 use crate::rng::{Purpose, fork};
 use crate::rules::{Answer, Conversation, DialogAction, DialogReply, QuestState, Rules, Trigger};
+use crate::state::Kept;
 use crate::world::World;
 use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::BTreeMap;
@@ -16,8 +17,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
 pub(crate) struct OpenDialog {
     npc: EntityId,
-    dialog: DefId,
-    node: DefId,
+    pub(crate) dialog: DefId,
+    pub(crate) node: DefId,
     choices: Vec<DefId>,
 }
 
@@ -113,7 +114,7 @@ impl World {
             let Some(dialog) = self.content.dialogs.get(&talk.dialog) else { continue };
             for quest in &dialog.quests {
                 let state =
-                    character.state.quests.get(quest).map(|progress| progress.state).unwrap_or_default();
+                    character.state.quests.get(quest).map(|kept| kept.value.state).unwrap_or_default();
                 let repeatable = self.content.quests.get(quest).is_some_and(|quest| quest.repeatable);
                 if may_be_offered(state, repeatable) {
                     questions.push(PendingInquiry {
@@ -135,11 +136,15 @@ impl World {
         let character = self.characters.get(&talk.character)?;
         let dialog = self.content.dialogs.get(&talk.dialog)?;
         let npc = self.entities.entry(talk.npc)?;
+        let flags = character.state.dialog_flags.get(&talk.dialog);
+        if flags.is_some_and(|kept| kept.schema != self.schema_of(dialog.script)) {
+            return None;
+        }
         let crate::entity::EntityKind::Npc(mind) = &npc.kind else { return None };
         let state = &character.state;
         let quest_state = |quest: &DefId| {
             let offered = offers.get(&(talk.character, *quest)).copied();
-            offered.or_else(|| state.quests.get(quest).map(|progress| progress.state)).unwrap_or_default()
+            offered.or_else(|| state.quests.get(quest).map(|kept| kept.value.state)).unwrap_or_default()
         };
         Some(Conversation {
             id,
@@ -151,7 +156,7 @@ impl World {
             gold: state.gold.min(u64::from(u32::MAX)) as u32,
             node: talk.node,
             choice: talk.choice,
-            flags: state.dialog_flags.get(&talk.dialog).copied().unwrap_or(0),
+            flags: flags.map_or(0, |kept| kept.value),
             quests: dialog.quests.iter().map(|quest| (*quest, quest_state(quest))).collect(),
             items: dialog.items.iter().map(|item| (*item, carried(state, *item))).collect(),
             seed: fork(self.seed, self.tick, character.entity.0, Purpose::Dialog),
@@ -268,10 +273,13 @@ impl World {
                 self.restore(entity, i32::MAX, i32::MAX);
             }
             DialogAction::SetFlag(flag) => {
+                let schema = self.schema_of(self.content.dialogs[&talk.dialog].script);
                 let Some(character) = self.characters.get_mut(&id) else { return };
-                let flags = character.state.dialog_flags.entry(talk.dialog).or_insert(0);
-                *flags |= 1 << flag;
-                let kind = FactKind::DialogFlags { dialog: talk.dialog, flags: *flags };
+                let fresh = || Kept::new(0, schema);
+                let kept = character.state.dialog_flags.entry(talk.dialog).or_insert_with(fresh);
+                let flags = kept.value | 1 << flag;
+                kept.change(flags);
+                let kind = FactKind::DialogFlags { dialog: talk.dialog, flags, schema };
                 Self::fact(out, id, cause.origin, cause.request, kind);
             }
         }

@@ -3,6 +3,7 @@
 use crate::content::{ItemCount, Position, Stats};
 use crate::ids::{CharacterId, DefId, EntityId};
 use crate::rules::NpcState;
+use crate::state::Kept;
 use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::BTreeMap;
 
@@ -67,7 +68,7 @@ pub struct NpcMind {
     /// Since when.
     pub state_since: u64,
     /// The script's own number.
-    pub memory: i64,
+    pub memory: Kept<i64>,
     /// Whom it fights, [`EntityId::NONE`] for nobody.
     pub target: EntityId,
     /// Where it walks.

@@ -3,6 +3,7 @@
 use crate::content::{EquipSlot, Position};
 use crate::ids::{CharacterId, DefId, EntityId, RequestId};
 use crate::rules::QuestState;
+use crate::state::Kept;
 use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::BTreeMap;
 
@@ -170,9 +171,9 @@ pub struct CharacterState {
     /// Worn items.
     pub equipment: BTreeMap<EquipSlot, DefId>,
     /// Every quest ever accepted.
-    pub quests: BTreeMap<DefId, QuestProgress>,
+    pub quests: BTreeMap<DefId, Kept<QuestProgress>>,
     /// Flags by `dialog/NAME`.
-    pub dialog_flags: BTreeMap<DefId, u64>,
+    pub dialog_flags: BTreeMap<DefId, Kept<u64>>,
     /// Where it comes from another zone: what would be forgotten on the way. Not stored.
     pub condition: Option<Condition>,
 }

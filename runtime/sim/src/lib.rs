@@ -34,6 +34,7 @@ mod quest;
 pub mod rng;
 pub mod rules;
 mod shop;
+pub mod state;
 mod status;
 mod world;
 

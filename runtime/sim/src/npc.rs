@@ -7,6 +7,7 @@ use crate::ids::{DefId, EntityId};
 use crate::limits;
 use crate::rng::{Purpose, Rng, fork};
 use crate::rules::{Answer, Decision, NpcState, Perception, Rules};
+use crate::state::Kept;
 use crate::world::World;
 use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::BTreeMap;
@@ -92,7 +93,7 @@ impl World {
             home,
             state: NpcState::Idle,
             state_since: self.tick,
-            memory: 0,
+            memory: Kept::new(0, self.schema_of(npc.script)),
             target: EntityId::NONE,
             destination: home,
             speed_permille: 0,
@@ -139,6 +140,7 @@ impl World {
             if turn
                 && entity.is_alive()
                 && let Some(npc) = self.content.npcs.get(&mind.template)
+                && mind.memory.schema == self.schema_of(npc.script)
             {
                 let crowd = by_script.entry(npc.script).or_default();
                 crowd[usize::from(!fighting)].push(self.perceive(entity, mind));
@@ -175,7 +177,7 @@ impl World {
             level: entity.level,
             state: mind.state,
             state_ticks: (self.tick - mind.state_since).min(u64::from(u32::MAX)) as u32,
-            memory: mind.memory,
+            memory: mind.memory.value,
             health_permille: permille(entity),
             at: entity.at,
             home: mind.home,
@@ -277,7 +279,9 @@ impl World {
         } else if target != EntityId::NONE && mind.threat.len() < limits::THREAT_ENTRIES {
             mind.threat.entry(target).or_insert(1);
         }
-        mind.memory = decision.memory;
+        if mind.memory.value != decision.memory {
+            mind.memory.change(decision.memory);
+        }
         mind.destination = Position {
             x_mm: decision.destination.x_mm.clamp(0, width),
             y_mm: decision.destination.y_mm.clamp(0, height),

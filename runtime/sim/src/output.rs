@@ -376,6 +376,8 @@ pub enum FactKind {
         quest: DefId,
         /// How it stands afterwards.
         progress: QuestProgress,
+        /// The schema that is written in.
+        schema: u32,
     },
     /// A dialog flag was set.
     DialogFlags {
@@ -383,6 +385,8 @@ pub enum FactKind {
         dialog: DefId,
         /// All flags afterwards.
         flags: u64,
+        /// The schema these are written in.
+        schema: u32,
     },
     /// The character died.
     Died {

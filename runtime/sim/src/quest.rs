@@ -11,6 +11,7 @@ use crate::limits;
 use crate::output::{Accepted, FactKind, Output, Reason, Rejection, Reply};
 use crate::rng::{Purpose, fork};
 use crate::rules::{Answer, Inquiry, ObjectiveView, QuestState, QuestStep, Rules, Trigger};
+use crate::state::Kept;
 use crate::world::World;
 use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,10 +44,11 @@ impl World {
     /// A deed of a character: every quest of its log that asks for it will hear of it.
     pub(crate) fn deed(&mut self, id: CharacterId, deed: Deed, subject: DefId, amount: u32) {
         let Some(character) = self.characters.get(&id) else { return };
-        for (quest, progress) in &character.state.quests {
-            let open = matches!(progress.state, QuestState::Active | QuestState::Complete);
+        for (quest, kept) in &character.state.quests {
+            let open = matches!(kept.value.state, QuestState::Active | QuestState::Complete);
             let Some(definition) = self.content.quests.get(quest).filter(|_| open) else { continue };
-            if !definition.objectives.iter().any(|o| o.deed == deed && o.subject == subject) {
+            let readable = kept.schema == self.schema_of(definition.script);
+            if !readable || !definition.objectives.iter().any(|o| o.deed == deed && o.subject == subject) {
                 continue;
             }
             let known = self.inquiries.iter_mut().find_map(|pending| match &mut pending.trigger {
@@ -109,6 +111,12 @@ impl World {
         self.ask_once(id, quest, Trigger::Abandon, request)
     }
 
+    /// Whether the script of a quest can read how far a character is in it.
+    fn is_readable(&self, state: &CharacterState, quest: DefId) -> bool {
+        let (kept, definition) = (state.quests.get(&quest), self.content.quests.get(&quest));
+        kept.zip(definition).is_none_or(|(kept, quest)| kept.schema == self.schema_of(quest.script))
+    }
+
     /// A command that asks a script; only one per quest can be under way.
     fn ask_once(
         &mut self,
@@ -118,7 +126,7 @@ impl World {
         request: RequestId,
     ) -> crate::admit::Admission {
         let same = |p: &PendingInquiry| p.character == id && p.quest == quest && p.request.is_some();
-        if self.inquiries.iter().any(same) {
+        if self.inquiries.iter().any(same) || !self.is_readable(&self.characters[&id].state, quest) {
             return Err(Rejection::QuestState);
         }
         self.ask(id, quest, trigger, Some(request));
@@ -186,6 +194,9 @@ impl World {
         for pending in questions {
             let Some(character) = self.characters.get(&pending.character) else { continue };
             let Some(quest) = self.content.quests.get(&pending.quest) else { continue };
+            if !self.is_readable(&character.state, pending.quest) {
+                continue;
+            }
             let batch = by_script.entry(quest.script).or_default();
             let inquiry =
                 self.view_inquiry(&character.state, character.entity, quest, &pending, batch.len() as u32);
@@ -211,7 +222,7 @@ impl World {
         id: u32,
     ) -> Inquiry {
         let fresh = QuestProgress::default();
-        let progress = state.quests.get(&pending.quest).unwrap_or(&fresh);
+        let progress = state.quests.get(&pending.quest).map_or(&fresh, |kept| &kept.value);
         let objectives = quest.objectives.iter().enumerate().map(|(index, objective)| {
             let done = match objective.deed {
                 Deed::Deliver => {
@@ -227,10 +238,9 @@ impl World {
             entity,
             level: state.level,
             required_level: quest.required_level,
-            prerequisites_met: quest
-                .requires
-                .iter()
-                .all(|needed| state.quests.get(needed).is_some_and(|p| p.state == QuestState::TurnedIn)),
+            prerequisites_met: quest.requires.iter().all(|needed| {
+                state.quests.get(needed).is_some_and(|p| p.value.state == QuestState::TurnedIn)
+            }),
             repeatable: quest.repeatable,
             quest: pending.quest,
             state: progress.state,
@@ -284,12 +294,13 @@ impl World {
             self.check_hand_over(id, quest, step.reward_permille.min(REWARD_PERMILLE_MAX))?;
         }
         let origin = answer.origin;
-        let unchanged = self.characters[&id].state.quests.get(&quest) == Some(&progress);
-        if !unchanged {
+        let known = self.characters[&id].state.quests.get(&quest);
+        if known.is_none_or(|kept| kept.value != progress) {
+            let schema = self.content.quests.get(&quest).map_or(0, |quest| self.schema_of(quest.script));
             if let Some(character) = self.characters.get_mut(&id) {
-                character.state.quests.insert(quest, progress.clone());
+                character.state.quests.insert(quest, Kept::new(progress.clone(), schema));
             }
-            Self::fact(out, id, origin, pending.request, FactKind::Quest { quest, progress });
+            Self::fact(out, id, origin, pending.request, FactKind::Quest { quest, progress, schema });
         }
         if finished {
             self.hand_over(
@@ -305,7 +316,8 @@ impl World {
     }
 
     fn open_quests(&self, id: CharacterId) -> usize {
-        let open = |p: &&QuestProgress| matches!(p.state, QuestState::Active | QuestState::Complete);
+        let open =
+            |p: &&Kept<QuestProgress>| matches!(p.value.state, QuestState::Active | QuestState::Complete);
         self.characters[&id].state.quests.values().filter(open).count()
     }
 

@@ -15,6 +15,7 @@ use crate::output::{Environment, Fact, FactKind, Notice, Output};
 use crate::quest::PendingInquiry;
 use crate::rng::{Purpose, fork};
 use crate::rules::{Context, Origin, Rules};
+use crate::state::Schemas;
 use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
@@ -34,6 +35,8 @@ pub struct World {
     pub(crate) sky: Sky,
     /// What happened and concerns quests; asked of the quest scripts in the next step.
     pub(crate) inquiries: Vec<PendingInquiry>,
+    /// What the scripts read and write.
+    pub(crate) schemas: Schemas,
     /// Derived: rebuilt at the end of every step.
     pub(crate) grid: Grid,
     pub(crate) despawned: Vec<EntityId>,
@@ -100,6 +103,7 @@ impl World {
             spawns: Vec::new(),
             sky: Sky::at(definition, tick, tick_ms),
             inquiries: Vec::new(),
+            schemas: Schemas::new(),
             grid,
             despawned: Vec::new(),
             scratch: Scratch::default(),
@@ -323,6 +327,7 @@ impl World {
         self.spawns.hash(&mut digest);
         self.sky.hash(&mut digest);
         self.inquiries.hash(&mut digest);
+        self.schemas.hash(&mut digest);
         digest.finish()
     }
 

@@ -117,6 +117,14 @@ impl AdminClient {
         self.send(request.header("content-type", "application/octet-stream").body(bytes)).await
     }
 
+    /// Which definitions a content would change; nothing is changed.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn plan_content(&self, files: &ContentFiles) -> Result<Value, CallError> {
+        self.send(self.http.post(format!("{}/admin/v1/plan/content", self.url)).json(files)).await
+    }
+
     /// Pushes a content folder.
     ///
     /// # Errors

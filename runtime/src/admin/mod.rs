@@ -18,7 +18,7 @@ pub use token::{AdminToken, TokenError};
 
 use crate::bus::Bus;
 use crate::http::Problem;
-use crate::reload::{Author, ContentFiles, MODULE_BYTES, Pipeline, Plan, PushError, Report};
+use crate::reload::{Author, ContentFiles, ContentReport, MODULE_BYTES, Pipeline, Plan, PushError, Report};
 use crate::zone::Zones;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -58,6 +58,7 @@ pub fn router(state: AdminState) -> Router {
         .route("/admin/v1/costs", get(costs))
         .route("/admin/v1/modules", post(push_module))
         .route("/admin/v1/plan", post(plan))
+        .route("/admin/v1/plan/content", post(plan_content))
         .route("/admin/v1/content", post(push_content))
         .route("/admin/v1/rollback", post(rollback))
         .route("/admin/v1/history", get(history))
@@ -175,6 +176,26 @@ async fn plan(
     state.pipeline.plan(body.to_vec()).await.map(Json).map_err(|error| problem(&error))
 }
 
+/// The body of a request that brings content.
+fn content_files(body: Result<Bytes, BytesRejection>) -> Result<ContentFiles, Problem> {
+    serde_json::from_slice(&whole(body)?).map_err(|error| {
+        Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid_body",
+            format!("the body is a JSON object of path and text: {error}"),
+        )
+    })
+}
+
+/// `POST /admin/v1/plan/content`: which definitions a content would change; nothing is changed.
+async fn plan_content(
+    State(state): State<AdminState>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<ContentReport>, Problem> {
+    let files = content_files(body)?;
+    state.pipeline.plan_content(files).await.map(Json).map_err(|error| problem(&error))
+}
+
 async fn push_module(
     State(state): State<AdminState>,
     Query(asked): Query<Asked>,
@@ -194,14 +215,7 @@ async fn push_content(
     Query(wish): Query<Wish>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let body = whole(body)?;
-    let files: ContentFiles = serde_json::from_slice(&body).map_err(|error| {
-        Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "invalid_body",
-            format!("the body is a JSON object of path and text: {error}"),
-        )
-    })?;
+    let files = content_files(body)?;
     let pushed = state.pipeline.push_content(files, &wish.into(), &asked.into()).await;
     let pushed = pushed.map_err(|error| problem(&error))?;
     Ok(Json(pushed).into_response())
@@ -248,6 +262,9 @@ fn problem(error: &PushError) -> Problem {
         PushError::OtherKind { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "other_kind"),
         PushError::NoZone(_) => (StatusCode::UNPROCESSABLE_ENTITY, "no_zone"),
         PushError::ContentCanary => (StatusCode::UNPROCESSABLE_ENTITY, "content_canary"),
+        PushError::State { .. } => (StatusCode::CONFLICT, "state_refused"),
+        PushError::StateCanary(_) => (StatusCode::UNPROCESSABLE_ENTITY, "state_canary"),
+        PushError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
         PushError::InProbation(_) => (StatusCode::CONFLICT, "in_probation"),
         PushError::NoChange(_) => (StatusCode::NOT_FOUND, "no_change"),
         PushError::NoProof(_) => (StatusCode::NOT_FOUND, "no_proof"),

@@ -1,7 +1,7 @@
 //! `lore plan`
 
-use crate::admin::client::{AdminArgs, AdminClient};
-use crate::reload::{ExportReport, Report, Verdict};
+use crate::admin::client::{AdminArgs, AdminClient, is_content};
+use crate::reload::{ContentReport, ExportReport, Report, StateReport, Verdict};
 use anyhow::Context as _;
 use serde::Deserialize as _;
 use serde_json::Value;
@@ -11,17 +11,18 @@ use std::process::ExitCode;
 /// Characters shown of a view or an answer.
 const SHOWN: usize = 300;
 
-/// Show what a script would change, from calls the running world has recorded.
+/// Show what a script or content would change, before it does.
 ///
-/// The live module and this one answer the same calls, off the tick; nothing is changed.
+/// The live module and this one answer calls that the running world has recorded, off the tick; state of
+/// another schema is migrated on a copy. Of content, the rows that differ are shown. Nothing is changed.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  lore plan scripts/target/lore/combat.wasm\n  lore plan combat.wasm --json | jq .verdict\n\nExits with 0 if it could go live by itself, 3 if a person would have to approve it, 4 if it fails."
+    after_help = "Examples:\n  lore plan scripts/target/lore/combat.wasm\n  lore plan combat.wasm --json | jq .verdict\n  lore plan content\n\nExits with 0 if it could go live by itself, 3 if a person would have to approve it, 4 if it fails."
 )]
 pub struct Args {
-    /// The component.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    /// The component, or the folder of the content.
+    #[arg(value_name = "FILE|DIR")]
+    path: PathBuf,
     #[command(flatten)]
     admin: AdminArgs,
     /// The report as JSON.
@@ -35,19 +36,41 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 async fn plan(args: Args) -> anyhow::Result<ExitCode> {
     let client = AdminClient::connect(&args.admin)?;
-    let bytes = std::fs::read(&args.file).with_context(|| format!("read {}", args.file.display()))?;
-    let answer = client.plan(bytes).await.with_context(|| args.file.display().to_string())?;
+    if args.path.is_dir() && is_content(&args.path) {
+        return plan_content(&args, &client).await;
+    }
+    let bytes = std::fs::read(&args.path).with_context(|| format!("read {}", args.path.display()))?;
+    let answer = client.plan(bytes).await.with_context(|| args.path.display().to_string())?;
     let report = report(&answer)?;
     if args.json {
         println!("{answer}");
     } else {
         describe(&report);
     }
-    Ok(ExitCode::from(match report.verdict {
+    Ok(exit_code(&report.verdict))
+}
+
+async fn plan_content(args: &Args, client: &AdminClient) -> anyhow::Result<ExitCode> {
+    let files = crate::content::read_files(&args.path)?;
+    let answer = client.plan_content(&files).await.with_context(|| args.path.display().to_string())?;
+    let report: ContentReport =
+        serde_json::from_value(answer.clone()).context("the server is of another version than this lore")?;
+    if args.json {
+        println!("{answer}");
+    } else {
+        println!("{} instead of {}", report.label, report.live);
+        report.rows.iter().for_each(|row| println!("  {row}"));
+        describe_verdict(&report.verdict);
+    }
+    Ok(exit_code(&report.verdict))
+}
+
+fn exit_code(verdict: &Verdict) -> ExitCode {
+    ExitCode::from(match verdict {
         Verdict::Accept => 0,
         Verdict::Hold { .. } => 3,
         Verdict::Refuse { .. } => 4,
-    }))
+    })
 }
 
 /// The report in an answer of the server.
@@ -59,8 +82,13 @@ pub fn report(answer: &Value) -> anyhow::Result<Report> {
 pub fn describe(report: &Report) {
     println!("{} instead of {}", report.label, report.live.as_deref().unwrap_or("nothing"));
     report.exports.iter().for_each(describe_export);
+    report.state.iter().for_each(describe_state);
     report.notes.iter().for_each(|note| println!("note: {note}"));
-    match &report.verdict {
+    describe_verdict(&report.verdict);
+}
+
+fn describe_verdict(verdict: &Verdict) {
+    match verdict {
         Verdict::Accept => println!("verdict: accept"),
         Verdict::Hold { why } => println!("verdict: hold\n  {}", why.join("\n  ")),
         Verdict::Refuse { why } => println!("verdict: refuse\n  {}", why.join("\n  ")),
@@ -83,6 +111,19 @@ fn describe_export(report: &ExportReport) {
         println!("  ~ {}", short(&worst.view));
         println!("    live      {}", short(&worst.live));
         println!("    candidate {}", short(&worst.candidate));
+    }
+}
+
+fn describe_state(report: &StateReport) {
+    let StateReport { from, to, live, restored, stored, tried, changed, failed, .. } = report;
+    println!("\nstate: from schema {from} to {to}");
+    println!(
+        "  {live} states in zones, {restored} of them get back what they were; {stored} of characters away"
+    );
+    println!("  {tried} migrated on a copy: {changed} change, {failed} cannot");
+    report.errors.iter().for_each(|error| println!("  ! {error}"));
+    for example in &report.examples {
+        println!("  ~ {}\n    before    {}\n    after     {}", example.owner, example.before, example.after);
     }
 }
 

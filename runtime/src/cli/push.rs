@@ -104,4 +104,6 @@ pub fn describe(pushed: &Value) {
         pushed["generation"],
         zones.join(", ")
     );
+    let rows = pushed["rows"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    rows.for_each(|row| println!("  {row}"));
 }

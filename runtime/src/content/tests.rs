@@ -255,18 +255,18 @@ entries = [{ item = "cap", wieght = 3 }, { item = "capp", count = [1, 1] }]
     check(
         &[("items.toml", items), ("progression.toml", progression)],
         &expect![[r#"
-        the content has 11 mistake(s):
-          items.toml:4: unknown variant `equipmint`, expected one of `material`, `equipment`, `consumable`, `quest` (did you mean `equipment`?)
-          items.toml:5: unknown field `sloot`, expected one of `title`, `icon`, `kind`, `slot`, `rarity`, `required_level`, `classes`, `bonus`, `max_stack`, `value`, `heal`, `restore_mana` (did you mean `slot`?)
-          items.toml:6: unknown variant `comon`, expected one of `poor`, `common`, `uncommon`, `rare`, `epic` (did you mean `common`?)
-          items.toml:7: invalid type: string "much", expected i32
-          items.toml:7: unknown field `helth`, expected one of `health`, `mana`, `energy`, `attack`, `weapon_damage`, `accuracy`, `evasion`, `defence`, `critical_chance`, `block_chance`, `dodge_chance`, `resistance_permille` (did you mean `health`?)
-          items.toml:9: `hat`: equipment has a `slot`, nothing else has
-          items.toml:12: unknown field `colour`, expected one of `title`, `icon`, `kind`, `slot`, `rarity`, `required_level`, `classes`, `bonus`, `max_stack`, `value`, `heal`, `restore_mana`
-          items.toml:13: unknown field `max_stak`, expected one of `title`, `icon`, `kind`, `slot`, `rarity`, `required_level`, `classes`, `bonus`, `max_stack`, `value`, `heal`, `restore_mana` (did you mean `max_stack`?)
-          items.toml:16: there is no item `capp` (did you mean `cap`?)
-          items.toml:16: unknown field `wieght`, expected one of `item`, `weight`, `count` (did you mean `weight`?)
-          progression.toml:1: missing field `start_zone`"#]],
+            the content has 11 mistake(s):
+              items.toml:4: unknown variant `equipmint`, expected one of `material`, `equipment`, `consumable`, `quest` (did you mean `equipment`?)
+              items.toml:5: unknown field `sloot`, expected one of `title`, `icon`, `kind`, `slot`, `rarity`, `required_level`, `classes`, `bonus`, `max_stack`, `value`, `heal`, `restore_mana` (did you mean `slot`?)
+              items.toml:6: unknown variant `comon`, expected one of `poor`, `common`, `uncommon`, `rare`, `epic` (did you mean `common`?)
+              items.toml:7: invalid type: string "much", expected i32
+              items.toml:7: unknown field `helth`, expected one of `health`, `mana`, `energy`, `attack`, `weapon_damage`, `accuracy`, `evasion`, `defence`, `critical_chance`, `block_chance`, `dodge_chance`, `luck`, `resistance_permille` (did you mean `health`?)
+              items.toml:9: `hat`: equipment has a `slot`, nothing else has
+              items.toml:12: unknown field `colour`, expected one of `title`, `icon`, `kind`, `slot`, `rarity`, `required_level`, `classes`, `bonus`, `max_stack`, `value`, `heal`, `restore_mana`
+              items.toml:13: unknown field `max_stak`, expected one of `title`, `icon`, `kind`, `slot`, `rarity`, `required_level`, `classes`, `bonus`, `max_stack`, `value`, `heal`, `restore_mana` (did you mean `max_stack`?)
+              items.toml:16: there is no item `capp` (did you mean `cap`?)
+              items.toml:16: unknown field `wieght`, expected one of `item`, `table`, `weight`, `count` (did you mean `weight`?)
+              progression.toml:1: missing field `start_zone`"#]],
     );
 }
 

@@ -303,7 +303,7 @@ pub struct Quests<'a> {
 impl<'a> Quests<'a> {
     /// Every quest the character ever accepted.
     pub fn new(state: &CharacterState, content: &'a Content) -> Self {
-        let quests = state.quests.iter().filter_map(|(id, progress)| Quest::new(*id, progress, content));
+        let quests = state.quests.iter().filter_map(|(id, kept)| Quest::new(*id, &kept.value, content));
         Self { quests: quests.collect() }
     }
 }

@@ -4,6 +4,7 @@
 use super::Report;
 use super::change::Changes;
 use super::tidy::{Digests, prune};
+use host_api::Former;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -58,6 +59,9 @@ pub struct LiveSet {
     /// Digests of earlier versions to go back to, by script name, oldest first.
     #[serde(default)]
     pub earlier: BTreeMap<String, Vec<String>>,
+    /// Digests of the modules that have written state, by script name and schema.
+    #[serde(default)]
+    pub former: BTreeMap<String, BTreeMap<u32, String>>,
     /// Digests that passed their probation.
     #[serde(default)]
     pub trusted: BTreeSet<String>,
@@ -65,6 +69,17 @@ pub struct LiveSet {
     /// what is known about it are replaced together.
     #[serde(default)]
     pub changes: Changes,
+}
+
+impl LiveSet {
+    /// Takes down who is asked about state of schemas that are not live.
+    pub fn remember(&mut self, former: &Former) {
+        self.former.clear();
+        for module in former.modules() {
+            let schemas = self.former.entry(module.name().to_owned()).or_default();
+            schemas.insert(module.schema(), module.digest());
+        }
+    }
 }
 
 /// One line of the history.

@@ -36,6 +36,11 @@ pub enum Misfit {
     /// The new content lacks definitions that the running world may hold.
     #[error("definitions cannot be removed while the world runs; missing are {}; restart to remove them", .0.join(", "))]
     Removed(Vec<String>),
+    /// State would belong to a script that reads another schema.
+    #[error(
+        "what other scripts have written cannot be read by those that get it: {}; give them the same state schema first", .0.join(", ")
+    )]
+    OtherOwner(Vec<String>),
     /// The new content has other zones.
     #[error("zones cannot be added or removed while the world runs; restart for that")]
     Zones,
@@ -155,6 +160,32 @@ pub fn can_follow(old: &Content, new: &Content) -> Result<(), Misfit> {
     removed(&old.dialogs, &new.dialogs, |dialog| format!("dialog/{}", dialog.name), &mut gone);
     gone.truncate(LISTED);
     if gone.is_empty() { Ok(()) } else { Err(Misfit::Removed(gone)) }
+}
+
+/// Whether what is written about quests, dialogs and NPCs can be read by the scripts that `new` gives them to.
+///
+/// # Errors
+/// Something changes hands between scripts of different state schemas.
+pub fn keeps_state(generation: &Generation, old: &Content, new: &Content) -> Result<(), Misfit> {
+    let schemas = generation.schemas();
+    let mut handed = Vec::new();
+    let mut look = |before: Option<DefId>, after: DefId, name: String| {
+        let (had, has) = (before.map(|script| schemas.get(&script)), schemas.get(&after));
+        if had.is_some_and(|had| had != has) {
+            handed.push(name);
+        }
+    };
+    for (id, quest) in &new.quests {
+        look(old.quests.get(id).map(|old| old.script), quest.script, format!("quest/{}", quest.name));
+    }
+    for (id, dialog) in &new.dialogs {
+        look(old.dialogs.get(id).map(|old| old.script), dialog.script, format!("dialog/{}", dialog.name));
+    }
+    for (id, npc) in &new.npcs {
+        look(old.npcs.get(id).map(|old| old.script), npc.script, format!("npc/{}", npc.name));
+    }
+    handed.truncate(LISTED);
+    if handed.is_empty() { Ok(()) } else { Err(Misfit::OtherOwner(handed)) }
 }
 
 fn removed<T>(

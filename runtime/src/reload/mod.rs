@@ -13,11 +13,13 @@ mod change;
 mod check;
 mod layout;
 mod operate;
+mod plan_content;
 mod probation;
 mod prove;
 mod push;
 mod rules;
 mod state;
+mod states;
 mod strikes;
 mod swap;
 mod tidy;
@@ -26,17 +28,20 @@ pub mod watch;
 
 pub use archive::{Archive, ContentFiles, HistoryEntry, LiveContent, LiveModule, LiveSet};
 pub use change::{Breach, CONTENT, Change, Changes, Cost, Drift, Plan, Step, Subject, Watched};
-pub use check::{Misfit, can_follow, fits, missing_content, out_of_scope};
+pub use check::{Misfit, can_follow, fits, keeps_state, missing_content, out_of_scope};
 pub use layout::{Layout, Overlay};
+pub use plan_content::ContentReport;
 pub use probation::probation_loop;
 pub use prove::{ExportReport, Needs, Report};
 pub use state::{Event, Impossible, State};
+pub use states::{StateExample, StateReport};
 pub use strikes::{FailureRow, Strikes, strikes_loop};
 pub use verdict::Verdict;
 
 use crate::server::Assembled;
+use crate::store::{Store, StoreError};
 use crate::zone::Zones;
-use host_api::{Engine, Generation, GenerationError, LoadError, Module, RulesError};
+use host_api::{Engine, Former, Generation, GenerationError, LoadError, Module, RulesError};
 use layout::Earlier;
 use serde::Serialize;
 use sim::content::Content;
@@ -113,6 +118,20 @@ pub enum PushError {
     /// What would be the other side of the canary is not trusted itself.
     #[error("{0} is still in its probation in all zones; wait until it is live, or roll it back first")]
     InProbation(String),
+    /// State that its schema concerns cannot be migrated.
+    #[error("{}; nothing was changed", why.join("; "))]
+    State {
+        /// By script: how many states, whose, and why.
+        why: Vec<String>,
+    },
+    /// State that travels with characters cannot have another schema in some zones.
+    #[error(
+        "{0} has another state schema than the version before: characters carry quests and dialog flags between zones, so it cannot be tried in some only; push it with --hold, or to all"
+    )]
+    StateCanary(String),
+    /// What is stored could not be looked at.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// No change of this number.
     #[error("there is no change {0}")]
     NoChange(u64),
@@ -165,6 +184,8 @@ pub struct Pushed {
     pub live_ms: f64,
     /// Nothing was done: it was live already.
     pub unchanged: bool,
+    /// The definitions that changed, one line each; of content only.
+    pub rows: Vec<String>,
     /// Number of the change, if there is a record of it.
     pub change: Option<u64>,
     /// How far it has come.
@@ -185,6 +206,7 @@ impl Pushed {
             prepare_ms,
             live_ms,
             unchanged: true,
+            rows: Vec::new(),
             change: None,
             state: None,
             proof: None,
@@ -209,6 +231,8 @@ struct Live {
     earlier: Earlier,
     /// The content before the live one.
     content_before: Option<Arc<Content>>,
+    /// Who is asked about state of schemas that are not live.
+    former: Former,
     set: LiveSet,
     history: VecDeque<HistoryEntry>,
     /// What has run since the archive was tidied up.
@@ -230,6 +254,8 @@ pub struct PipelineSetup {
     pub zones: Arc<Zones>,
     /// What it remembers.
     pub archive: Archive,
+    /// Where characters are that are away.
+    pub store: Store,
     /// What runs.
     pub assembled: Assembled,
     /// The definitions in force.
@@ -247,6 +273,7 @@ pub struct Pipeline {
     engine: Engine,
     zones: Arc<Zones>,
     archive: Arc<Archive>,
+    store: Store,
     probation_ticks: u64,
     tick_ms: u32,
     replay_keep: Duration,
@@ -268,13 +295,14 @@ impl Pipeline {
             engine,
             zones,
             archive,
+            store,
             assembled,
             content,
             probation_ticks,
             tick_ms,
             replay_keep,
         } = setup;
-        let Assembled { layout, set, replaced, .. } = assembled;
+        let Assembled { layout, set, replaced, former, .. } = assembled;
         let history = archive.recent(HISTORY).unwrap_or_else(|error| {
             tracing::warn!(%error, "the history of earlier runs cannot be read");
             VecDeque::new()
@@ -284,11 +312,12 @@ impl Pipeline {
         replaced.into_iter().for_each(|module| earlier.remember(module));
         let numbers = zones.iter().map(|(_, zone)| zone.stats.generation.load(Relaxed)).collect();
         let ran = tidy::Digests::new();
-        let live = Live { layout, numbers, earlier, content_before: None, set, history, ran };
+        let live = Live { layout, numbers, earlier, content_before: None, former, set, history, ran };
         Arc::new(Self {
             engine,
             zones,
             archive: Arc::new(archive),
+            store,
             probation_ticks,
             tick_ms,
             replay_keep,
@@ -401,6 +430,7 @@ impl Pipeline {
             self.strikes.keep_only(&live.layout.modules().map(Module::label).collect());
             live.earlier.forget(&live.layout.trunk);
             live.set.trusted = live.earlier.trusted();
+            live.set.remember(&live.former);
             live.set.earlier = live
                 .set
                 .modules

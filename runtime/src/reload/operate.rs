@@ -3,7 +3,10 @@
 use super::change::{Breach, CONTENT, Change, Subject};
 use super::push::Candidate;
 use super::state::{Event, State};
-use super::{Author, Layout, Pipeline, PushError, Pushed, blocking, can_follow, content_label, hex, millis};
+use super::{
+    Author, Layout, Pipeline, PushError, Pushed, blocking, can_follow, content_label, hex, keeps_state,
+    millis,
+};
 use host_api::{Generation, Module};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -116,7 +119,7 @@ impl Pipeline {
         let decided = breach.as_ref().and_then(|breach| self.tick_of(&breach.zone));
         let ready = self.ready(number, layout, None).await?;
         let prepare_ms = millis(started);
-        let swapped = self.hand_out(ready).await;
+        let swapped = self.hand_out(ready).await?;
         if event == Event::Strike {
             self.live().set.quarantined.insert(failing.digest(), author.why.clone());
         }
@@ -145,6 +148,7 @@ impl Pipeline {
             prepare_ms,
             live_ms: millis(started),
             unchanged: false,
+            rows: Vec::new(),
             change,
             state: change.and_then(|id| self.change(id)).map(|change| change.state),
             proof: None,
@@ -173,6 +177,7 @@ impl Pipeline {
         let back = back.ok_or_else(|| PushError::NothingBefore(CONTENT.to_owned()))?;
         let now = self.content();
         can_follow(&now, &back)?;
+        keeps_state(&self.generation(), &now, &back)?;
         let number = self.next_number();
         let (layout, change) = {
             let live = self.live();
@@ -182,7 +187,7 @@ impl Pipeline {
         };
         let ready = self.ready(number, layout, Some(Arc::clone(&back))).await?;
         let prepare_ms = millis(started);
-        let swapped = self.hand_out(ready).await;
+        let swapped = self.hand_out(ready).await?;
         self.live().content_before = None;
         if let Some(id) = change {
             if let Some(change) = self.live().set.changes.find_mut(id) {
@@ -200,6 +205,7 @@ impl Pipeline {
             prepare_ms,
             live_ms: millis(started),
             unchanged: false,
+            rows: Vec::new(),
             change,
             state: change.map(|_| State::RolledBack),
             proof: None,

@@ -48,7 +48,10 @@ pub async fn probation_loop(pipeline: Arc<Pipeline>, stop: CancellationToken) {
             let Some(change) = pipeline.change(id).filter(Change::is_watched) else { continue };
             if let Err(error) = pipeline.judge(&change).await {
                 tracing::error!(change = id, label = change.label, %error, "a change under watch cannot go on");
-                let hopeless = matches!(error, PushError::NothingBefore(_) | PushError::Misfit(_));
+                let hopeless = matches!(
+                    error,
+                    PushError::NothingBefore(_) | PushError::Misfit(_) | PushError::State { .. }
+                );
                 not_before.insert(id, Instant::now() + if hopeless { MUCH_LATER } else { AGAIN });
             }
         }

@@ -2,7 +2,7 @@
 //! side by side, off the tick, and what that says about letting it live.
 
 use super::change::{Change, Drift};
-use super::{Pipeline, PushError, Verdict, blocking};
+use super::{Pipeline, PushError, StateReport, Verdict, blocking};
 use crate::zone::Message;
 use host_api::{Counters, Difference, ExportProof, FailureKind, Kind, Measure, Module, Recording};
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,9 @@ pub struct Report {
     pub verdict: Verdict,
     /// What limits this proof.
     pub notes: Vec<String>,
+    /// What becomes of its state, if it has another schema.
+    #[serde(default)]
+    pub state: Option<StateReport>,
 }
 
 /// What a candidate would change in one function.
@@ -124,11 +127,15 @@ impl Pipeline {
                 exports: Vec::new(),
                 verdict: Verdict::Accept,
                 notes: vec!["no module of this name is live: nothing to compare it with".to_owned()],
+                state: None,
             });
         };
         if live.kind() != candidate.kind() {
             let (label, live) = (candidate.label().to_owned(), live.label().to_owned());
             return Err(PushError::OtherKind { label, live });
+        }
+        if live.schema() != candidate.schema() {
+            return self.prove_state(&live, candidate).await;
         }
         let (recordings, mut notes) = self.recordings(live.kind(), live.script()).await;
         let recordings: Vec<Recording> = recordings.into_iter().map(|(_, recording)| recording).collect();
@@ -157,6 +164,25 @@ impl Pipeline {
             exports,
             verdict,
             notes,
+            state: None,
+        })
+    }
+
+    /// The proof of a candidate that reads state otherwise than the live module: the recorded calls would
+    /// be misread, so what counts is that all state can go over.
+    async fn prove_state(&self, live: &Module, candidate: &Module) -> Result<Report, PushError> {
+        let trial = self.plan_states(candidate).await?;
+        let why = trial.why();
+        let (from, to) = (live.schema(), candidate.schema());
+        Ok(Report {
+            label: candidate.label().to_owned(),
+            live: Some(live.label().to_owned()),
+            exports: Vec::new(),
+            verdict: if why.is_empty() { Verdict::Accept } else { Verdict::Refuse { why } },
+            notes: vec![format!(
+                "the recorded calls hold state of schema {from} and are not put to a module of schema {to}"
+            )],
+            state: trial.reports.into_iter().find(|state| state.script == candidate.name()),
         })
     }
 
@@ -193,6 +219,10 @@ impl Pipeline {
             (before, running(&change.label))
         };
         let (Some(before), Some(module)) = (before, module) else { return Ok(BTreeMap::new()) };
+        // What one has written says nothing to the other.
+        if before.schema() != module.schema() {
+            return Ok(BTreeMap::new());
+        }
         let (recordings, _) = self.recordings(module.kind(), module.script()).await;
         let compare = move || {
             let by_zone = recordings.into_iter().map(|(zone, recording)| {

@@ -5,9 +5,9 @@ use super::layout::Overlay;
 use super::state::{Event, State};
 use super::{
     Author, ContentFiles, Layout, LiveModule, Pipeline, Plan, PushError, Pushed, Verdict, blocking,
-    can_follow, content_label, hex, millis, now_ms,
+    can_follow, content_label, hex, keeps_state, millis, now_ms,
 };
-use host_api::{ExportStats, Generation, Manifest, Module};
+use host_api::{ExportStats, Generation, Kind, Manifest, Module};
 use sim::content::Content;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -98,9 +98,11 @@ impl Pipeline {
             let number = self.generation().number();
             return Ok(Pushed::unchanged(content_label(&content), number, started));
         }
+        let rows = self.rows_changed_by(&files).await?;
         let (archive, digest) = (Arc::clone(&self.archive), content.digest);
         blocking(move || archive.keep_content(digest, &files)).await??;
-        self.take_in(Candidate::Content(content), plan, author, started).await
+        let pushed = self.take_in(Candidate::Content(content), plan, author, started).await?;
+        Ok(Pushed { rows, ..pushed })
     }
 
     /// Opens a change for a candidate and takes it as far as it goes.
@@ -176,6 +178,7 @@ impl Pipeline {
         // The change must fit before anybody waits for its proof or is asked to approve it.
         let (layout, _) = self.layout_with(&change, candidate, self.next_number())?;
         self.fits_everywhere(&layout, candidate)?;
+        self.state_can_follow(&change, candidate).await?;
         let verdict = match candidate {
             Candidate::Module(module) if !change.skip_proof => Some(self.proven(id, module).await?),
             _ => None,
@@ -229,6 +232,7 @@ impl Pipeline {
         let module = match candidate {
             Candidate::Content(content) => {
                 can_follow(&self.content(), content)?;
+                keeps_state(&layout.trunk, &self.content(), content)?;
                 let trunk = Generation::new(number, layout.trunk.modules().cloned())?;
                 return Ok((Layout { trunk, overlays: layout.overlays.clone() }, true));
             }
@@ -246,7 +250,7 @@ impl Pipeline {
         Ok((layout.with_overlay(Overlay { change: change.id, module: module.clone(), zones }), false))
     }
 
-    fn fits_everywhere(&self, layout: &Layout, candidate: &Candidate) -> Result<(), PushError> {
+    pub(super) fn fits_everywhere(&self, layout: &Layout, candidate: &Candidate) -> Result<(), PushError> {
         let content = match candidate {
             Candidate::Content(content) => Arc::clone(content),
             Candidate::Module(_) => self.content(),
@@ -255,6 +259,19 @@ impl Pipeline {
             super::fits(&layout.of(&zone.name, layout.trunk.number())?, &content)?;
         }
         Ok(())
+    }
+
+    /// Whether the state of the running world can go over to the schema of a candidate.
+    async fn state_can_follow(&self, change: &Change, candidate: &Candidate) -> Result<(), PushError> {
+        let Candidate::Module(module) = candidate else { return Ok(()) };
+        let before = self.generation().module(module.name()).map_or(0, Module::schema);
+        if before == module.schema() {
+            return Ok(());
+        }
+        if !change.canary.is_empty() && matches!(module.kind(), Kind::Quest | Kind::Dialog) {
+            return Err(PushError::StateCanary(module.label().to_owned()));
+        }
+        self.plan_states(module).await?.check()
     }
 
     /// Puts a candidate into its zones: the chosen ones, or all.
@@ -273,6 +290,9 @@ impl Pipeline {
             Candidate::Module(_) => None,
         };
         let ready = self.ready(number, layout, content).await?;
+        if let Candidate::Module(module) = candidate {
+            self.may_write(module);
+        }
         let prepare_ms = millis(started);
         if change.state != State::Staged {
             let event = if change.state == State::Held { Event::Approve } else { Event::Stage };
@@ -283,7 +303,7 @@ impl Pipeline {
             Candidate::Module(module) => self.generation().module(module.name()).cloned(),
             Candidate::Content(_) => None,
         };
-        let swapped = self.hand_out(ready).await;
+        let swapped = self.hand_out(ready).await?;
         let live_ms = millis(started);
         if wide && let Candidate::Module(module) = candidate {
             self.is_trunk_now(module, before);
@@ -300,6 +320,7 @@ impl Pipeline {
             prepare_ms,
             live_ms,
             unchanged: false,
+            rows: Vec::new(),
             change: Some(id),
             state: self.change(id).map(|change| change.state),
             proof: change.proof.clone(),

@@ -31,6 +31,7 @@ impl Pipeline {
             let mut wanted = ran.clone();
             let set = &live.set;
             wanted.extend(set.earlier.values().flatten().cloned());
+            wanted.extend(live.former.modules().map(host_api::Module::digest));
             wanted.extend(set.modules.values().map(|module| module.digest.clone()));
             wanted.extend(set.content.iter().map(|content| content.digest.clone()));
             wanted.extend(

@@ -4,13 +4,14 @@ use super::RECORD_BYTES;
 use borsh::{BorshDeserialize, BorshSerialize};
 use lz4_flex::frame::{BlockMode, BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
 use sim::input::Input;
+use sim::state::Migrated;
 use sim::{DefId, EntityId, def_id};
 use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// What a log begins with; the last byte counts up with every change of the format.
-pub const MAGIC: [u8; 8] = *b"lorelog\x01";
+pub const MAGIC: [u8; 8] = *b"lorelog\x02";
 
 /// One script of a generation.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -60,7 +61,12 @@ pub enum Record {
         checkpoint: Vec<u8>,
     },
     /// A new generation, before the next tick.
-    Swap(Running),
+    Swap {
+        /// What runs.
+        running: Running,
+        /// State that went over to its schemas.
+        migrated: Vec<Migrated>,
+    },
     /// A tick.
     Tick {
         /// What entered, in order.
@@ -245,7 +251,8 @@ mod tests {
         };
         let leave = Input::Leave { character: CharacterId(4) };
         let ticks = (0..500).map(|digest| Record::Tick { inputs: vec![leave.clone()], digest });
-        let mut records = vec![start, Record::Swap(running)];
+        let swap = Record::Swap { running, migrated: Vec::new() };
+        let mut records = vec![start, swap];
         records.extend(ticks);
         records.push(Record::Entities(vec![(EntityId(1), 2)]));
         records

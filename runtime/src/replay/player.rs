@@ -5,11 +5,15 @@ use super::log::{LogError, ModuleRef, Record, Running};
 use super::outcome::Outcome;
 use crate::content;
 use crate::reload::Archive;
-use host_api::{Engine, Generation, GenerationError, LoadError, Module, Recording, RulesError, ScriptRules};
+use crate::zone::split;
+use host_api::{
+    Engine, Former, Generation, GenerationError, LoadError, Module, Recording, RulesError, ScriptRules,
+};
 use sim::checkpoint::CheckpointError;
 use sim::content::Content;
 use sim::output::Output;
 use sim::rules::{Origin, Rules};
+use sim::state::Migrated;
 use sim::{EntityId, World};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -204,10 +208,10 @@ impl Player {
                 }
                 let content = self.content(running.content)?;
                 self.world = Some(World::from_checkpoint(content, checkpoint)?);
-                self.run(running)?;
+                self.run(running, &[])?;
                 Ok(Step::Started { continues: false })
             }
-            Record::Swap(running) => {
+            Record::Swap { running, migrated } => {
                 self.seen_swaps += 1;
                 if self.swaps.is_some_and(|swaps| self.seen_swaps > swaps) {
                     return Ok(Step::Noted);
@@ -222,7 +226,7 @@ impl Player {
                     let (was, is) = (&self.running, &running.modules);
                     world.generation_swapped(|script| ModuleRef::changed(was, is, script));
                 }
-                self.run(running)?;
+                self.run(running, migrated)?;
                 Ok(Step::Swapped)
             }
             Record::Tick { inputs, digest } => {
@@ -262,7 +266,9 @@ impl Player {
         ids.filter(|id| expected.get(id) != found.get(id)).min().copied()
     }
 
-    fn run(&mut self, running: &Running) -> Result<(), PlayError> {
+    /// State goes over to the schemas of what runs with the recorded answers, as far as they are about what
+    /// is here.
+    fn run(&mut self, running: &Running, migrated: &[Migrated]) -> Result<(), PlayError> {
         let mut modules = Vec::new();
         for wanted in &running.modules {
             modules.push(match &self.with {
@@ -271,6 +277,14 @@ impl Player {
             });
         }
         let generation = Generation::new(running.generation, modules)?;
+        if let Some(world) = &mut self.world {
+            let schemas = generation.schemas();
+            if schemas != *world.schemas() || !migrated.is_empty() {
+                let (mut ready, rest) = split(world.old_states(&schemas), migrated);
+                ready.extend(generation.migrate(&Former::default(), &rest));
+                world.adopt(schemas, &ready);
+            }
+        }
         let mut rules = ScriptRules::new(&generation)?;
         rules.limit_ticks();
         self.rules = Some(rules);

@@ -7,6 +7,7 @@ use crate::zone::ZoneIndex;
 use host_api::{FailureKind, ScriptFailure};
 use sim::World;
 use sim::input::Input;
+use sim::state::Migrated;
 use std::sync::mpsc::{SyncSender, TrySendError};
 
 /// Where records go.
@@ -66,9 +67,9 @@ impl Recorder {
     }
 
     /// Another generation runs from the next tick on.
-    pub fn swap(&mut self, running: Running) {
+    pub fn swap(&mut self, running: Running, migrated: &[Migrated]) {
         self.running = running.clone();
-        self.send(Record::Swap(running));
+        self.send(Record::Swap { running, migrated: migrated.to_vec() });
     }
 
     /// The world was replaced by a new one.

@@ -285,7 +285,7 @@ fn changes(files: &[PathBuf]) -> Result<Vec<Change>, PlayError> {
                 before = labels(&running);
             }
             Record::Tick { .. } => tick += 1,
-            Record::Swap(running) => {
+            Record::Swap { running, .. } => {
                 let now = labels(&running);
                 let new = now.iter().filter(|label| !before.contains(label)).cloned().collect();
                 changes.push(Change { number: changes.len() + 1, tick: tick + 1, labels: new });

@@ -1,10 +1,10 @@
 //! What a server starts with: the modules and content of a pack, with what was pushed since in
 //! place of the pack's own.
 
-use super::restore::{earlier_versions, restore_changes};
+use super::restore::{earlier_versions, restore_changes, restore_former};
 use crate::content::{self, ContentErrors};
 use crate::reload::{Archive, ContentFiles, Layout, LiveContent, LiveModule, LiveSet, Misfit, fits};
-use host_api::{Engine, Generation, GenerationError, LoadError, Module};
+use host_api::{Engine, Former, Generation, GenerationError, LoadError, Module};
 use sim::content::Content;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -77,6 +77,8 @@ pub struct Assembled {
     pub set: LiveSet,
     /// Earlier versions that there is a way back to, oldest first.
     pub replaced: Vec<Module>,
+    /// Who is asked about state of schemas that are not live.
+    pub former: Former,
 }
 
 impl Assembled {
@@ -121,6 +123,7 @@ pub fn assemble(
     match restore(engine, &bases, &content, archive, set) {
         Ok(mut restored) => {
             restore_changes(engine, archive, &mut restored);
+            restore_former(engine, archive, &mut restored);
             return Ok(restored);
         }
         Err(error) => tracing::error!(%error, "what was live does not fit any more; the pack's own runs"),
@@ -129,8 +132,10 @@ pub fn assemble(
     fits(&generation, &content)?;
     let layout = Layout { trunk: generation, overlays: Vec::new() };
     let content = Arc::new(content);
-    let mut assembled = Assembled { layout, content, set: plain, replaced: Vec::new() };
+    let (replaced, former) = (Vec::new(), Former::default());
+    let mut assembled = Assembled { layout, content, set: plain, replaced, former };
     restore_changes(engine, archive, &mut assembled);
+    restore_former(engine, archive, &mut assembled);
     Ok(assembled)
 }
 
@@ -181,7 +186,7 @@ fn restore(
     let generation = Generation::new(set.generation, loaded)?;
     fits(&generation, &content)?;
     let layout = Layout { trunk: generation, overlays: Vec::new() };
-    Ok(Assembled { layout, content: Arc::new(content), set, replaced })
+    Ok(Assembled { layout, content: Arc::new(content), set, replaced, former: Former::default() })
 }
 
 pub(super) fn from_archive(engine: &Engine, archive: &Archive, digest: &str) -> Result<Module, String> {

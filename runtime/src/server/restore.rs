@@ -66,6 +66,21 @@ pub(super) fn restore_changes(engine: &Engine, archive: &Archive, assembled: &mu
     }
 }
 
+/// Finds the modules that have written state in an earlier run: it may be needed in a schema below theirs.
+pub(super) fn restore_former(engine: &Engine, archive: &Archive, assembled: &mut Assembled) {
+    let Assembled { layout, set, former, .. } = assembled;
+    for digest in set.former.values().flat_map(|schemas| schemas.values()) {
+        match from_archive(engine, archive, digest) {
+            Ok(module) => *former = former.with(&module),
+            Err(error) => {
+                tracing::error!(digest, error, "state that this module has written cannot go back");
+            }
+        }
+    }
+    layout.modules().for_each(|module| *former = former.with(module));
+    set.remember(former);
+}
+
 fn is_live(assembled: &Assembled, change: &Change) -> bool {
     match change.subject {
         Subject::Content => format!("{:016x}", assembled.content.digest) == change.digest,

@@ -7,6 +7,7 @@ use super::rows::{Value, write_rows};
 use super::{AccountId, Store, StoreError, commit, names, unix_seconds};
 use sim::content::{Class, Content, Position};
 use sim::input::{CharacterState, QuestProgress, Stack};
+use sim::state::Kept;
 use sim::{CharacterId, DefId, def_id};
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
@@ -67,6 +68,8 @@ pub struct QuestRow {
     pub done: Vec<u32>,
     /// The script's own number.
     pub memory: i64,
+    /// The schema it is written in.
+    pub schema: u32,
 }
 
 impl Store {
@@ -224,7 +227,7 @@ impl Store {
         for row in read_quests(&mut tx, id).await? {
             let progress =
                 QuestProgress { state: names::quest_state(&row.state)?, done: row.done, memory: row.memory };
-            state.quests.insert(def_id(&format!("quest/{}", row.quest)), progress);
+            state.quests.insert(def_id(&format!("quest/{}", row.quest)), Kept::new(progress, row.schema));
         }
         state.dialog_flags = read_dialog_flags(&mut tx, id).await?;
         Ok(Some((AccountId(row.try_get("account_id")?), state)))
@@ -342,30 +345,33 @@ async fn read_quests(
     tx: &mut Transaction<'static, Any>,
     id: CharacterId,
 ) -> Result<Vec<QuestRow>, StoreError> {
-    let rows =
-        sqlx::query("SELECT quest, state, done, memory FROM quests WHERE character_id = $1 ORDER BY quest")
-            .bind(id.0)
-            .fetch_all(&mut **tx)
-            .await?;
-    rows.iter()
-        .map(|row| {
-            let done: String = row.try_get("done")?;
-            Ok(QuestRow {
-                quest: row.try_get("quest")?,
-                state: row.try_get("state")?,
-                done: serde_json::from_str(&done)
-                    .map_err(|error| StoreError::Corrupt(format!("quests.done {done:?}: {error}")))?,
-                memory: row.try_get("memory")?,
-            })
-        })
-        .collect()
+    let rows = sqlx::query(
+        "SELECT quest, state, done, memory, schema FROM quests WHERE character_id = $1 ORDER BY quest",
+    )
+    .bind(id.0)
+    .fetch_all(&mut **tx)
+    .await?;
+    rows.iter().map(read_quest).collect()
+}
+
+/// A row with `quest, state, done, memory, schema`.
+pub(super) fn read_quest(row: &AnyRow) -> Result<QuestRow, StoreError> {
+    let done: String = row.try_get("done")?;
+    Ok(QuestRow {
+        quest: row.try_get("quest")?,
+        state: row.try_get("state")?,
+        done: serde_json::from_str(&done)
+            .map_err(|error| StoreError::Corrupt(format!("quests.done {done:?}: {error}")))?,
+        memory: row.try_get("memory")?,
+        schema: number(row, "schema")?,
+    })
 }
 
 async fn read_dialog_flags(
     tx: &mut Transaction<'static, Any>,
     id: CharacterId,
-) -> Result<BTreeMap<DefId, u64>, StoreError> {
-    let rows = sqlx::query("SELECT dialog, flags FROM dialog_flags WHERE character_id = $1")
+) -> Result<BTreeMap<DefId, Kept<u64>>, StoreError> {
+    let rows = sqlx::query("SELECT dialog, flags, schema FROM dialog_flags WHERE character_id = $1")
         .bind(id.0)
         .fetch_all(&mut **tx)
         .await?;
@@ -373,7 +379,8 @@ async fn read_dialog_flags(
         .map(|row| {
             let dialog: String = row.try_get("dialog")?;
             let flags: i64 = row.try_get("flags")?;
-            Ok((def_id(&format!("dialog/{dialog}")), flags.cast_unsigned()))
+            let kept = Kept::new(flags.cast_unsigned(), number(row, "schema")?);
+            Ok((def_id(&format!("dialog/{dialog}")), kept))
         })
         .collect()
 }
@@ -385,7 +392,7 @@ fn place(row: &AnyRow) -> Result<Option<Position>, StoreError> {
 }
 
 /// A number that must be there and fit.
-fn number<T: TryFrom<i64>>(row: &AnyRow, column: &str) -> Result<T, StoreError> {
+pub(super) fn number<T: TryFrom<i64>>(row: &AnyRow, column: &str) -> Result<T, StoreError> {
     let value: i64 = row.try_get(column)?;
     T::try_from(value).map_err(|_| StoreError::Corrupt(format!("{column} is {value}")))
 }

@@ -187,8 +187,8 @@ struct After<'a> {
     whereabouts: BTreeMap<i64, Whereabouts<'a>>,
     slots: BTreeMap<(i64, u16), Option<(&'a str, u32)>>,
     equipment: BTreeMap<(i64, EquipSlot), Option<&'a str>>,
-    quests: BTreeMap<(i64, &'a str), (&'static str, String, i64)>,
-    dialog_flags: BTreeMap<(i64, &'a str), u64>,
+    quests: BTreeMap<(i64, &'a str), (&'static str, String, i64, u32)>,
+    dialog_flags: BTreeMap<(i64, &'a str), (u64, u32)>,
     clocks: BTreeMap<&'a str, u64>,
 }
 
@@ -220,13 +220,13 @@ impl<'a> After<'a> {
                 let item = item.map(|item| names::item(content, item)).transpose()?;
                 self.equipment.insert((character, *slot), item);
             }
-            FactKind::Quest { quest, progress } => {
+            FactKind::Quest { quest, progress, schema } => {
                 let done = serde_json::json!(progress.done).to_string();
-                let row = (quest_state_name(progress.state), done, progress.memory);
+                let row = (quest_state_name(progress.state), done, progress.memory, *schema);
                 self.quests.insert((character, names::quest(content, *quest)?), row);
             }
-            FactKind::DialogFlags { dialog, flags } => {
-                self.dialog_flags.insert((character, names::dialog(content, *dialog)?), *flags);
+            FactKind::DialogFlags { dialog, flags, schema } => {
+                self.dialog_flags.insert((character, names::dialog(content, *dialog)?), (*flags, *schema));
             }
             FactKind::Whereabouts { zone, at, health, mana } => {
                 let zone = names::zone(content, *zone)?;
@@ -245,25 +245,29 @@ impl<'a> After<'a> {
         self.write_character_rows(tx).await?;
         write_slots(tx, self.slots).await?;
         write_equipment(tx, self.equipment).await?;
-        let quests = self.quests.into_iter().map(|((character, quest), (state, done, memory))| {
-            [Value::Int(character), quest.into(), state.into(), done.into(), Value::Int(memory)]
+        let quests = self.quests.into_iter().map(|((character, quest), (state, done, memory, schema))| {
+            let (memory, schema) = (Value::Int(memory), Value::Int(schema.into()));
+            [Value::Int(character), quest.into(), state.into(), done.into(), memory, schema]
         });
         write_rows(
             tx,
-            "INSERT INTO quests (character_id, quest, state, done, memory) VALUES ",
+            "INSERT INTO quests (character_id, quest, state, done, memory, schema) VALUES ",
             quests.collect(),
             " ON CONFLICT (character_id, quest) DO UPDATE \
-              SET state = excluded.state, done = excluded.done, memory = excluded.memory",
+              SET state = excluded.state, done = excluded.done, memory = excluded.memory, \
+              schema = excluded.schema",
         )
         .await?;
-        let flags = self.dialog_flags.into_iter().map(|((character, dialog), flags)| {
-            [Value::Int(character), dialog.into(), Value::Int(flags.cast_signed())]
+        let flags = self.dialog_flags.into_iter().map(|((character, dialog), (flags, schema))| {
+            let (flags, schema) = (Value::Int(flags.cast_signed()), Value::Int(schema.into()));
+            [Value::Int(character), dialog.into(), flags, schema]
         });
         write_rows(
             tx,
-            "INSERT INTO dialog_flags (character_id, dialog, flags) VALUES ",
+            "INSERT INTO dialog_flags (character_id, dialog, flags, schema) VALUES ",
             flags.collect(),
-            " ON CONFLICT (character_id, dialog) DO UPDATE SET flags = excluded.flags",
+            " ON CONFLICT (character_id, dialog) DO UPDATE \
+              SET flags = excluded.flags, schema = excluded.schema",
         )
         .await
     }

@@ -6,6 +6,7 @@ use sim::content::{Content, EquipSlot, Position};
 use sim::input::{QuestProgress, Stack};
 use sim::output::{Fact, FactKind, Reason};
 use sim::rules::{Origin, QuestState};
+use sim::state::{Kept, StateValue};
 use sim::{CharacterId, def_id};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -220,8 +221,8 @@ async fn facts_become_state() {
             FactKind::Slot { slot: 3, stack: Some(Stack { item: pelt, count: 2 }) },
             FactKind::Slot { slot: 0, stack: None },
             FactKind::Equipment { slot: EquipSlot::MainHand, item: Some(sword) },
-            FactKind::Quest { quest: def_id("quest/wolves"), progress: progress.clone() },
-            FactKind::DialogFlags { dialog: def_id("dialog/innkeeper"), flags: u64::MAX },
+            FactKind::Quest { quest: def_id("quest/wolves"), progress: progress.clone(), schema: 3 },
+            FactKind::DialogFlags { dialog: def_id("dialog/innkeeper"), flags: u64::MAX, schema: u32::MAX },
             FactKind::Died { killer: def_id("npc/wolf") },
             FactKind::Whereabouts { zone, at, health: 40, mana: 0 },
         ];
@@ -232,8 +233,8 @@ async fn facts_become_state() {
         assert_eq!(state.inventory.get(&3), Some(&Stack { item: pelt, count: 2 }));
         assert_eq!(state.inventory.get(&0), None);
         assert_eq!(state.equipment.get(&EquipSlot::MainHand), Some(&sword));
-        assert_eq!(state.quests.get(&def_id("quest/wolves")), Some(&progress));
-        assert_eq!(state.dialog_flags.get(&def_id("dialog/innkeeper")), Some(&u64::MAX));
+        assert_eq!(state.quests.get(&def_id("quest/wolves")), Some(&Kept::new(progress.clone(), 3)));
+        assert_eq!(state.dialog_flags.get(&def_id("dialog/innkeeper")), Some(&Kept::new(u64::MAX, u32::MAX)));
         assert_eq!((state.zone, state.at, state.health, state.mana), (zone, Some(at), Some(40), Some(0)));
         assert_eq!(store.audit().await.unwrap().discrepancies, []);
         assert_eq!(store.load_zone_clocks().await.unwrap(), [("downtown".to_owned(), 5)]);
@@ -245,6 +246,38 @@ async fn facts_become_state() {
         assert!(inventory.equipment.is_empty());
         assert_eq!(inventory.slots[0], InventorySlot { slot: 0, item: "rusty_sword".to_owned(), count: 1 });
         assert_eq!(store.quests_of(id).await.unwrap()[0].done, [2]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn states_in_other_schemas_are_found_but_for_those_of_deleted_characters() {
+    on_every_database(async |store: Store| {
+        let content = Arc::new(content::small_content());
+        let (account, id) = hero(&store, &content).await;
+        let gone = store.create_character(account, "Gone", def_id("class/mage"), &content).await.unwrap();
+        let progress = QuestProgress { state: QuestState::Active, done: vec![2], memory: 5 };
+        let quest =
+            |schema| FactKind::Quest { quest: def_id("quest/wolves"), progress: progress.clone(), schema };
+        let flags = FactKind::DialogFlags { dialog: def_id("dialog/innkeeper"), flags: 6, schema: 1 };
+        let mut writer = store.fact_writer().await.unwrap();
+        let facts = [(id, quest(1)), (id, flags), (CharacterId(gone.id), quest(1))];
+        writer.commit(&[tick(1, &content, facts)]).await.unwrap();
+        store.delete_character(CharacterId(gone.id)).await.unwrap();
+        let (quests, dialogs) = (vec!["other".to_owned(), "wolves".to_owned()], vec!["innkeeper".to_owned()]);
+        let script = def_id("script/quests");
+        let find = async |schema, most| {
+            store.states_to_migrate(script, schema, &quests, &dialogs, most).await.unwrap()
+        };
+        let found = find(2, 10).await;
+        assert_eq!((found.count, found.newest.len()), (2, 2));
+        assert_eq!((found.newest[0].script, found.newest[0].from), (script, 1));
+        let value = StateValue::Quest { quest: def_id("quest/wolves"), progress };
+        assert_eq!(found.newest[0].value, value);
+        assert!(matches!(found.newest[1].value, StateValue::Dialog { flags: 6, .. }));
+        assert_eq!(find(1, 10).await.count, 0);
+        let one = find(2, 1).await;
+        assert_eq!((one.count, one.newest.len()), (2, 1));
     })
     .await;
 }

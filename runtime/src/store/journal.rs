@@ -127,16 +127,18 @@ impl<'a> JournalRow<'a> {
                 let item = item.map(|item| names::item(content, item)).transpose()?;
                 plain("equipment", equip_slot_name(*slot).to_owned(), json!({"item": item}))
             }
-            FactKind::Quest { quest, progress } => {
+            FactKind::Quest { quest, progress, schema } => {
                 let after = json!({
                     "state": quest_state_name(progress.state),
                     "done": progress.done,
                     "memory": progress.memory,
+                    "schema": schema,
                 });
                 plain("quest", names::quest(content, *quest)?.to_owned(), after)
             }
-            FactKind::DialogFlags { dialog, flags } => {
-                plain("dialog_flags", names::dialog(content, *dialog)?.to_owned(), json!({"flags": flags}))
+            FactKind::DialogFlags { dialog, flags, schema } => {
+                let after = json!({"flags": flags, "schema": schema});
+                plain("dialog_flags", names::dialog(content, *dialog)?.to_owned(), after)
             }
             FactKind::Died { killer } => {
                 let killer = killer.some().map(|killer| names::npc(content, killer)).transpose()?;

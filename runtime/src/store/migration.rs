@@ -30,6 +30,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../../migrations/sqlite/0002_fact_writer.sql"),
         include_str!("../../../migrations/postgres/0002_fact_writer.sql"),
     ),
+    (
+        3,
+        "state schema",
+        include_str!("../../../migrations/sqlite/0003_state_schema.sql"),
+        include_str!("../../../migrations/postgres/0003_state_schema.sql"),
+    ),
 ];
 
 impl Store {

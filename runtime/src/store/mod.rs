@@ -22,6 +22,7 @@ mod migration;
 mod names;
 mod rows;
 mod sessions;
+mod states;
 
 pub use accounts::{Account, AccountId, NewAccount};
 pub use audit::{AuditReport, Discrepancy};
@@ -35,6 +36,7 @@ pub use journal::DomainEvent;
 pub use migration::MigrationState;
 pub use names::{equip_slot_name, quest_state_name};
 pub use sessions::{NewSession, Rotation, Session};
+pub use states::StoredStates;
 
 use sqlx::{Any, AnyPool, Transaction};
 use std::path::{Path, PathBuf};

@@ -8,17 +8,20 @@ mod replicate;
 mod room;
 mod rules;
 mod schedule;
+mod state;
 mod stats;
 
 pub use journal::{Commit, JOURNAL_QUEUE, JournalError, journal_loop};
 pub use room::{Room, RoomSetup};
 pub use rules::ZoneRules;
 pub use schedule::{SimThread, spawn};
+pub use state::{owner, split};
 pub use stats::{Phase, TickSummary, ZoneStats};
 
 use crate::gateway::client::Client;
 use sim::content::Content;
 use sim::input::{CharacterState, Command};
+use sim::state::{Migrated, OldState, Schemas};
 use sim::{DefId, RequestId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -86,6 +89,13 @@ pub enum Message {
         /// Who asks.
         answer: oneshot::Sender<host_api::Recording>,
     },
+    /// What the zone holds that is not written in these schemas.
+    States {
+        /// By script.
+        schemas: Schemas,
+        /// Who asks.
+        answer: oneshot::Sender<Vec<OldState>>,
+    },
     /// A frame for everybody in the zone.
     Announce(Utf8Bytes),
     /// Everybody leaves and is saved, then the zone ends.
@@ -114,9 +124,18 @@ pub struct Swap {
     pub content: Option<Arc<Content>>,
     /// Number of the generation.
     pub generation: u64,
-    /// Told when it is live.
-    pub applied: oneshot::Sender<Applied>,
+    /// State in the schemas of the rules, migrated on a copy.
+    pub migrated: Vec<Migrated>,
+    /// Whether it has to happen whatever becomes of state that cannot be migrated.
+    pub forced: bool,
+    /// Told when it is live, or that it is not.
+    pub applied: oneshot::Sender<Result<Applied, Unready>>,
 }
+
+/// Why a zone did not swap: state could not be migrated in time. It runs what it ran before.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unready(pub String);
 
 /// A swap that has happened.
 pub struct Applied {

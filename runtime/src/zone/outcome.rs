@@ -350,7 +350,7 @@ fn updates(
                     ..wire::CharacterUpdate::default()
                 },
             )),
-            FactKind::Quest { quest, progress } => {
+            FactKind::Quest { quest, progress, .. } => {
                 if let Some(quest) = wire::Quest::new(*quest, progress, content) {
                     push(notification("quest.update", &wire::QuestUpdate { quest, by }));
                 }

@@ -202,6 +202,9 @@ impl Room {
         handle.stats.generation.store(setup.generation, Relaxed);
         handle.stats.tick.store(setup.tick, Relaxed);
         let running = running(setup.generation, &*setup.rules, &setup.content);
+        let mut world =
+            World::new(setup.zone, Arc::clone(&setup.content), setup.seed, setup.tick, setup.tick_ms);
+        world.set_schemas(setup.rules.schemas());
         let recorder = setup.replay.map(|sender| Recorder::new(index, &handle.name, running, sender));
         Self {
             index,
@@ -210,7 +213,7 @@ impl Room {
             zones: Arc::clone(zones),
             inbox,
             content_label: content_label(&setup.content),
-            world: World::new(setup.zone, setup.content, setup.seed, setup.tick, setup.tick_ms),
+            world,
             rules: setup.rules,
             members: BTreeMap::new(),
             inputs: Vec::new(),
@@ -256,6 +259,7 @@ impl Room {
         let (started, mut watch) = (Instant::now(), Stopwatch::start());
         self.deliver_post();
         self.read_inbox();
+        self.migrate_arrivals();
         let inputs = self.inputs.len();
         watch.lap(Phase::Inbox);
         let mut output = std::mem::take(&mut self.output);
@@ -343,6 +347,10 @@ impl Room {
                 Message::Recordings { kind, script, answer } => {
                     // As above.
                     let _ = answer.send(self.rules.recording(kind, script));
+                }
+                Message::States { schemas, answer } => {
+                    // As above.
+                    let _ = answer.send(self.world.old_states(&schemas));
                 }
                 Message::Announce(frame) => {
                     for member in self.members.values() {
@@ -460,6 +468,15 @@ impl Room {
 
     fn swap(&mut self, swap: Swap) {
         let started = Instant::now();
+        let schemas = swap.rules.schemas();
+        let migrated = match self.migrate(&swap, &schemas) {
+            Ok(migrated) => migrated,
+            Err(unready) => {
+                // As above; nothing was changed, so there is nobody else to tell.
+                let _ = swap.applied.send(Err(unready));
+                return;
+            }
+        };
         if let Some(content) = swap.content {
             self.content_label = content_label(&content);
             self.handle.set_cap(content.zones[&self.world.zone()].population_cap);
@@ -471,13 +488,15 @@ impl Room {
         let (was, is) = (self.rules.modules(), swap.rules.modules());
         self.world.generation_swapped(|script| ModuleRef::changed(&was, &is, script));
         let mut old = std::mem::replace(&mut self.rules, swap.rules);
-        self.rules.adopt_recording(old.take_recording());
+        let (recording, before) = (old.take_recording(), old.schemas());
+        self.rules.adopt_recording(recording, &before);
         self.handle.stats.generation.store(swap.generation, Relaxed);
         if let Some(recorder) = &mut self.recorder {
-            recorder.swap(running(swap.generation, &*self.rules, self.world.content()));
+            recorder.swap(running(swap.generation, &*self.rules, self.world.content()), &migrated);
         }
+        self.adopt(schemas, &migrated);
         // Who asked may have given up waiting; then the old rules are dropped here.
-        let _ = swap.applied.send(Applied { tick: self.world.tick() + 1, old });
+        let _ = swap.applied.send(Ok(Applied { tick: self.world.tick() + 1, old }));
         let took = started.elapsed();
         self.handle.stats.record_swap(took);
         self.meters.swap.record(took);
@@ -575,6 +594,7 @@ impl Room {
         metrics::counter!("game_zone_restarts_total", "zone" => self.handle.name.to_string()).increment(1);
         let content = Arc::clone(self.world.content());
         self.world = World::new(self.world.zone(), content, self.seed, tick, self.tick_ms);
+        self.world.set_schemas(self.rules.schemas());
         self.inputs.clear();
         if let Some(recorder) = &mut self.recorder {
             recorder.restart();

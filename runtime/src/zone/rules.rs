@@ -3,6 +3,7 @@
 use crate::replay::ModuleRef;
 use host_api::{ExportStats, Kind, Module, Recording, ScriptFailure, ScriptRules};
 use sim::rules::Rules;
+use sim::state::{Migrated, OldState, Schemas};
 use sim::{DefId, ModuleStamp};
 use std::sync::Arc;
 
@@ -21,14 +22,20 @@ pub trait ZoneRules: Rules + Send {
     /// Which modules answer, for the replay log.
     fn modules(&self) -> Vec<ModuleRef>;
 
+    /// The schemas in which the scripts read and write their state.
+    fn schemas(&self) -> Schemas;
+
+    /// State in these schemas. One answer each, but for what has them already.
+    fn migrate(&self, old: &[OldState]) -> Vec<Migrated>;
+
     /// A copy of what one module was asked lately.
     fn recording(&self, kind: Kind, script: DefId) -> Recording;
 
     /// Gives all that was recorded to the rules that come after.
     fn take_recording(&mut self) -> Recording;
 
-    /// Goes on with what the rules before have recorded.
-    fn adopt_recording(&mut self, recording: Recording);
+    /// Goes on with what the rules before, of these schemas, have recorded.
+    fn adopt_recording(&mut self, recording: Recording, schemas: &Schemas);
 }
 
 impl ZoneRules for ScriptRules {
@@ -57,6 +64,14 @@ impl ZoneRules for ScriptRules {
         self.generation().modules().map(named).collect()
     }
 
+    fn schemas(&self) -> Schemas {
+        self.generation().schemas()
+    }
+
+    fn migrate(&self, old: &[OldState]) -> Vec<Migrated> {
+        self.generation().migrate(self.former(), old)
+    }
+
     fn recording(&self, kind: Kind, script: DefId) -> Recording {
         self.recording_of(kind, script)
     }
@@ -65,7 +80,7 @@ impl ZoneRules for ScriptRules {
         ScriptRules::take_recording(self)
     }
 
-    fn adopt_recording(&mut self, recording: Recording) {
-        ScriptRules::adopt_recording(self, recording);
+    fn adopt_recording(&mut self, recording: Recording, schemas: &Schemas) {
+        ScriptRules::adopt_recording(self, recording, schemas);
     }
 }

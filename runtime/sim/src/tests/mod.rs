@@ -2,5 +2,6 @@
 
 mod determinism;
 mod mechanics;
+mod state;
 mod talk;
 mod trade;
