@@ -247,6 +247,7 @@ async fn content_changes_in_the_running_world_or_not_at_all() {
     std::fs::write(fewer.path().join("items.toml"), format!("{}{}", &items[..start], &items[end..])).unwrap();
     fewer.replace("classes.toml", "    { item = \"mana_potion\", count = 2 },\n", "");
     fewer.replace("loot.toml", "    { item = \"mana_potion\", weight = 2 },\n", "");
+    fewer.replace("shops.toml", " \"mana_potion\",", "");
     let answer = push_content(&world, &read_content(fewer.path())).await;
     answer.is_problem(422, "content_mismatch");
     assert!(answer.body["detail"].as_str().unwrap().contains("mana_potion"), "{answer:?}");
