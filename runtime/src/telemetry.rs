@@ -36,7 +36,7 @@ static LINES_LOST: OnceLock<ErrorCounter> = OnceLock::new();
 pub fn init_logs(json: bool) -> WorkerGuard {
     let filter = EnvFilter::try_from_env("LORE_LOG")
         .or_else(|_| EnvFilter::try_from_default_env())
-        .unwrap_or_else(|_| EnvFilter::new("info"));
+        .unwrap_or_else(|_| EnvFilter::new("info,notify=warn"));
     let (queue, guard) = NonBlockingBuilder::default()
         .buffered_lines_limit(LOG_QUEUE)
         .lossy(true)
