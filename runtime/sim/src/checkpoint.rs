@@ -15,7 +15,7 @@ use std::hash::Hasher;
 use std::sync::Arc;
 
 /// Counted up whenever the state of a world gains, loses or changes a field.
-const FORMAT: u16 = 3;
+const FORMAT: u16 = 4;
 
 /// What stands before the state, to refuse what cannot be read before reading it.
 #[derive(Debug, BorshSerialize, BorshDeserialize)]

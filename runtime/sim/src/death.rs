@@ -2,7 +2,7 @@
 //! takes and what is left behind is asked of scripts, for all deaths of a tick at once.
 
 use crate::content::{Deed, Position};
-use crate::entity::{Changes, Entity, EntityKind, NpcMind};
+use crate::entity::{Changes, Entity, EntityKind, NpcMind, SpawnedBy};
 use crate::ids::{CharacterId, DefId, EntityId};
 use crate::inventory::Cause;
 use crate::limits;
@@ -59,7 +59,9 @@ impl World {
                 }
                 EntityKind::Npc(mind) => {
                     slain.extend(self.slain(&mind, death.entity, at));
-                    self.vacate(mind.spawn);
+                    if let SpawnedBy::Place(place) = mind.spawned_by {
+                        self.vacate(place);
+                    }
                     self.despawn(death.entity);
                 }
                 EntityKind::Item { .. } => {}

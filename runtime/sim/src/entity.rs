@@ -54,13 +54,24 @@ pub enum EntityKind {
     },
 }
 
+/// Whom an NPC came with: who fills its place again, and who sends it away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+pub enum SpawnedBy {
+    /// The place with this index in the zone's plan, which is filled again after its death.
+    Place(u32),
+    /// The event `event/NAME`.
+    Event(DefId),
+    /// Another NPC, which may be gone.
+    Npc(EntityId),
+}
+
 /// What the host keeps for an NPC between the decisions of its script.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
 pub struct NpcMind {
     /// `npc/NAME`.
     pub template: DefId,
-    /// Index of its row in the zone's spawns.
-    pub spawn: usize,
+    /// Whom it came with.
+    pub spawned_by: SpawnedBy,
     /// Where it belongs.
     pub home: Position,
     /// What it is doing.

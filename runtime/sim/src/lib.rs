@@ -36,6 +36,7 @@ pub mod rules;
 mod shop;
 pub mod state;
 mod status;
+mod summon;
 mod world;
 
 pub use ids::{CharacterId, DefId, EntityId, ModuleStamp, RequestId, def_id};

@@ -5,6 +5,9 @@
 pub const INPUTS_PER_TICK: usize = 4_096;
 /// Entities of one zone; spawns beyond it are refused and counted.
 pub const ENTITIES_PER_ZONE: usize = 20_000;
+/// NPCs that one event or one NPC can have called into the zone at once: a crowd that a group can
+/// still fight, and a bound on what a script gone wild can fill a zone with.
+pub const SUMMONED_PER_SUMMONER: usize = 64;
 /// Ground items of one zone, so that litter never keeps players or NPCs out.
 pub const GROUND_ITEMS_PER_ZONE: usize = 4_000;
 /// Inventory slots of a character (fixed for now; bags come later).

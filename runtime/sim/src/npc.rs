@@ -2,7 +2,7 @@
 
 use crate::combat::CastRequest;
 use crate::content::{AbilityTarget, Content, Position};
-use crate::entity::{Changes, Entity, EntityKind, NpcMind};
+use crate::entity::{Changes, Entity, EntityKind, NpcMind, SpawnedBy};
 use crate::ids::{DefId, EntityId};
 use crate::limits;
 use crate::rng::{Purpose, Rng, fork};
@@ -53,13 +53,27 @@ impl World {
         for (index, slot) in self.spawns.iter().enumerate() {
             let Some(entity) = slot.entity.and_then(|id| self.entities.entry_mut(id)) else { continue };
             let EntityKind::Npc(mind) = &mut entity.kind else { continue };
-            mind.spawn = index;
-            let Some(npc) = self.content.npcs.get(&mind.template) else { continue };
+            mind.spawned_by = SpawnedBy::Place(index as u32);
+        }
+    }
+
+    /// Gives all NPCs the numbers of the new definitions; who is in none of them leaves.
+    pub(crate) fn refit_npcs(&mut self) {
+        let mut gone = Vec::new();
+        for entity in self.entities.iter_mut() {
+            let EntityKind::Npc(mind) = &entity.kind else { continue };
+            let Some(npc) = self.content.npcs.get(&mind.template) else {
+                gone.push(entity.id);
+                continue;
+            };
             entity.stats = npc.stats;
             entity.level = npc.level;
             entity.health = entity.health.min(npc.stats.health);
             entity.changes.add(Changes::LEVEL);
             entity.changes.add(Changes::HEALTH);
+        }
+        for id in gone {
+            self.despawn(id);
         }
     }
 
@@ -70,26 +84,38 @@ impl World {
                 && slot.due <= self.tick
                 && self.entities.len() < limits::ENTITIES_PER_ZONE
             {
-                let entity = self.spawn_npc(slot.row, index);
+                let entity = self.spawn_planned(slot.row, index);
                 self.spawns[index].entity = Some(entity);
             }
         }
     }
 
-    fn spawn_npc(&mut self, row: usize, slot: usize) -> EntityId {
+    fn spawn_planned(&mut self, row: usize, place: usize) -> EntityId {
+        let spawn = &self.definition().spawns[row];
+        let (template, at, radius_mm) = (spawn.npc, spawn.at, spawn.radius_mm);
+        let mut rng = Rng(fork(self.seed, self.tick, place as u64, Purpose::Spawn));
+        let home = self.scatter(at, radius_mm, &mut rng);
+        self.spawn_npc(template, home, SpawnedBy::Place(place as u32))
+    }
+
+    /// A place of the zone at most `radius_mm` from `at` in each direction.
+    pub(crate) fn scatter(&self, at: Position, radius_mm: u32, rng: &mut Rng) -> Position {
+        let zone = self.definition();
+        let mut spread =
+            || rng.below(radius_mm.saturating_mul(2).saturating_add(1)) as i32 - radius_mm as i32;
+        Position {
+            x_mm: at.x_mm.saturating_add(spread()).clamp(0, zone.width_mm),
+            y_mm: at.y_mm.saturating_add(spread()).clamp(0, zone.height_mm),
+        }
+    }
+
+    /// Puts an NPC of a template that there is into the zone.
+    pub(crate) fn spawn_npc(&mut self, template: DefId, home: Position, spawned_by: SpawnedBy) -> EntityId {
         let id = self.next_id();
-        let zone = &self.content.zones[&self.zone];
-        let spawn = &zone.spawns[row];
-        let npc = &self.content.npcs[&spawn.npc];
-        let mut rng = Rng(fork(self.seed, self.tick, slot as u64, Purpose::Spawn));
-        let mut spread = || rng.below(2 * spawn.radius_mm + 1) as i32 - spawn.radius_mm as i32;
-        let home = Position {
-            x_mm: (spawn.at.x_mm + spread()).clamp(0, zone.width_mm),
-            y_mm: (spawn.at.y_mm + spread()).clamp(0, zone.height_mm),
-        };
+        let npc = &self.content.npcs[&template];
         let mind = NpcMind {
-            template: spawn.npc,
-            spawn: slot,
+            template,
+            spawned_by,
             home,
             state: NpcState::Idle,
             state_since: self.tick,
@@ -118,9 +144,9 @@ impl World {
     }
 
     /// Frees the place of a dead NPC; the next one comes after the row's time.
-    pub(crate) fn vacate(&mut self, slot: usize) {
+    pub(crate) fn vacate(&mut self, place: u32) {
         let (tick, rows) = (self.tick, &self.content.zones[&self.zone].spawns);
-        if let Some(slot) = self.spawns.get_mut(slot) {
+        if let Some(slot) = self.spawns.get_mut(place as usize) {
             let respawn_ms = rows.get(slot.row).map_or(0, |row| row.respawn_ms);
             slot.entity = None;
             slot.due = tick + u64::from(self.sky.respawn_ms(respawn_ms).div_ceil(self.tick_ms)).max(1);

@@ -17,6 +17,7 @@ pub(crate) enum Purpose {
     Kill,
     Fall,
     Trade,
+    Summon,
 }
 
 /// The seed of one draw.

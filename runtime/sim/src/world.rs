@@ -264,7 +264,7 @@ impl World {
     // --- what may be read between steps ---
 
     /// Replaces the definitions between two steps (part of a generation swap). NPCs whose template
-    /// or spawn row is gone or different leave and spawn anew; everything else goes on.
+    /// or spawn row is gone or different leave, those of a row to spawn anew; everything else goes on.
     ///
     /// # Panics
     /// If the zone itself is not in `content`: the reload pipeline refuses that.
@@ -279,6 +279,7 @@ impl World {
             self.ask_again();
         }
         self.replan_spawns(&before);
+        self.refit_npcs();
         for entity in self.entities.iter_mut() {
             entity.at.x_mm = entity.at.x_mm.min(width);
             entity.at.y_mm = entity.at.y_mm.min(height);

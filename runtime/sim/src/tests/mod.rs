@@ -3,5 +3,6 @@
 mod determinism;
 mod mechanics;
 mod state;
+mod summon;
 mod talk;
 mod trade;
