@@ -83,6 +83,12 @@ impl World {
             Command::Sell { npc, slot, count, price } => {
                 self.request_trade(id, request, npc, Wish::Sell { slot, count, price })
             }
+            Command::Challenge { target } => self.challenge(id, target, out),
+            Command::AcceptDuel { duel } => self.accept_duel(id, duel),
+            Command::DeclineDuel { duel } => self.decline_duel(id, duel, out),
+            Command::DuelAct { duel, ability } => self.choose_act(id, duel, ability),
+            Command::AutoDuel { on } => self.set_auto(id, on),
+            Command::Surrender => self.surrender(id, request, out),
         }
     }
 

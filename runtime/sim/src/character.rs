@@ -92,6 +92,7 @@ impl World {
         out: &mut Output,
         redirect: impl FnOnce(&mut CharacterState),
     ) {
+        self.leave_duels(id, out);
         let Some(character) = self.characters.get(&id) else { return };
         let mut state = self.kept(character);
         redirect(&mut state);

@@ -95,7 +95,7 @@ impl World {
         let state = (
             (self.seed, self.tick_ms, self.next_entity),
             (&self.entities, &self.characters, &self.spawns, &self.sky),
-            (&self.inquiries, &self.despawned, &self.schemas),
+            (&self.inquiries, &self.despawned, &self.schemas, &self.duels),
         );
         // Writing into memory has nothing to fail at.
         let _ = header.serialize(&mut bytes).and_then(|()| state.serialize(&mut bytes));
@@ -118,7 +118,7 @@ impl World {
         let (seed, tick_ms, next_entity) = BorshDeserialize::deserialize(&mut bytes).map_err(damaged)?;
         let entities: Entities = BorshDeserialize::deserialize(&mut bytes).map_err(damaged)?;
         let (characters, spawns, sky) = BorshDeserialize::deserialize(&mut bytes).map_err(damaged)?;
-        let (inquiries, despawned, schemas) = BorshDeserialize::deserialize(&mut bytes).map_err(damaged)?;
+        let (inquiries, despawned, schemas, duels) = BorshDeserialize::deserialize(&mut bytes).map_err(damaged)?;
         if !bytes.is_empty() {
             return Err(CheckpointError::Damaged(format!("{} bytes too many", bytes.len())));
         }
@@ -134,6 +134,7 @@ impl World {
             characters,
             spawns,
             sky,
+            duels,
             inquiries,
             schemas,
             grid,

@@ -105,7 +105,7 @@ impl World {
             mana_cost: ability.mana_cost,
             energy_cost: ability.energy_cost,
             cooldown_ticks: self.ticks(ability.cooldown_ms),
-            power_permille: ability.power_permille,
+            power_permille: self.with_fight_power(&caster.kind, ability.power_permille),
             element: ability.element,
             status,
             status_ticks: self.ticks(status_ms),
@@ -165,30 +165,12 @@ impl World {
     fn view_attack(&self, cast: &Cast, plan: &Plan, id: u32) -> Option<Attack> {
         let attacker = self.entities.entry(cast.caster)?;
         let defender = self.entities.entry(cast.target)?;
-        let percent = |chance: i32| chance.clamp(0, 100) as u32;
         Some(Attack {
             id,
-            attacker: attacker.id,
-            defender: defender.id,
-            element: plan.element,
-            attacker_level: attacker.level,
-            defender_level: defender.level,
-            attacker_is_npc: cast.caster_is_npc,
-            defender_is_npc: matches!(defender.kind, EntityKind::Npc(_)),
-            accuracy: attacker.stats.accuracy,
-            evasion: defender.stats.evasion,
             distance_mm: cast.distance_mm,
-            attack_power: attacker.stats.attack,
-            weapon_damage: attacker.stats.weapon_damage,
             power_permille: plan.power_permille.min(100_000),
-            critical_chance: percent(attacker.stats.critical_chance),
-            defence: defender.stats.defence,
-            resistance_permille: resistance(defender, plan.element),
-            block_chance: percent(defender.stats.block_chance),
-            dodge_chance: percent(defender.stats.dodge_chance),
-            defender_health: defender.health,
-            defender_health_max: defender.stats.health,
             seed: fork(self.seed, self.tick, attacker.id.0, Purpose::Swing),
+            ..offence(attacker, defender, plan.element)
         })
     }
 
@@ -265,7 +247,36 @@ impl World {
     }
 }
 
+/// A swing between two, by their fighting numbers; where, how hard and with what dice is still to be said.
+pub(crate) fn offence(attacker: &Entity, defender: &Entity, element: Element) -> Attack {
+    let percent = |chance: i32| chance.clamp(0, 100) as u32;
+    Attack {
+        id: 0,
+        attacker: attacker.id,
+        defender: defender.id,
+        element,
+        attacker_level: attacker.level,
+        defender_level: defender.level,
+        attacker_is_npc: matches!(attacker.kind, EntityKind::Npc(_)),
+        defender_is_npc: matches!(defender.kind, EntityKind::Npc(_)),
+        accuracy: attacker.stats.accuracy,
+        evasion: defender.stats.evasion,
+        distance_mm: 0,
+        attack_power: attacker.stats.attack,
+        weapon_damage: attacker.stats.weapon_damage,
+        power_permille: 0,
+        critical_chance: percent(attacker.stats.critical_chance),
+        defence: defender.stats.defence,
+        resistance_permille: resistance(defender, element),
+        block_chance: percent(defender.stats.block_chance),
+        dodge_chance: percent(defender.stats.dodge_chance),
+        defender_health: defender.health,
+        defender_health_max: defender.stats.health,
+        seed: 0,
+    }
+}
+
 /// Resistance of an entity to an element, permille.
-pub(crate) fn resistance(entity: &Entity, element: Element) -> i32 {
+fn resistance(entity: &Entity, element: Element) -> i32 {
     entity.stats.resistance_permille[element as usize]
 }

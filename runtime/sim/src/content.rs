@@ -34,6 +34,10 @@ pub struct Content {
     pub dialogs: BTreeMap<DefId, Dialog>,
     /// `announcement/NAME`.
     pub announcements: BTreeMap<DefId, Announcement>,
+    /// `encounter/NAME`.
+    pub encounters: BTreeMap<DefId, Encounter>,
+    /// How characters duel.
+    pub duel: Duel,
     /// What the chat filter goes by.
     pub chat: Chat,
     /// Experience, death and the start of a character.
@@ -466,6 +470,10 @@ pub struct Npc {
     pub shop: DefId,
     /// What it says when talked to without a dialog.
     pub greeting: String,
+    /// `encounter/NAME` that its fights follow, or none.
+    pub encounter: DefId,
+    /// Takes every challenge to a duel.
+    pub duels: bool,
 }
 
 /// What a death leaves.
@@ -619,6 +627,51 @@ pub struct Announcement {
     pub name: String,
     /// `{zone}` is replaced by the title of the zone.
     pub text: String,
+}
+
+/// How the fight against a boss goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Encounter {
+    /// Without its kind.
+    pub name: String,
+    /// `script/NAME` that directs it.
+    pub script: DefId,
+    /// From the start of the fight until the script may make an end of it, milliseconds; 0 for never.
+    pub enrage_ms: u32,
+    /// In the order in which they come.
+    pub phases: Vec<Phase>,
+}
+
+/// A part of the fight against a boss.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Phase {
+    /// Health at which it may begin, permille; 0 for never by health.
+    pub health_below_permille: u32,
+    /// From the start of the fight until it may begin, milliseconds; 0 for never by time.
+    pub after_ms: u32,
+    /// Share of the boss's damage.
+    pub power_permille: u32,
+    /// `npc/NAME` that comes to help, or none.
+    pub adds: DefId,
+    /// How many of them.
+    pub adds_count: u32,
+    /// `ability/NAME` of this phase, or none.
+    pub ability: DefId,
+    /// `announcement/NAME` of its beginning, or none.
+    pub announcement: DefId,
+}
+
+/// How characters duel.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Duel {
+    /// `script/NAME` that leads duels, or none: then there are none.
+    pub script: DefId,
+    /// A challenge that nobody answers ends after this, milliseconds.
+    pub invitation_ms: u32,
+    /// A turn, milliseconds.
+    pub turn_ms: u32,
+    /// The whole duel, milliseconds; then nobody has won.
+    pub longest_ms: u32,
 }
 
 /// What the chat filter goes by.

@@ -1,6 +1,7 @@
 //! Entities: what stands in a zone, as scripts and clients may see it.
 
 use crate::content::{ItemCount, Position, Stats};
+pub use crate::encounter::{Course, Fight};
 use crate::ids::{CharacterId, DefId, EntityId};
 use crate::rules::NpcState;
 use crate::state::Kept;
@@ -88,6 +89,8 @@ pub struct NpcMind {
     pub speed_permille: u32,
     /// Enemies and their threat.
     pub threat: BTreeMap<EntityId, i64>,
+    /// Its fight, while it has one and its template an encounter.
+    pub fight: Option<Box<Fight>>,
 }
 
 /// One status on one bearer.

@@ -92,9 +92,11 @@ impl Sky {
 
 impl World {
     /// Tells the world that another generation answers from now on, and which scripts are others in it:
-    /// if the zone's is, it is asked in the next step, as what is said of levels is in any case. Part of every swap, after [`World::swap_content`].
+    /// if the zone's is, it is asked in the next step, as those of fights are, and what is said of levels in any
+    /// case. Part of every swap, after [`World::swap_content`].
     pub fn generation_swapped(&mut self, changed: impl Fn(DefId) -> bool) {
         self.rules_changed();
+        self.reopen_fights(|_, encounter| changed(encounter.script));
         if changed(self.definition().script) {
             self.ask_again();
         }

@@ -1,7 +1,7 @@
 //! What enters a tick. All of it goes to the replay log; nothing else may influence a step.
 
 use crate::content::{EquipSlot, Position};
-use crate::ids::{CharacterId, DefId, EntityId, RequestId};
+use crate::ids::{CharacterId, DefId, DuelId, EntityId, RequestId};
 use crate::rules::QuestState;
 use crate::state::Kept;
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -140,6 +140,35 @@ pub enum Command {
         /// The least to get for one; whatever is paid if missing.
         price: Option<u32>,
     },
+    /// Ask somebody nearby for a duel.
+    Challenge {
+        /// Whom.
+        target: EntityId,
+    },
+    /// Take a challenge.
+    AcceptDuel {
+        /// Which.
+        duel: DuelId,
+    },
+    /// Turn a challenge down, or take the own one back.
+    DeclineDuel {
+        /// Which.
+        duel: DuelId,
+    },
+    /// Choose what to do with the own turn.
+    DuelAct {
+        /// In which duel.
+        duel: DuelId,
+        /// `ability/NAME`; none to pass.
+        ability: Option<DefId>,
+    },
+    /// Leave the own turns of the duel to the script, or take them back.
+    AutoDuel {
+        /// Whether to leave them.
+        on: bool,
+    },
+    /// Give the duel up.
+    Surrender,
 }
 
 /// Everything about a character that is kept: what the store loads and saves, and what moves

@@ -16,6 +16,8 @@ pub mod content;
 mod death;
 mod dialog;
 mod digest;
+mod duel;
+mod encounter;
 mod entities;
 pub mod entity;
 mod environment;
@@ -39,7 +41,7 @@ mod status;
 mod summon;
 mod world;
 
-pub use ids::{CharacterId, DefId, EntityId, ModuleStamp, RequestId, def_id};
+pub use ids::{CharacterId, DefId, DuelId, EntityId, ModuleStamp, RequestId, def_id};
 pub use world::{Character, World};
 
 #[cfg(test)]

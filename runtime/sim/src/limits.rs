@@ -70,3 +70,29 @@ pub const TRADE_COUNT_MAX: u32 = 10_000;
 pub const SHOP_GOODS: usize = 64;
 /// Prices asked of the economy script in one tick: two calls. Who asks beyond it is told to ask again.
 pub const PRICES_PER_TICK: usize = 2_000;
+/// A share that changes nothing.
+pub const UNCHANGED_PERMILLE: u32 = 1_000;
+/// Phases of one encounter: each crosses to the script with every question about its boss.
+pub const ENCOUNTER_PHASES: usize = 16;
+/// Share of its damage that an encounter may make a boss deal: never harmless, never one blow for
+/// everybody.
+pub const BOSS_POWER_PERMILLE: (u32, u32) = (100, 5_000);
+/// Share of its speed that an encounter may give a boss: it always moves, and can be run from.
+pub const BOSS_SPEED_PERMILLE: (u32, u32) = (100, 2_000);
+/// Adds that one answer may call.
+pub const ADDS_PER_DIRECTION: u32 = 16;
+/// Adds stand at most so far from the boss that called them, millimetres.
+pub const ADDS_RADIUS_MM: u32 = 4_000;
+/// Challenges and duels of one zone at once: more than its population allows in pairs, and each costs a
+/// view now and then.
+pub const DUELS_PER_ZONE: usize = 256;
+/// Ticks of one turn of a duel: a second to two minutes at 20 Hz.
+pub const TURN_TICKS: (u32, u32) = (20, 2_400);
+/// Share of an ability's power in a turn of a duel.
+pub const ACT_POWER_MAX_PERMILLE: u32 = 5_000;
+/// Turns until an ability is ready again in a duel.
+pub const COOLDOWN_TURNS_MAX: u32 = 100;
+/// Who is farther away from a foe has left the duel, millimetres: a few steps out of its way.
+pub const DUEL_RANGE_MM: u32 = 30_000;
+/// Turns of a duel that the journal keeps, the last ones.
+pub const DUEL_LOG: usize = 100;

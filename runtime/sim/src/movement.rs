@@ -3,7 +3,7 @@
 use crate::content::{Content, Deed, Position};
 use crate::entity::{Changes, Entity, EntityKind};
 use crate::ids::{CharacterId, DefId};
-use crate::limits::{MOVE_CREDIT_MS, MOVE_TOLERANCE_PERMILLE};
+use crate::limits::{MOVE_CREDIT_MS, MOVE_TOLERANCE_PERMILLE, UNCHANGED_PERMILLE};
 use crate::output::{DepartureKind, Notice, Output};
 use crate::world::World;
 use std::collections::BTreeSet;
@@ -89,7 +89,8 @@ impl World {
             let Some(npc) = content.npcs.get(&mind.template) else { continue };
             let share =
                 u64::from(speed_permille(content, entity).min(1_000)) * u64::from(mind.speed_permille);
-            let speed = u64::from(npc.speed_mm_s) * share / 1_000_000;
+            let haste = mind.fight.as_ref().map_or(UNCHANGED_PERMILLE, |fight| fight.speed_permille);
+            let speed = u64::from(npc.speed_mm_s) * share / 1_000_000 * u64::from(haste) / 1_000;
             let step = (speed * u64::from(self.tick_ms) / 1_000) as u32;
             if step == 0 {
                 continue;

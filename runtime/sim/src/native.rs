@@ -1,11 +1,12 @@
 //! The rules of the starter pack in Rust: what tests step the world with, and the yardstick that
 //! benchmarks hold scripts against. A server never uses them.
 //!
-//! Combat, abilities, statuses, loot, progression, prices, the chat filter and the weather are the
-//! scripts' rules to the letter; minds and quests are plain versions of them, and conversations always
+//! Combat, abilities, statuses, loot, progression, prices, the chat filter, the weather and encounters are
+//! the scripts' rules to the letter; minds and quests are plain versions of them, and conversations always
 //! end.
 
 mod chat;
+mod encounter;
 mod zone;
 
 use crate::content::{Deed, Position, Rarity};
@@ -13,10 +14,10 @@ use crate::ids::{DefId, EntityId};
 use crate::limits::{ACTION_GAP_MS, AMOUNT_MAX, LOOT_PIECES, PRICE_MAX};
 use crate::rng::Rng;
 use crate::rules::{
-    Answer, Attack, Cast, Context, Conversation, Deal, Decision, Decree, DialogReply, Fall, Gain, Grown,
-    Growth, Haul, HitKind, Inquiry, Judgement, Kill, LevelStep, Line, Moment, NpcState, Origin, Outcome,
-    Perception, Piece, Plan, Pulse, PulseOutcome, QuestState, QuestStep, Quote, Requirement, RowView, Rules,
-    Side, Spoils, Toll, Trigger, Verdict,
+    Act, Answer, Attack, Bout, Cast, Context, Conversation, Deal, Decision, Decree, DialogReply, Direction,
+    Fall, Gain, Grown, Growth, Haul, HitKind, Inquiry, Judgement, Kill, LevelStep, Line, Moment, NpcState,
+    Origin, Outcome, Pairing, Perception, Piece, Plan, Pulse, PulseOutcome, QuestState, QuestStep, Quote,
+    Requirement, RowView, Rules, Side, Spoils, Terms, Toll, Trigger, Turn, Verdict,
 };
 
 /// Rules without scripts. Every answer bears [`Origin::Content`] with digest 0.
@@ -106,6 +107,24 @@ impl Rules for NativeRules {
 
     fn quote_prices(&mut self, _ctx: &Context, deals: &[Deal], out: &mut Vec<Answer<Quote>>) {
         answers(deals, out, quote);
+    }
+
+    fn direct(&mut self, ctx: &Context, _script: DefId, bouts: &[Bout], out: &mut Vec<Answer<Direction>>) {
+        answers(bouts, out, |bout| encounter::direct(bout, ctx.tick_ms));
+    }
+
+    fn open_duels(
+        &mut self,
+        _ctx: &Context,
+        _script: DefId,
+        pairs: &[Pairing],
+        out: &mut Vec<Answer<Terms>>,
+    ) {
+        answers(pairs, out, encounter::open_duel);
+    }
+
+    fn take_turns(&mut self, ctx: &Context, _script: DefId, turns: &[Turn], out: &mut Vec<Answer<Act>>) {
+        answers(turns, out, |turn| encounter::take_turn(turn, ctx.tick_ms));
     }
 }
 

@@ -124,6 +124,7 @@ impl World {
             destination: home,
             speed_permille: 0,
             threat: BTreeMap::new(),
+            fight: None,
         };
         self.entities.push(Entity {
             id,
@@ -231,7 +232,7 @@ impl World {
     }
 
     /// The living enemy with the most threat; the elder one where two have the same.
-    fn most_threatening(&self, mind: &NpcMind) -> Option<EntityId> {
+    pub(crate) fn most_threatening(&self, mind: &NpcMind) -> Option<EntityId> {
         let alive = |id: &EntityId| self.entities.entry(*id).is_some_and(Entity::is_alive);
         let candidates = mind.threat.iter().filter(|(id, _)| alive(id));
         candidates.max_by_key(|(id, threat)| (**threat, std::cmp::Reverse(**id))).map(|(id, _)| *id)

@@ -1,7 +1,7 @@
 //! What leaves a tick.
 
 use crate::content::{EquipSlot, Position};
-use crate::ids::{CharacterId, DefId, EntityId, RequestId};
+use crate::ids::{CharacterId, DefId, DuelId, EntityId, RequestId};
 use crate::input::{CharacterState, QuestProgress, Stack};
 use crate::rules::{BlockReason, HitKind, Origin, Verdict};
 
@@ -50,6 +50,11 @@ pub enum Accepted {
         unit: u32,
         /// How many.
         count: u32,
+    },
+    /// Somebody was challenged to a duel.
+    Challenged {
+        /// What it is called from now on.
+        duel: DuelId,
     },
 }
 
@@ -126,6 +131,12 @@ pub enum Rejection {
     PriceChanged,
     /// Too many trades in this tick.
     ShopBusy,
+    /// The character has no such challenge or duel, or there are no duels here.
+    NoDuel,
+    /// The other has the turn.
+    NotYourTurn,
+    /// One of the two has a challenge or a duel already, or the zone has too many.
+    DuelBusy,
 }
 
 impl Rejection {
@@ -167,6 +178,9 @@ impl Rejection {
             Self::NotEnoughGold => "not_enough_gold",
             Self::PriceChanged => "price_changed",
             Self::ShopBusy => "shop_busy",
+            Self::NoDuel => "no_duel",
+            Self::NotYourTurn => "not_your_turn",
+            Self::DuelBusy => "duel_busy",
         }
     }
 }
@@ -221,7 +235,7 @@ pub enum EventKind {
         source: EntityId,
         /// Who.
         target: EntityId,
-        /// `ability/NAME` or `item/NAME`.
+        /// `ability/NAME`, `item/NAME` or `encounter/NAME`.
         by: DefId,
         /// Health gained.
         amount: i32,
@@ -308,6 +322,178 @@ pub enum Notice {
     },
     /// The character is back.
     Respawned,
+    /// Somebody asks for a duel.
+    DuelChallenged {
+        /// What the challenge is called.
+        duel: DuelId,
+        /// Who asks.
+        from: EntityId,
+        /// The name of who asks.
+        name: String,
+        /// Ticks left to answer.
+        answer_ticks: u32,
+    },
+    /// A challenge did not become a duel.
+    ChallengeEnded {
+        /// Which.
+        duel: DuelId,
+        /// Why.
+        why: DuelEnd,
+    },
+    /// A duel has begun, or a turn of it is over.
+    DuelTurn(Box<DuelState>),
+}
+
+/// A duel, as one of the two is shown it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DuelState {
+    /// Which.
+    pub duel: DuelId,
+    /// 1 and up.
+    pub round: u32,
+    /// Who has the turn, [`EntityId::NONE`] once it is over.
+    pub actor: EntityId,
+    /// Ticks left for it.
+    pub turn_ticks: u32,
+    /// The challenger first.
+    pub sides: [DuelistState; 2],
+    /// What who is told can do.
+    pub moves: Vec<MoveState>,
+    /// The turn before; none at the beginning.
+    pub last: Option<DuelBlow>,
+    /// Who decided it, or who begins.
+    pub origin: Origin,
+}
+
+/// One side of a duel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct DuelistState {
+    pub entity: EntityId,
+    pub health: i32,
+    pub health_max: i32,
+    pub mana: i32,
+    pub mana_max: i32,
+    pub energy: i32,
+    pub energy_max: i32,
+    /// Leaves its turns to the script.
+    pub auto: bool,
+}
+
+/// Something one can do in a duel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MoveState {
+    /// `ability/NAME`.
+    pub ability: DefId,
+    /// Cost.
+    pub mana_cost: u32,
+    /// Cost.
+    pub energy_cost: u32,
+    /// Own turns until it is ready.
+    pub cooldown_turns: u32,
+    /// Ready, and paid for.
+    pub ready: bool,
+}
+
+/// What a turn of a duel was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DuelBlow {
+    /// Whose.
+    pub actor: EntityId,
+    /// `ability/NAME`; none for a turn that was passed.
+    pub ability: DefId,
+    /// How a swing ended.
+    pub hit: Option<HitKind>,
+    /// Health the foe has lost.
+    pub amount: i32,
+    /// Health the actor has got.
+    pub heal: i32,
+    /// The time of the turn was over.
+    pub timed_out: bool,
+    /// Who decided the swing, or the turn if it had none.
+    pub origin: Origin,
+}
+
+/// A turn of a duel, as one of the two will remember it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DuelEntry {
+    /// The own turn, not the other's.
+    pub own: bool,
+    /// `ability/NAME`; none for a turn that was passed.
+    pub ability: DefId,
+    /// Health the foe has lost.
+    pub amount: i32,
+    /// Health the actor has got.
+    pub heal: i32,
+}
+
+/// Against whom a duel was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opponent {
+    /// Another character.
+    Character(CharacterId),
+    /// `npc/NAME`.
+    Npc(DefId),
+}
+
+/// How a duel was for one of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)]
+pub enum DuelResult {
+    Won,
+    Lost,
+    Drawn,
+}
+
+impl DuelResult {
+    /// On the wire and in the journal.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Won => "won",
+            Self::Lost => "lost",
+            Self::Drawn => "drawn",
+        }
+    }
+}
+
+/// Why a challenge or a duel is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DuelEnd {
+    /// Somebody has no health left.
+    Health,
+    /// The script has said so.
+    Verdict,
+    /// Somebody has given up.
+    Surrender,
+    /// Somebody has gone away.
+    Left,
+    /// Somebody has died, outside of the duel.
+    Died,
+    /// It has lasted too long.
+    Time,
+    /// The challenge was turned down or taken back.
+    Declined,
+    /// Nobody has answered the challenge.
+    Expired,
+    /// There are no duels any more.
+    Cancelled,
+}
+
+impl DuelEnd {
+    /// On the wire and in the journal.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Health => "health",
+            Self::Verdict => "verdict",
+            Self::Surrender => "surrender",
+            Self::Left => "left",
+            Self::Died => "died",
+            Self::Time => "time",
+            Self::Declined => "declined",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+        }
+    }
 }
 
 /// A change that must survive: the journal row, and what it does to the current state.
@@ -392,6 +578,21 @@ pub enum FactKind {
     Died {
         /// By what kind of NPC, or none.
         killer: DefId,
+    },
+    /// A duel is over.
+    Duel {
+        /// Which, in its zone.
+        duel: DuelId,
+        /// Against whom.
+        opponent: Opponent,
+        /// How it was for this character.
+        result: DuelResult,
+        /// Why it is over.
+        why: DuelEnd,
+        /// Rounds it has taken.
+        rounds: u32,
+        /// Its last turns, at most [`crate::limits::DUEL_LOG`].
+        log: Vec<DuelEntry>,
     },
     /// Where the character is: on leaving, on crossing, and every few seconds.
     Whereabouts {

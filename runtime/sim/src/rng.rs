@@ -18,6 +18,8 @@ pub(crate) enum Purpose {
     Fall,
     Trade,
     Summon,
+    Direct,
+    Duel,
 }
 
 /// The seed of one draw.

@@ -9,9 +9,13 @@
 //! [`Origin::Fallback`]. The simulation checks and clamps every answer again before it applies it.
 
 mod chat;
+mod encounter;
 mod zone;
 
 pub use chat::{BlockReason, Channel, Hit, Judgement, Line, Ruling, is_speech};
+pub use encounter::{
+    Act, Bout, BoutOccasion, Direction, DuelVerdict, DuelistView, Move, Pairing, PhaseView, Terms, Turn,
+};
 pub use zone::{Decree, Moment, Occasion};
 
 use crate::content::{Deed, Element, Position};
@@ -101,6 +105,12 @@ pub trait Rules {
     fn punish_deaths(&mut self, ctx: &Context, falls: &[Fall], out: &mut Vec<Answer<Toll>>);
     /// `economy.quote-prices`.
     fn quote_prices(&mut self, ctx: &Context, deals: &[Deal], out: &mut Vec<Answer<Quote>>);
+    /// `encounter.direct` of the script `script/NAME`.
+    fn direct(&mut self, ctx: &Context, script: DefId, bouts: &[Bout], out: &mut Vec<Answer<Direction>>);
+    /// `encounter.open-duels` of the script `script/NAME`.
+    fn open_duels(&mut self, ctx: &Context, script: DefId, pairs: &[Pairing], out: &mut Vec<Answer<Terms>>);
+    /// `encounter.take-turns` of the script `script/NAME`.
+    fn take_turns(&mut self, ctx: &Context, script: DefId, turns: &[Turn], out: &mut Vec<Answer<Act>>);
 }
 
 /// See `combat.attack` in `wit/combat.wit`.

@@ -77,6 +77,8 @@ fn npc(name: &str, hostile: bool) -> Npc {
         dialog: DefId::NONE,
         shop: if hostile { DefId::NONE } else { def_id("shop/stall") },
         greeting: "Well met.".into(),
+        encounter: DefId::NONE,
+        duels: !hostile,
     }
 }
 
@@ -224,6 +226,13 @@ pub(crate) fn content() -> Content {
             def_id("announcement/night_falls"),
             Announcement { name: "night_falls".into(), text: "Night falls over {zone}.".into() },
         )]),
+        encounters: BTreeMap::new(),
+        duel: Duel {
+            script: def_id("script/encounters"),
+            invitation_ms: 2_000,
+            turn_ms: 3_000,
+            longest_ms: 60_000,
+        },
         chat: Chat {
             script: def_id("script/chat-filter"),
             words: BTreeMap::from([("damn".into(), 1), ("oaf".into(), 2), ("blight".into(), 3)]),
@@ -392,6 +401,7 @@ impl Scenario {
                 }
                 FactKind::Equipment { slot, item } => line(format!("wears {slot:?}: {}", item.is_some())),
                 FactKind::Died { .. } => line("died".into()),
+                FactKind::Duel { result, why, .. } => line(format!("duel {} by {}", result.name(), why.name())),
                 FactKind::Whereabouts { .. } | FactKind::DialogFlags { .. } => {}
             }
         }

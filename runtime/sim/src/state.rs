@@ -5,9 +5,11 @@
 //! that knows both, outside of the simulation; its answers come back with the swap. What could not be
 //! migrated stays as it is, and no script is shown it until one can read it.
 
+mod encounters;
+
 use crate::content::Content;
 use crate::entity::EntityKind;
-use crate::ids::{CharacterId, DefId, EntityId};
+use crate::ids::{CharacterId, DefId, DuelId, EntityId};
 use crate::input::{CharacterState, QuestProgress};
 use crate::world::World;
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -88,6 +90,10 @@ pub enum StateKey {
         /// `dialog/NAME`.
         dialog: DefId,
     },
+    /// The fight of a boss.
+    Fight(EntityId),
+    /// A duel.
+    Duel(DuelId),
 }
 
 /// A state as `migration` in `wit/` shows it.
@@ -115,6 +121,15 @@ pub enum StateValue {
         flags: u64,
         /// Where an open conversation stands, [`DefId::NONE`] if none is open.
         node: DefId,
+    },
+    /// The fight of a boss, or a duel.
+    Encounter {
+        /// `encounter/NAME`, [`DefId::NONE`] of a duel.
+        encounter: DefId,
+        /// The phase of a boss.
+        phase: u32,
+        /// The script's own number.
+        memory: i64,
     },
 }
 
@@ -279,6 +294,7 @@ impl World {
                 old.push(OldState { key, script, value, from });
             }
         }
+        self.old_encounters(schemas, &mut old);
         old
     }
 
@@ -331,6 +347,7 @@ impl World {
                 ended.push(*id);
             }
         }
+        self.adopt_encounters(&content, &schemas, &answers);
         self.schemas = schemas;
         ended
     }

@@ -2,6 +2,7 @@
 
 use crate::content::{Content, Zone};
 use crate::digest::Digest;
+use crate::duel::Duels;
 use crate::entities::Entities;
 use crate::entity::{Changes, Entity, EntityKind};
 use crate::environment::Sky;
@@ -33,6 +34,7 @@ pub struct World {
     pub(crate) characters: BTreeMap<CharacterId, Character>,
     pub(crate) spawns: Vec<SpawnSlot>,
     pub(crate) sky: Sky,
+    pub(crate) duels: Duels,
     /// What happened and concerns quests; asked of the quest scripts in the next step.
     pub(crate) inquiries: Vec<PendingInquiry>,
     /// What the scripts read and write.
@@ -102,6 +104,7 @@ impl World {
             characters: BTreeMap::new(),
             spawns: Vec::new(),
             sky: Sky::at(definition, tick, tick_ms),
+            duels: Duels::default(),
             inquiries: Vec::new(),
             schemas: Schemas::new(),
             grid,
@@ -126,6 +129,7 @@ impl World {
         }
         self.govern(rules, out);
         self.run_timers(out);
+        self.direct(rules, out);
         self.think(rules);
         self.walk_npcs();
         self.run_casts(rules, out);
@@ -134,6 +138,7 @@ impl World {
         self.run_dialogs(rules, out);
         self.run_chat(rules, out);
         self.run_trades(rules, out);
+        self.run_duels(rules, out);
         self.run_inquiries(rules, out);
         self.cross(out);
         self.forget_despawned();
@@ -284,6 +289,8 @@ impl World {
             entity.at.x_mm = entity.at.x_mm.min(width);
             entity.at.y_mm = entity.at.y_mm.min(height);
         }
+        let old = &before.encounters;
+        self.reopen_fights(|id, encounter| old.get(&id) != Some(encounter));
         self.rules_changed();
         self.forget_despawned();
         self.index();
@@ -327,6 +334,7 @@ impl World {
         self.characters.hash(&mut digest);
         self.spawns.hash(&mut digest);
         self.sky.hash(&mut digest);
+        self.duels.hash(&mut digest);
         self.inquiries.hash(&mut digest);
         self.schemas.hash(&mut digest);
         digest.finish()
