@@ -120,6 +120,15 @@ impl Rules for Rearranged {
     fn quote_prices(&mut self, ctx: &Context, views: &[Deal], out: &mut Vec<Answer<Quote>>) {
         self.ask(views, out, |rules, views, out| rules.quote_prices(ctx, views, out));
     }
+    fn direct(&mut self, ctx: &Context, script: DefId, views: &[Bout], out: &mut Vec<Answer<Direction>>) {
+        self.ask(views, out, |rules, views, out| rules.direct(ctx, script, views, out));
+    }
+    fn open_duels(&mut self, ctx: &Context, script: DefId, views: &[Pairing], out: &mut Vec<Answer<Terms>>) {
+        self.ask(views, out, |rules, views, out| rules.open_duels(ctx, script, views, out));
+    }
+    fn take_turns(&mut self, ctx: &Context, script: DefId, views: &[Turn], out: &mut Vec<Answer<Act>>) {
+        self.ask(views, out, |rules, views, out| rules.take_turns(ctx, script, views, out));
+    }
 }
 
 /// A bot as it enters: of either class, near the north edge, on the wolf quest.

@@ -37,6 +37,8 @@ fn example(text: &str) -> Result<Value, serde_json::Error> {
         "QUEST",
         "SLOT",
         "PRICE",
+        "DUELIST",
+        "MOVE",
     ] {
         let quoted = format!("\"{}\"", shape.split(' ').next().unwrap());
         json = json.replace(shape, &quoted).replace(&format!("\"{quoted}\""), &quoted);

@@ -13,8 +13,9 @@ enum Kind {
     /// A whole number of so many bits.
     Signed(u32),
     Text,
+    Flag,
 }
-use Kind::{Signed, Text, Unsigned};
+use Kind::{Flag, Signed, Text, Unsigned};
 
 /// Method, then member, type, a good value and whether it must be there.
 type Method = (&'static str, &'static [(&'static str, Kind, &'static str, bool)]);
@@ -68,6 +69,12 @@ const METHODS: &[Method] = &[
             ("price", Unsigned(32), "1", false),
         ],
     ),
+    ("duel.challenge", &[("target", Unsigned(64), "1", true)]),
+    ("duel.accept", &[("duel", Unsigned(64), "1", true)]),
+    ("duel.decline", &[("duel", Unsigned(64), "1", true)]),
+    ("duel.act", &[("duel", Unsigned(64), "1", true), ("ability", Text, "\"cleave\"", false)]),
+    ("combat.auto", &[("on", Flag, "true", true)]),
+    ("combat.surrender", &[]),
     ("chat.send", &[("text", Text, "\"hello\"", true)]),
     ("state.sync", &[]),
     ("system.ping", &[("nonce", Signed(64), "5", false)]),
@@ -75,8 +82,13 @@ const METHODS: &[Method] = &[
 
 /// Values, as they are written, that are no good for a member of this type.
 fn bad_values(kind: Kind) -> Vec<String> {
-    let mut bad: Vec<String> = ["null", "true", "[]", "{}"].map(str::to_owned).into();
+    let mut bad: Vec<String> = ["null", "[]", "{}"].map(str::to_owned).into();
     match kind {
+        Flag => bad.extend(["0", "1", "\"true\""].map(str::to_owned)),
+        _ => bad.push("true".to_owned()),
+    }
+    match kind {
+        Flag => {}
         Text => bad.extend(["0", "-1", "0.5"].map(str::to_owned)),
         Unsigned(bits) | Signed(bits) => {
             bad.extend(["\"1\"", "0.5", "1e400", "-1e400", "1.0"].map(str::to_owned));

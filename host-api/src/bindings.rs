@@ -132,6 +132,19 @@ pub(crate) mod economy {
     });
 }
 
+pub(crate) mod encounter {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "encounter-script",
+        imports: { default: trappable },
+        additional_derives: [serde::Serialize, serde::Deserialize],
+        with: {
+            "lore:script/types": super::combat::lore::script::types,
+            "lore:script/log": super::combat::lore::script::log,
+        },
+    });
+}
+
 pub(crate) mod migration {
     wasmtime::component::bindgen!({
         path: "../wit",

@@ -4,7 +4,8 @@
 use crate::api::Api;
 use crate::bindings::log::Level;
 use crate::bindings::{
-    self, ability, chat, combat, dialog, economy, loot, migration, npc, progression, quest, types, zone,
+    self, ability, chat, combat, dialog, economy, encounter, loot, migration, npc, progression, quest, types,
+    zone,
 };
 use crate::convert::Hook;
 use crate::engine::Engine;
@@ -28,6 +29,7 @@ pub(crate) enum Linked {
     Loot(loot::LootScriptPre<ScriptState>),
     Progression(progression::ProgressionScriptPre<ScriptState>),
     Economy(economy::EconomyScriptPre<ScriptState>),
+    Encounter(encounter::EncounterScriptPre<ScriptState>),
     Older(Older),
     Chat(chat::ChatScriptPre<ScriptState>),
     Zone(zone::ZoneScriptPre<ScriptState>),
@@ -44,6 +46,7 @@ pub(crate) enum Exports {
     Loot(loot::LootScript),
     Progression(progression::ProgressionScript),
     Economy(economy::EconomyScript),
+    Encounter(encounter::EncounterScript),
     Older(OlderExports),
     Chat(chat::ChatScript),
     Zone(zone::ZoneScript),
@@ -76,6 +79,7 @@ impl Linked {
             Kind::Loot => Self::Loot(loot::LootScriptPre::new(pre)?),
             Kind::Progression => Self::Progression(progression::ProgressionScriptPre::new(pre)?),
             Kind::Economy => Self::Economy(economy::EconomyScriptPre::new(pre)?),
+            Kind::Encounter => Self::Encounter(encounter::EncounterScriptPre::new(pre)?),
         })
     }
 
@@ -98,6 +102,7 @@ impl Linked {
             Self::Loot(pre) => Exports::Loot(pre.instantiate(store)?),
             Self::Progression(pre) => Exports::Progression(pre.instantiate(store)?),
             Self::Economy(pre) => Exports::Economy(pre.instantiate(store)?),
+            Self::Encounter(pre) => Exports::Encounter(pre.instantiate(store)?),
             Self::Older(older) => Exports::Older(older.instantiate(store)?),
             Self::Chat(pre) => Exports::Chat(pre.instantiate(store)?),
             Self::Zone(pre) => Exports::Zone(pre.instantiate(store)?),

@@ -41,11 +41,13 @@ pub enum Kind {
     Progression,
     /// `economy-script`: prices.
     Economy,
+    /// `encounter-script`: phases of bosses, turns of duels.
+    Encounter,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Combat,
         Self::Ability,
         Self::Npc,
@@ -56,6 +58,7 @@ impl Kind {
         Self::Loot,
         Self::Progression,
         Self::Economy,
+        Self::Encounter,
     ];
 
     /// As manifests write it: `combat`.
@@ -71,6 +74,7 @@ impl Kind {
             Self::Loot => "loot",
             Self::Progression => "progression",
             Self::Economy => "economy",
+            Self::Encounter => "encounter",
         }
     }
 
@@ -94,6 +98,7 @@ impl Kind {
                 &[Export::RequireExperience, Export::GrowStats, Export::RewardKills, Export::PunishDeaths]
             }
             Self::Economy => &[Export::QuotePrices],
+            Self::Encounter => &[Export::Direct, Export::OpenDuels, Export::TakeTurns],
         }
     }
 
@@ -102,7 +107,7 @@ impl Kind {
         match self {
             Self::Combat | Self::Ability | Self::Npc | Self::Quest | Self::Dialog => Api::V0_1,
             Self::Chat | Self::Zone => Api::V0_2,
-            Self::Loot | Self::Progression | Self::Economy => Api::V0_2,
+            Self::Loot | Self::Progression | Self::Economy | Self::Encounter => Api::V0_2,
         }
     }
 
@@ -148,6 +153,9 @@ pub enum Export {
     RewardKills,
     PunishDeaths,
     QuotePrices,
+    Direct,
+    OpenDuels,
+    TakeTurns,
 }
 
 impl Export {
@@ -168,6 +176,9 @@ impl Export {
             Self::RewardKills => "progression.reward-kills",
             Self::PunishDeaths => "progression.punish-deaths",
             Self::QuotePrices => "economy.quote-prices",
+            Self::Direct => "encounter.direct",
+            Self::OpenDuels => "encounter.open-duels",
+            Self::TakeTurns => "encounter.take-turns",
         }
     }
 

@@ -188,6 +188,10 @@ fn lower(state: &StateValue) -> wit::State {
         StateValue::Dialog { dialog, flags, node } => {
             wit::State::Dialog(wit::DialogProgress { dialog: dialog.0, flags: *flags, node: node.0 })
         }
+        StateValue::Encounter { encounter, phase, memory } => {
+            let (encounter, phase, memory) = (encounter.0, *phase, *memory);
+            wit::State::Encounter(wit::EncounterState { encounter, phase, memory })
+        }
     }
 }
 
@@ -208,6 +212,11 @@ fn lift(asked: &StateValue, answer: Result<wit::State, String>) -> Result<StateV
         }
         (StateValue::Dialog { dialog, .. }, wit::State::Dialog(now)) if now.dialog == dialog.0 => {
             Ok(StateValue::Dialog { dialog: *dialog, flags: now.flags, node: DefId(now.node) })
+        }
+        (StateValue::Encounter { encounter, .. }, wit::State::Encounter(now))
+            if now.encounter == encounter.0 =>
+        {
+            Ok(StateValue::Encounter { encounter: *encounter, phase: now.phase, memory: now.memory })
         }
         _ => Err("an answer about something else than was asked".to_owned()),
     }

@@ -5,8 +5,8 @@
 //! questions to a candidate, visits that list.
 
 use crate::convert::{
-    Advance, Converse, Govern, GrowStats, Hook, Judge, PlanCasts, PulseStatuses, PunishDeaths, QuotePrices,
-    RequireExperience, Resolve, RewardKills, RollLoot, Think,
+    Advance, Converse, Direct, Govern, GrowStats, Hook, Judge, OpenDuels, PlanCasts, PulseStatuses,
+    PunishDeaths, QuotePrices, RequireExperience, Resolve, RewardKills, RollLoot, TakeTurns, Think,
 };
 use crate::manifest::Kind;
 use sim::rules::{Answer, Context, Origin};
@@ -176,4 +176,7 @@ lanes! {
     kills: RewardKills,
     falls: PunishDeaths,
     deals: QuotePrices,
+    bouts: Direct,
+    pairs: OpenDuels,
+    turns: TakeTurns,
 }

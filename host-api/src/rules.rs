@@ -2,8 +2,8 @@
 
 use crate::call::{Failures, Slot, ask, fallback};
 use crate::convert::{
-    Advance, Converse, Govern, GrowStats, Judge, PlanCasts, PulseStatuses, PunishDeaths, QuotePrices,
-    RequireExperience, Resolve, RewardKills, RollLoot, Think,
+    Advance, Converse, Direct, Govern, GrowStats, Judge, OpenDuels, PlanCasts, PulseStatuses, PunishDeaths,
+    QuotePrices, RequireExperience, Resolve, RewardKills, RollLoot, TakeTurns, Think,
 };
 use crate::failure::{FailureKind, ScriptFailure};
 use crate::generation::Generation;
@@ -13,9 +13,9 @@ use crate::record::{Lane, Laned, Recording, Wires};
 use crate::stats::ExportStats;
 use sim::DefId;
 use sim::rules::{
-    Answer, Attack, Cast, Context, Conversation, Deal, Decision, Decree, DialogReply, Fall, Gain, Grown,
-    Growth, Haul, Inquiry, Judgement, Kill, LevelStep, Line, Moment, Outcome, Perception, Plan, Pulse,
-    PulseOutcome, QuestStep, Quote, Requirement, Rules, Spoils, Toll,
+    Act, Answer, Attack, Bout, Cast, Context, Conversation, Deal, Decision, Decree, DialogReply, Direction,
+    Fall, Gain, Grown, Growth, Haul, Inquiry, Judgement, Kill, LevelStep, Line, Moment, Outcome, Pairing,
+    Perception, Plan, Pulse, PulseOutcome, QuestStep, Quote, Requirement, Rules, Spoils, Terms, Toll, Turn,
 };
 use sim::state::Schemas;
 use std::collections::BTreeMap;
@@ -265,6 +265,18 @@ impl Rules for ScriptRules {
 
     fn quote_prices(&mut self, ctx: &Context, deals: &[Deal], out: &mut Vec<Answer<Quote>>) {
         self.ask_single::<QuotePrices>(ctx, deals, out);
+    }
+
+    fn direct(&mut self, ctx: &Context, script: DefId, views: &[Bout], out: &mut Vec<Answer<Direction>>) {
+        self.ask::<Direct>(ctx, script, views, out);
+    }
+
+    fn open_duels(&mut self, ctx: &Context, script: DefId, views: &[Pairing], out: &mut Vec<Answer<Terms>>) {
+        self.ask::<OpenDuels>(ctx, script, views, out);
+    }
+
+    fn take_turns(&mut self, ctx: &Context, script: DefId, views: &[Turn], out: &mut Vec<Answer<Act>>) {
+        self.ask::<TakeTurns>(ctx, script, views, out);
     }
 }
 

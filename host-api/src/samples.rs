@@ -2,9 +2,9 @@
 
 use sim::content::{Deed, Element, Position, Rarity, Stats, Weather};
 use sim::rules::{
-    Attack, Cast, Channel, Context, Conversation, Deal, Fall, Growth, Hit, Inquiry, Kill, LevelStep, Line,
-    Moment, NpcState, ObjectiveView, Occasion, Perception, Pulse, QuestState, RowView, Side, Spoils,
-    TableView, Trigger,
+    Attack, Bout, BoutOccasion, Cast, Channel, Context, Conversation, Deal, DuelistView, Fall, Growth, Hit,
+    Inquiry, Kill, LevelStep, Line, Moment, Move, NpcState, ObjectiveView, Occasion, Pairing, Perception,
+    PhaseView, Pulse, QuestState, RowView, Side, Spoils, TableView, Trigger, Turn,
 };
 use sim::{CharacterId, EntityId, def_id};
 
@@ -292,6 +292,82 @@ pub(crate) fn deal() -> Deal {
         value: 10,
         count: 1,
         permille: 1_200,
+        seed: SEED,
+    }
+}
+
+pub(crate) fn bout() -> Bout {
+    let phase = |health_below_permille, adds_count| PhaseView {
+        health_below_permille,
+        after_ticks: 0,
+        power_permille: 1_200,
+        adds: def_id("npc/sample-add"),
+        adds_count,
+        ability: def_id("ability/sample-special"),
+        announcement: def_id("announcement/sample"),
+    };
+    Bout {
+        id: 1,
+        encounter: def_id("encounter/sample"),
+        boss: EntityId(21),
+        template: def_id("npc/sample"),
+        level: 6,
+        occasion: BoutOccasion::Going,
+        phase: 1,
+        phases: vec![phase(700, 2), phase(300, 3)],
+        phase_ticks: 100,
+        fight_ticks: 300,
+        health_permille: 280,
+        fighters: 2,
+        adds: 1,
+        enrage_ticks: 4_800,
+        basic: def_id("ability/sample"),
+        special: def_id("ability/sample-special"),
+        memory: 0,
+        seed: SEED,
+    }
+}
+
+fn duelist(entity: u64) -> DuelistView {
+    DuelistView {
+        entity: EntityId(entity),
+        is_npc: false,
+        level: 5,
+        health: 120,
+        health_max: 200,
+        mana: 40,
+        energy: 80,
+        accuracy: 60,
+        evasion: 50,
+    }
+}
+
+pub(crate) fn pairing() -> Pairing {
+    Pairing { id: 1, challenger: duelist(11), opponent: duelist(12), turn_ticks: 300, seed: SEED }
+}
+
+pub(crate) fn turn() -> Turn {
+    let plain = Move {
+        ability: def_id("ability/sample"),
+        power_permille: 1_000,
+        heal: 0,
+        mana_cost: 0,
+        energy_cost: 0,
+        cooldown_ticks: 0,
+        cooldown_turns: 0,
+        ready: true,
+    };
+    let special = def_id("ability/sample-special");
+    Turn {
+        id: 1,
+        round: 3,
+        actor: duelist(11),
+        foe: duelist(12),
+        chosen: sim::DefId::NONE,
+        auto: true,
+        timed_out: false,
+        moves: vec![plain, Move { ability: special, energy_cost: 20, cooldown_ticks: 80, ..plain }],
+        memory: 0,
         seed: SEED,
     }
 }

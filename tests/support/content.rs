@@ -122,6 +122,8 @@ fn wolf() -> Npc {
         dialog: DefId::NONE,
         shop: DefId::NONE,
         greeting: String::new(),
+        encounter: DefId::NONE,
+        duels: false,
     }
 }
 

@@ -118,7 +118,8 @@ impl World {
         let (seed, tick_ms, next_entity) = BorshDeserialize::deserialize(&mut bytes).map_err(damaged)?;
         let entities: Entities = BorshDeserialize::deserialize(&mut bytes).map_err(damaged)?;
         let (characters, spawns, sky) = BorshDeserialize::deserialize(&mut bytes).map_err(damaged)?;
-        let (inquiries, despawned, schemas, duels) = BorshDeserialize::deserialize(&mut bytes).map_err(damaged)?;
+        let (inquiries, despawned, schemas, duels) =
+            BorshDeserialize::deserialize(&mut bytes).map_err(damaged)?;
         if !bytes.is_empty() {
             return Err(CheckpointError::Damaged(format!("{} bytes too many", bytes.len())));
         }

@@ -277,6 +277,6 @@ pub(crate) fn offence(attacker: &Entity, defender: &Entity, element: Element) ->
 }
 
 /// Resistance of an entity to an element, permille.
-fn resistance(entity: &Entity, element: Element) -> i32 {
+pub(crate) fn resistance(entity: &Entity, element: Element) -> i32 {
     entity.stats.resistance_permille[element as usize]
 }

@@ -145,7 +145,7 @@ impl World {
         due
     }
 
-    fn view_bout(&self, boss: EntityId, occasion: BoutOccasion) -> Option<(DefId, Bout)> {
+    pub(crate) fn view_bout(&self, boss: EntityId, occasion: BoutOccasion) -> Option<(DefId, Bout)> {
         let entity = self.entities.entry(boss)?;
         let EntityKind::Npc(mind) = &entity.kind else { return None };
         let npc = self.content.npcs.get(&mind.template)?;
@@ -189,7 +189,7 @@ impl World {
     }
 
     /// Applies one direction, checked: phases, adds and abilities are those of the content.
-    fn follow(&mut self, bout: &Bout, answer: &Answer<Direction>, out: &mut Output) {
+    pub(crate) fn follow(&mut self, bout: &Bout, answer: &Answer<Direction>, out: &mut Output) {
         let (direction, boss) = (&answer.value, bout.boss);
         let reset = bout.occasion == BoutOccasion::Reset;
         if direction.dismiss || reset {

@@ -304,6 +304,23 @@ impl Scenario {
         scenario
     }
 
+    /// Another fresh warrior comes in.
+    pub(crate) fn enter(&mut self, id: i64) -> CharacterId {
+        self.pending.push(Input::Enter(Box::new(character(id))));
+        self.step();
+        CharacterId(id)
+    }
+
+    /// Somebody leaves the world.
+    pub(crate) fn leave(&mut self, character: CharacterId) {
+        self.pending.push(Input::Leave { character });
+    }
+
+    /// The entity of somebody.
+    pub(crate) fn body(&self, id: CharacterId) -> EntityId {
+        self.world.character(id).expect("in the zone").entity
+    }
+
     pub(crate) fn command(&mut self, command: Command) {
         self.request += 1;
         let request = RequestId(self.request);
@@ -378,8 +395,16 @@ impl Scenario {
                 Err(rejection) => line(format!("no {}", rejection.code())),
             }
         }
-        for (_, notice) in &out.notices {
+        for (who, notice) in &out.notices {
             match notice {
+                Notice::DuelTurn(_) | Notice::DuelChallenged { .. } | Notice::ChallengeEnded { .. }
+                    if *who != self.hero => {}
+                Notice::DuelTurn(state) => {
+                    let [own, other] = state.sides.map(|side| side.health);
+                    let over = if state.actor == EntityId::NONE { ", over" } else { "" };
+                    line(format!("round {}: {own} against {other}{over}", state.round));
+                }
+                Notice::ChallengeEnded { why, .. } => line(format!("challenge {}", why.name())),
                 Notice::Corrected { .. } => line("corrected".into()),
                 other => line(format!("notice {other:?}")),
             }
@@ -401,7 +426,9 @@ impl Scenario {
                 }
                 FactKind::Equipment { slot, item } => line(format!("wears {slot:?}: {}", item.is_some())),
                 FactKind::Died { .. } => line("died".into()),
-                FactKind::Duel { result, why, .. } => line(format!("duel {} by {}", result.name(), why.name())),
+                FactKind::Duel { result, why, .. } => {
+                    line(format!("duel {} by {}", result.name(), why.name()))
+                }
                 FactKind::Whereabouts { .. } | FactKind::DialogFlags { .. } => {}
             }
         }

@@ -8,8 +8,6 @@ use crate::limits::{ENTITIES_PER_ZONE, SUMMONED_PER_SUMMONER};
 use crate::rng::{Purpose, Rng, fork};
 use crate::world::World;
 
-// Until events and encounters call somebody, only tests do.
-#[cfg_attr(not(test), allow(dead_code))]
 impl World {
     /// Calls up to `count` NPCs of `npc/NAME` into the zone, at most `radius_mm` from `at`; returns those
     /// that came. None beyond the bounds of the zone and the summoner, none of a template there is not.

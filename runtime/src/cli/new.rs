@@ -52,6 +52,8 @@ enum KindArg {
     Progression,
     /// Prices.
     Economy,
+    /// Phases of bosses, turns of duels.
+    Encounter,
 }
 
 impl From<KindArg> for Kind {
@@ -67,6 +69,7 @@ impl From<KindArg> for Kind {
             KindArg::Loot => Self::Loot,
             KindArg::Progression => Self::Progression,
             KindArg::Economy => Self::Economy,
+            KindArg::Encounter => Self::Encounter,
         }
     }
 }

@@ -264,6 +264,9 @@ pub(super) struct Npc {
     pub(super) shop: Option<Name>,
     #[serde(default)]
     pub(super) greeting: String,
+    pub(super) encounter: Option<Name>,
+    #[serde(default)]
+    pub(super) duels: bool,
 }
 
 #[derive(Deserialize)]
@@ -364,6 +367,39 @@ pub(super) struct DialogNode {
 #[serde(deny_unknown_fields)]
 pub(super) struct Announcement {
     pub(super) text: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Encounter {
+    pub(super) script: Name,
+    #[serde(default)]
+    pub(super) enrage: Span,
+    #[serde(default)]
+    pub(super) phase: Vec<Spanned<Phase>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Phase {
+    #[serde(default)]
+    pub(super) health_below_permille: u32,
+    #[serde(default)]
+    pub(super) after: Span,
+    pub(super) power_permille: Option<u32>,
+    pub(super) adds: Option<Name>,
+    pub(super) adds_count: Option<u32>,
+    pub(super) ability: Option<Name>,
+    pub(super) announcement: Option<Name>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Duel {
+    pub(super) script: Name,
+    pub(super) invitation: Option<Span>,
+    pub(super) turn: Option<Span>,
+    pub(super) longest: Option<Span>,
 }
 
 #[derive(Deserialize)]

@@ -9,12 +9,25 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Kinds with named definitions, in the order in which they are listed to people.
-pub(super) const KINDS: [&str; 11] =
-    ["zone", "class", "ability", "status", "item", "npc", "loot", "shop", "quest", "dialog", "announcement"];
+pub(super) const KINDS: [&str; 12] = [
+    "zone",
+    "class",
+    "ability",
+    "status",
+    "item",
+    "npc",
+    "loot",
+    "shop",
+    "quest",
+    "dialog",
+    "announcement",
+    "encounter",
+];
 /// Definitions without a name, of which there is one each.
 pub(super) const PROGRESSION: &str = "progression";
 pub(super) const CHAT: &str = "chat";
-const SINGLE: [&str; 2] = [PROGRESSION, CHAT];
+pub(super) const DUEL: &str = "duel";
+const SINGLE: [&str; 3] = [PROGRESSION, CHAT, DUEL];
 
 /// Mistakes looked for in one definition.
 const MISTAKES: usize = 50;
@@ -85,7 +98,7 @@ fn take_out(value: &mut Spanned<DeValue<'_>>, offset: usize, taken_out: &mut Vec
     }
 }
 
-/// All definitions by kind. `progression` and `chat` have one entry if they were found.
+/// All definitions by kind. Those without a name have one entry if they were found.
 pub(super) type Definitions<'a> = BTreeMap<&'static str, Vec<Definition<'a>>>;
 
 /// Parses all files; makes all names known.

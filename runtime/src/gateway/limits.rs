@@ -26,6 +26,10 @@ pub const ATTACKS: Rate = Rate { per_minute: 2 * 60, burst: 2 };
 pub const SKILLS: Rate = Rate { per_minute: 2 * 60, burst: 2 };
 /// `chat.send`.
 pub const CHATS: Rate = Rate { per_minute: 30, burst: 5 };
+/// `duel.challenge`: nobody is pestered, and who is turned down may ask somebody else.
+pub const CHALLENGES: Rate = Rate { per_minute: 10, burst: 5 };
+/// `duel.act`: as often as an attack; a turn takes no less than half a second.
+pub const TURNS: Rate = Rate { per_minute: 2 * 60, burst: 2 };
 /// `quest.accept`.
 pub const QUEST_ACCEPTS: Rate = Rate { per_minute: 60, burst: 1 };
 /// `inventory.*`, `shop.buy` and `shop.sell` together.

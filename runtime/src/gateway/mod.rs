@@ -2,6 +2,7 @@
 //! no game state: what a character is lives in its zone and in the store.
 
 pub mod client;
+pub mod duel_wire;
 pub mod limits;
 pub mod roster;
 pub mod rpc;

@@ -7,7 +7,7 @@ use super::rpc::{self, Call, Frame, Id, Params, RpcError};
 use crate::zone::Ask;
 use sim::content::{EquipSlot, Position};
 use sim::input::Command;
-use sim::{CharacterId, EntityId, RequestId, def_id};
+use sim::{CharacterId, DuelId, EntityId, RequestId, def_id};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -69,6 +69,8 @@ pub struct Session {
     attacks: TokenBucket,
     skills: TokenBucket,
     chats: TokenBucket,
+    challenges: TokenBucket,
+    turns: TokenBucket,
     quest_accepts: TokenBucket,
     inventory: TokenBucket,
     joins: TokenBucket,
@@ -109,6 +111,8 @@ impl Session {
             attacks: TokenBucket::new(limits::ATTACKS),
             skills: TokenBucket::new(limits::SKILLS),
             chats: TokenBucket::new(limits::CHATS),
+            challenges: TokenBucket::new(limits::CHALLENGES),
+            turns: TokenBucket::new(limits::TURNS),
             quest_accepts: TokenBucket::new(limits::QUEST_ACCEPTS),
             inventory: TokenBucket::new(limits::INVENTORY),
             joins: TokenBucket::new(limits::JOINS),
@@ -196,6 +200,8 @@ impl Session {
             "combat.attack" => self.attacks.take(now),
             "combat.use_skill" => self.skills.take(now),
             "chat.send" => self.chats.take(now),
+            "duel.challenge" => self.challenges.take(now),
+            "duel.act" => self.turns.take(now),
             "quest.accept" => self.quest_accepts.take(now),
             "world.join" => self.joins.take(now),
             "state.sync" => self.syncs.take(now),
@@ -350,6 +356,16 @@ fn parse_ask(method: &str, params: &mut Params<'_>) -> Result<Ask, RpcError> {
             count: params.required("count")?,
             price: params.optional("price")?,
         },
+        "duel.challenge" => Command::Challenge { target: EntityId(params.required("target")?) },
+        "duel.accept" => Command::AcceptDuel { duel: DuelId(params.required("duel")?) },
+        "duel.decline" => Command::DeclineDuel { duel: DuelId(params.required("duel")?) },
+        "duel.act" => {
+            let duel = DuelId(params.required("duel")?);
+            let ability: Option<String> = params.optional("ability")?;
+            Command::DuelAct { duel, ability: ability.map(|name| def_id(&format!("ability/{name}"))) }
+        }
+        "combat.auto" => Command::AutoDuel { on: params.required("on")? },
+        "combat.surrender" => Command::Surrender,
         "chat.send" => Command::Chat { text: params.required("text")? },
         "state.sync" => return Ok(Ask::Snapshot),
         _ => return Err(RpcError::MethodNotFound(method.chars().take(40).collect())),
@@ -512,8 +528,8 @@ mod tests {
 
         #[test]
         fn any_params_are_survived(
-            method in "(world|combat|quest|inventory|dialog|chat|npc|shop)\\.(move|attack|use_skill|list|accept|equip|unequip|drop|choose|send|interact|buy|sell)",
-            member in "(seq|x|y|target|ability|quest|slot|from|to|count|choice|text|npc|item|price)",
+            method in "(world|combat|quest|inventory|dialog|chat|npc|shop|duel)\\.(move|attack|use_skill|list|accept|equip|unequip|drop|choose|send|interact|buy|sell|challenge|decline|act|auto|surrender)",
+            member in "(seq|x|y|target|ability|quest|slot|from|to|count|choice|text|npc|item|price|duel|on)",
             value in "(-?[0-9]{1,30}|true|null|\"[a-z]*\"|\\[\\]|\\{\\}|1e400|0.5)",
         ) {
             let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{{"{member}":{value}}}}}"#);

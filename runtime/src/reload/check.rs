@@ -75,11 +75,18 @@ pub fn fits(generation: &Generation, content: &Content) -> Result<(), Misfit> {
         .map(|dialog| (Kind::Dialog, dialog.script, format!("dialog/{}", dialog.name)));
     let zones = content.zones.values().map(|zone| (Kind::Zone, zone.script, format!("zone/{}", zone.name)));
     let chat = [(Kind::Chat, content.chat.script, "chat".to_owned())];
+    let encounters = content
+        .encounters
+        .values()
+        .map(|encounter| (Kind::Encounter, encounter.script, format!("encounter/{}", encounter.name)));
+    let duel = [(Kind::Encounter, content.duel.script, "duel".to_owned())];
     let missing: Vec<String> = npcs
         .chain(quests)
         .chain(dialogs)
         .chain(zones)
         .chain(chat)
+        .chain(encounters)
+        .chain(duel)
         .filter(|(kind, script, _)| *script != DefId::NONE && !live(*kind, *script))
         .take(LISTED)
         .map(|(kind, _, by)| format!("the {kind} script of {by}"))
@@ -121,6 +128,7 @@ fn has(content: &Content, name: &str) -> bool {
         Some("item") => content.items.contains_key(&id),
         Some("npc") => content.npcs.contains_key(&id),
         Some("loot") => content.loot_tables.contains_key(&id),
+        Some("encounter") => content.encounters.contains_key(&id),
         Some("announcement") => content.announcements.contains_key(&id),
         Some("shop") => content.shops.contains_key(&id),
         Some("quest") => content.quests.contains_key(&id),
@@ -162,7 +170,7 @@ pub fn can_follow(old: &Content, new: &Content) -> Result<(), Misfit> {
     if gone.is_empty() { Ok(()) } else { Err(Misfit::Removed(gone)) }
 }
 
-/// Whether what is written about quests, dialogs and NPCs can be read by the scripts that `new` gives them to.
+/// Whether what is written about quests, dialogs, NPCs and encounters can be read by the scripts that `new` gives them to.
 ///
 /// # Errors
 /// Something changes hands between scripts of different state schemas.
@@ -184,6 +192,11 @@ pub fn keeps_state(generation: &Generation, old: &Content, new: &Content) -> Res
     for (id, npc) in &new.npcs {
         look(old.npcs.get(id).map(|old| old.script), npc.script, format!("npc/{}", npc.name));
     }
+    for (id, encounter) in &new.encounters {
+        let before = old.encounters.get(id).map(|old| old.script);
+        look(before, encounter.script, format!("encounter/{}", encounter.name));
+    }
+    look(old.duel.script.some(), new.duel.script, "duel".to_owned());
     handed.truncate(LISTED);
     if handed.is_empty() { Ok(()) } else { Err(Misfit::OtherOwner(handed)) }
 }

@@ -246,7 +246,7 @@ fn named_owner(key: StateKey, content: &Content) -> String {
             Some(name) => format!("character {character}, dialog/{name}"),
             None => owner(key),
         },
-        StateKey::Npc(_) => owner(key),
+        StateKey::Npc(_) | StateKey::Fight(_) | StateKey::Duel(_) => owner(key),
     }
 }
 
@@ -258,6 +258,7 @@ fn shown(value: &StateValue) -> String {
         }
         StateValue::Npc { memory, .. } => format!("memory {memory}"),
         StateValue::Dialog { flags, node, .. } => format!("flags {flags:#x}, node {:#010x}", node.0),
+        StateValue::Encounter { phase, memory, .. } => format!("phase {phase}, memory {memory}"),
     }
 }
 
@@ -273,6 +274,10 @@ fn distance(a: &StateValue, b: &StateValue) -> u64 {
         (StateValue::Dialog { flags: a, .. }, StateValue::Dialog { flags: b, .. }) => {
             u64::from((a ^ b).count_ones())
         }
+        (
+            StateValue::Encounter { phase: p, memory: a, .. },
+            StateValue::Encounter { phase: q, memory: b, .. },
+        ) => a.abs_diff(*b).saturating_add(1_000 * u64::from(p.abs_diff(*q))),
         _ => 0,
     };
     if a == b { 0 } else { apart.max(1) }

@@ -1,9 +1,10 @@
 //! Listening to what scripts are asked about one entity, and what they answer.
 
 use sim::rules::{
-    Answer, Attack, Cast, Context, Conversation, Deal, Decision as NpcDecision, Decree, DialogReply, Fall,
-    Gain, Grown, Growth, Haul, Inquiry, Judgement, Kill, LevelStep, Line, Moment, Origin, Outcome,
-    Perception, Plan, Pulse, PulseOutcome, QuestStep, Quote, Requirement, Rules, Spoils, Toll,
+    Act, Answer, Attack, Bout, Cast, Context, Conversation, Deal, Decision as NpcDecision, Decree,
+    DialogReply, Direction, Fall, Gain, Grown, Growth, Haul, Inquiry, Judgement, Kill, LevelStep, Line,
+    Moment, Origin, Outcome, Pairing, Perception, Plan, Pulse, PulseOutcome, QuestStep, Quote, Requirement,
+    Rules, Spoils, Terms, Toll, Turn,
 };
 use sim::{DefId, EntityId};
 use std::fmt::Debug;
@@ -180,5 +181,23 @@ impl Rules for Overheard<'_> {
         self.rules.quote_prices(ctx, deals, out);
         let concerns = |deal: &Deal, entity| deal.character == entity || deal.npc == entity;
         self.focus.hear(ctx, "economy.quote-prices", deals, out, concerns);
+    }
+
+    fn direct(&mut self, ctx: &Context, script: DefId, bouts: &[Bout], out: &mut Vec<Answer<Direction>>) {
+        self.rules.direct(ctx, script, bouts, out);
+        self.focus.hear(ctx, "encounter.direct", bouts, out, |bout, entity| bout.boss == entity);
+    }
+
+    fn open_duels(&mut self, ctx: &Context, script: DefId, pairs: &[Pairing], out: &mut Vec<Answer<Terms>>) {
+        self.rules.open_duels(ctx, script, pairs, out);
+        let concerns =
+            |pair: &Pairing, entity| pair.challenger.entity == entity || pair.opponent.entity == entity;
+        self.focus.hear(ctx, "encounter.open-duels", pairs, out, concerns);
+    }
+
+    fn take_turns(&mut self, ctx: &Context, script: DefId, turns: &[Turn], out: &mut Vec<Answer<Act>>) {
+        self.rules.take_turns(ctx, script, turns, out);
+        let concerns = |turn: &Turn, entity| turn.actor.entity == entity || turn.foe.entity == entity;
+        self.focus.hear(ctx, "encounter.take-turns", turns, out, concerns);
     }
 }

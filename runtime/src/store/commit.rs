@@ -235,7 +235,7 @@ impl<'a> After<'a> {
                     .insert(character, Whereabouts { zone, x_mm, y_mm, health: *health, mana: *mana });
             }
             // The journal alone remembers these; the slots they concern have facts of their own.
-            FactKind::Item { .. } | FactKind::Died { .. } => {}
+            FactKind::Item { .. } | FactKind::Died { .. } | FactKind::Duel { .. } => {}
         }
         Ok(())
     }

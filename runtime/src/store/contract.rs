@@ -4,10 +4,10 @@
 use super::*;
 use sim::content::{Content, EquipSlot, Position};
 use sim::input::{QuestProgress, Stack};
-use sim::output::{Fact, FactKind, Reason};
+use sim::output::{DuelEnd, DuelEntry, DuelResult, Fact, FactKind, Opponent, Reason};
 use sim::rules::{Origin, QuestState};
 use sim::state::{Kept, StateValue};
-use sim::{CharacterId, def_id};
+use sim::{CharacterId, DefId, DuelId, def_id};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
@@ -224,6 +224,14 @@ async fn facts_become_state() {
             FactKind::Quest { quest: def_id("quest/wolves"), progress: progress.clone(), schema: 3 },
             FactKind::DialogFlags { dialog: def_id("dialog/innkeeper"), flags: u64::MAX, schema: u32::MAX },
             FactKind::Died { killer: def_id("npc/wolf") },
+            FactKind::Duel {
+                duel: DuelId(1),
+                opponent: Opponent::Npc(def_id("npc/wolf")),
+                result: DuelResult::Won,
+                why: DuelEnd::Health,
+                rounds: 4,
+                log: vec![DuelEntry { own: true, ability: DefId::NONE, amount: 7, heal: 0 }],
+            },
             FactKind::Whereabouts { zone, at, health: 40, mana: 0 },
         ];
         let mut writer = store.fact_writer().await.unwrap();

@@ -5,7 +5,7 @@ use super::{StoreError, TickFacts, equip_slot_name, names, quest_state_name};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 use sim::content::Content;
-use sim::output::FactKind;
+use sim::output::{DuelEntry, DuelResult, FactKind, Opponent};
 use std::sync::Arc;
 
 /// A durable change as others are told of it: a row of the journal with its place.
@@ -17,13 +17,13 @@ pub struct DomainEvent {
     pub tick: u64,
     /// Whose.
     pub character: i64,
-    /// `experience gold item slot equipment quest dialog_flags died`.
+    /// `experience gold item slot equipment quest dialog_flags died duel`.
     pub kind: &'static str,
-    /// What it is about: an item, a quest, a slot.
+    /// What it is about: an item, a quest, a slot, an opponent.
     pub subject: String,
     /// Change of a quantity, 0 where there is none.
     pub delta: i64,
-    /// Source or sink.
+    /// Source or sink; why a duel ended.
     pub reason: String,
     /// Values after the change.
     pub after: Json,
@@ -143,6 +143,32 @@ impl<'a> JournalRow<'a> {
             FactKind::Died { killer } => {
                 let killer = killer.some().map(|killer| names::npc(content, killer)).transpose()?;
                 plain("died", killer.unwrap_or_default().to_owned(), json!({}))
+            }
+            FactKind::Duel { opponent, result, why, rounds, log, .. } => {
+                let (subject, other) = match opponent {
+                    Opponent::Character(other) => (format!("character/{other}"), json!(other.0)),
+                    Opponent::Npc(npc) => {
+                        let name = format!("npc/{}", names::npc(content, *npc)?);
+                        (name.clone(), json!(name))
+                    }
+                };
+                let (winner, loser) = match result {
+                    DuelResult::Won => (json!(character), other),
+                    DuelResult::Lost => (other, json!(character)),
+                    DuelResult::Drawn => (Json::Null, Json::Null),
+                };
+                let turn = |entry: &DuelEntry| {
+                    let ability = content.abilities.get(&entry.ability).map(|ability| &ability.name);
+                    json!({"own": entry.own, "ability": ability, "amount": entry.amount, "heal": entry.heal})
+                };
+                let after = json!({
+                    "result": result.name(),
+                    "winner": winner,
+                    "loser": loser,
+                    "rounds": rounds,
+                    "log": log.iter().map(turn).collect::<Vec<_>>(),
+                });
+                Self::new(character, "duel", subject, 0, why.name().to_owned(), after, by)
             }
             FactKind::Whereabouts { .. } => return Ok(None),
         }))

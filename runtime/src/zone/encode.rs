@@ -129,7 +129,9 @@ pub fn event(out: &mut String, event: &Event, by: &str, content: &Content) {
         }
         EventKind::Heal { source, target, by: with, amount } => {
             let ability = content.abilities.get(with).map(|ability| ability.name.as_str());
-            let with = ability.or_else(|| content.items.get(with).map(|item| item.name.as_str()));
+            let item = || content.items.get(with).map(|item| item.name.as_str());
+            let encounter = || content.encounters.get(with).map(|encounter| encounter.name.as_str());
+            let with = ability.or_else(item).or_else(encounter);
             put!(out, r#"{{"type":"heal","source":{source},"target":{target},"with":"#);
             write_string(out, with.unwrap_or(""));
             put!(out, r#","amount":{amount}"#);

@@ -5,6 +5,7 @@ use super::journal::Commit;
 use super::room::Room;
 use super::{Arrival, Message};
 use crate::gateway::client::{CloseReason, NO_REQUEST, Outgoing};
+use crate::gateway::duel_wire;
 use crate::gateway::rpc::RpcError;
 use crate::gateway::wire::{self, notification};
 use crate::store::{StampedFact, TickFacts};
@@ -123,6 +124,7 @@ impl Room {
             Ok(Accepted::Greeting) => Ok(r#"{"kind":"greeting"}"#.to_owned()),
             Ok(Accepted::PickedUp) => Ok(r#"{"kind":"picked_up"}"#.to_owned()),
             Ok(Accepted::Traded { unit, count }) => Ok(format!(r#"{{"price":{unit},"count":{count}}}"#)),
+            Ok(Accepted::Challenged { duel }) => Ok(format!(r#"{{"duel":{duel}}}"#)),
             Ok(Accepted::Prices(list)) => {
                 waits = true;
                 let by = self.label(list.origin);
@@ -177,6 +179,22 @@ impl Room {
                 notification("character.died", &serde_json::json!({"respawn_ms": respawn_ms}))
             }
             Notice::Respawned => notification("character.respawned", &serde_json::json!({})),
+            Notice::DuelChallenged { duel, from, name, answer_ticks } => {
+                let answer_ms = answer_ticks.saturating_mul(self.tick_ms);
+                let challenged = duel_wire::Challenged { duel: duel.0, from: from.0, name, answer_ms };
+                notification("duel.challenged", &challenged)
+            }
+            Notice::ChallengeEnded { duel, why } => {
+                let (duel, why, by) = (duel.0, why.name(), &*self.content_label);
+                notification("duel.ended", &duel_wire::Ended { duel, result: None, why, rounds: 0, by })
+            }
+            Notice::DuelTurn(state) => {
+                let by = label(&*self.rules, &self.content_label, state.origin);
+                let blow_by = state.last.map_or(state.origin, |blow| blow.origin);
+                let blow_by = label(&*self.rules, &self.content_label, blow_by);
+                let content = self.world.content();
+                notification("duel.turn", &duel_wire::Turn::new(state, content, self.tick_ms, &by, &blow_by))
+            }
         };
         member.client.tell(Outgoing::Frame(Utf8Bytes::from(frame)));
     }
@@ -354,6 +372,10 @@ fn updates(
                 if let Some(quest) = wire::Quest::new(*quest, progress, content) {
                     push(notification("quest.update", &wire::QuestUpdate { quest, by }));
                 }
+            }
+            FactKind::Duel { duel, result, why, rounds, .. } => {
+                let (duel, result, why, rounds) = (duel.0, Some(result.name()), why.name(), *rounds);
+                push(notification("duel.ended", &duel_wire::Ended { duel, result, why, rounds, by }));
             }
             FactKind::Slot { slot, stack } => {
                 let update = inventories.entry(fact.character).or_default();

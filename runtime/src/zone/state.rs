@@ -136,6 +136,8 @@ pub fn owner(key: StateKey) -> String {
     match key {
         StateKey::Quest { character, quest } => format!("character {character}, quest {:#010x}", quest.0),
         StateKey::Npc(entity) => format!("NPC {entity}"),
+        StateKey::Fight(entity) => format!("the fight of NPC {entity}"),
+        StateKey::Duel(duel) => format!("duel {duel}"),
         StateKey::Dialog { character, dialog } => format!("character {character}, dialog {:#010x}", dialog.0),
     }
 }

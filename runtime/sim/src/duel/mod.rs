@@ -38,28 +38,28 @@ struct Challenge {
 /// A duel. The challenger is the first of the sides.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
 pub(crate) struct Duel {
-    sides: [Side; 2],
+    pub(crate) sides: [Side; 2],
     /// Where it is held.
     place: Position,
     since: u64,
     /// Whether the script was asked who begins.
     is_open: bool,
     /// Turns taken.
-    turns: u32,
+    pub(crate) turns: u32,
     /// Index of who has the turn.
-    actor: usize,
+    pub(crate) actor: usize,
     /// Tick the turn began.
     turn_since: u64,
     turn_ticks: u32,
     /// What the actor has chosen; [`DefId::NONE`] to pass.
     chosen: Option<DefId>,
     pub(crate) memory: Kept<i64>,
-    log: VecDeque<Entry>,
+    pub(crate) log: VecDeque<Entry>,
 }
 
 /// One of the two.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
-struct Side {
+pub(crate) struct Side {
     entity: EntityId,
     /// `None` for an NPC.
     character: Option<CharacterId>,
@@ -69,20 +69,20 @@ struct Side {
     health_max: i32,
     mana: i32,
     mana_max: i32,
-    energy: i32,
+    pub(crate) energy: i32,
     energy_max: i32,
     auto: bool,
     /// Own turns until abilities are ready again.
-    cooldowns: BTreeMap<DefId, u32>,
+    pub(crate) cooldowns: BTreeMap<DefId, u32>,
 }
 
 /// A turn as the journal keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
-struct Entry {
+pub(crate) struct Entry {
     /// Index of the side.
-    actor: usize,
-    ability: DefId,
-    amount: i32,
+    pub(crate) actor: usize,
+    pub(crate) ability: DefId,
+    pub(crate) amount: i32,
     heal: i32,
 }
 
@@ -145,9 +145,8 @@ impl Duels {
     }
 
     fn challenge_of(&self, character: CharacterId) -> Option<DuelId> {
-        let takes_part = |challenge: &Challenge| {
-            challenge.challenger == character || challenge.opponent == character
-        };
+        let takes_part =
+            |challenge: &Challenge| challenge.challenger == character || challenge.opponent == character;
         self.challenges.iter().find(|(_, challenge)| takes_part(challenge)).map(|(id, _)| *id)
     }
 
@@ -209,7 +208,9 @@ impl World {
         }
         let opponent = match &other.kind {
             EntityKind::Character(opponent) if *opponent != id => Some(*opponent),
-            EntityKind::Npc(mind) if self.content.npcs.get(&mind.template).is_some_and(|npc| npc.duels) => None,
+            EntityKind::Npc(mind) if self.content.npcs.get(&mind.template).is_some_and(|npc| npc.duels) => {
+                None
+            }
             _ => return Err(Rejection::WrongTarget),
         };
         if !other.is_alive() {
@@ -247,7 +248,8 @@ impl World {
         }
         if let Some(ability) = ability {
             let moves = self.moves(&running.sides[side]);
-            let known = moves.iter().find(|known| known.ability == ability).ok_or(Rejection::UnknownAbility)?;
+            let known =
+                moves.iter().find(|known| known.ability == ability).ok_or(Rejection::UnknownAbility)?;
             if known.cooldown_turns > 0 {
                 return Err(Rejection::Ability(Verdict::OnCooldown));
             }
@@ -388,14 +390,8 @@ impl World {
                 amount: entry.amount,
                 heal: entry.heal,
             });
-            let kind = FactKind::Duel {
-                duel: id,
-                opponent,
-                result,
-                why,
-                rounds: duel.round(),
-                log: log.collect(),
-            };
+            let kind =
+                FactKind::Duel { duel: id, opponent, result, why, rounds: duel.round(), log: log.collect() };
             let request = asked.filter(|(who, _)| *who == character).map(|(_, request)| request);
             Self::fact(out, character, origin, request, kind);
         }

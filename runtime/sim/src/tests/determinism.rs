@@ -74,6 +74,15 @@ impl Rules for Reversed {
     fn quote_prices(&mut self, ctx: &Context, views: &[Deal], out: &mut Vec<Answer<Quote>>) {
         reversed(views, out, |v, o| self.0.quote_prices(ctx, v, o));
     }
+    fn direct(&mut self, ctx: &Context, script: DefId, views: &[Bout], out: &mut Vec<Answer<Direction>>) {
+        reversed(views, out, |v, o| self.0.direct(ctx, script, v, o));
+    }
+    fn open_duels(&mut self, ctx: &Context, script: DefId, views: &[Pairing], out: &mut Vec<Answer<Terms>>) {
+        reversed(views, out, |v, o| self.0.open_duels(ctx, script, v, o));
+    }
+    fn take_turns(&mut self, ctx: &Context, script: DefId, views: &[Turn], out: &mut Vec<Answer<Act>>) {
+        reversed(views, out, |v, o| self.0.take_turns(ctx, script, v, o));
+    }
 }
 
 /// Players that walk about, hit what is near, use everything and come and go.

@@ -1,6 +1,8 @@
 //! Mechanics as players meet them, and determinism.
 
 mod determinism;
+mod duel;
+mod encounter;
 mod mechanics;
 mod state;
 mod summon;

@@ -38,6 +38,9 @@ fn migrate(old: &[OldState], to: u32) -> Vec<Migrated> {
         StateValue::Npc { template, memory } => {
             StateValue::Npc { template, memory: memory + shift(old.from) }
         }
+        StateValue::Encounter { encounter, phase, memory } => {
+            StateValue::Encounter { encounter, phase, memory: memory + shift(old.from) }
+        }
         dialog @ StateValue::Dialog { .. } => dialog,
     };
     let needed = old.iter().filter(|old| old.from != to);

@@ -157,6 +157,15 @@ impl Rules for Wild {
     fn quote_prices(&mut self, ctx: &Context, views: &[Deal], out: &mut Vec<Answer<Quote>>) {
         self.0.quote_prices(ctx, views, out);
     }
+    fn direct(&mut self, ctx: &Context, script: DefId, views: &[Bout], out: &mut Vec<Answer<Direction>>) {
+        self.0.direct(ctx, script, views, out);
+    }
+    fn open_duels(&mut self, ctx: &Context, script: DefId, views: &[Pairing], out: &mut Vec<Answer<Terms>>) {
+        self.0.open_duels(ctx, script, views, out);
+    }
+    fn take_turns(&mut self, ctx: &Context, script: DefId, views: &[Turn], out: &mut Vec<Answer<Act>>) {
+        self.0.take_turns(ctx, script, views, out);
+    }
 }
 
 #[test]

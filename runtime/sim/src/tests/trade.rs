@@ -223,6 +223,15 @@ impl Rules for Wild {
     fn quote_prices(&mut self, _ctx: &Context, deals: &[Deal], out: &mut Vec<Answer<Quote>>) {
         wild(deals, out, |deal| Quote { id: deal.id, agreed: true, unit: u32::MAX });
     }
+    fn direct(&mut self, ctx: &Context, script: DefId, views: &[Bout], out: &mut Vec<Answer<Direction>>) {
+        NativeRules.direct(ctx, script, views, out);
+    }
+    fn open_duels(&mut self, ctx: &Context, script: DefId, views: &[Pairing], out: &mut Vec<Answer<Terms>>) {
+        NativeRules.open_duels(ctx, script, views, out);
+    }
+    fn take_turns(&mut self, ctx: &Context, script: DefId, views: &[Turn], out: &mut Vec<Answer<Act>>) {
+        NativeRules.take_turns(ctx, script, views, out);
+    }
 }
 
 fn wild<V, T>(views: &[V], out: &mut Vec<Answer<T>>, decide: impl Fn(&V) -> T) {

@@ -1,5 +1,6 @@
 //! From raw definitions to the simulation's, kind by kind, with every reference and range checked.
 
+mod fights;
 mod people;
 mod stories;
 mod talk;
@@ -57,6 +58,7 @@ pub(super) fn convert(mut definitions: Definitions<'_>, check: &mut Check<'_>) -
         summary.definitions.insert(kind, definitions.get(kind).map_or(0, Vec::len));
     }
     let all = &mut definitions;
+    let mut adds = Vec::new();
     let content = Content {
         digest: 0,
         // Zones first: they make the names of places known.
@@ -71,9 +73,12 @@ pub(super) fn convert(mut definitions: Definitions<'_>, check: &mut Check<'_>) -
         quests: stories::quests(entries("quest", all, check), check, &mut summary),
         dialogs: stories::dialogs(entries("dialog", all, check), check, &mut summary),
         announcements: talk::announcements(entries("announcement", all, check), check),
+        encounters: fights::encounters(entries("encounter", all, check), &mut adds, check, &mut summary),
+        duel: fights::duel(all, check, &mut summary),
         chat: talk::chat(all, check, &mut summary),
         progression: progression(all, check),
     };
+    fights::check_adds(&adds, &content, check);
     (content, summary)
 }
 

@@ -60,6 +60,12 @@ pub(super) fn npcs(
         if raw.hostile && raw.basic.is_none() {
             check.error(at, format!("`{name}` is hostile but has no `basic` attack"));
         }
+        if raw.duels && (raw.hostile || raw.basic.is_none()) {
+            check.error(at, format!("`{name}` duels: it needs a `basic` attack, and must not be `hostile`"));
+        }
+        if raw.encounter.is_some() && !raw.hostile {
+            check.error(at, format!("`{name}` has an `encounter` but is not `hostile`"));
+        }
         if raw.hostile && raw.leash.0 <= raw.aggro.0 {
             check.error(at, format!("`{name}` must have a `leash` longer than its `aggro`"));
         }
@@ -84,6 +90,8 @@ pub(super) fn npcs(
             dialog: check.optional("dialog", raw.dialog.as_ref(), file),
             shop: check.optional("shop", raw.shop.as_ref(), file),
             greeting: raw.greeting,
+            encounter: check.optional("encounter", raw.encounter.as_ref(), file),
+            duels: raw.duels,
         }
     })
 }
