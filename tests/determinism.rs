@@ -7,12 +7,13 @@ use host_api::ScriptRules;
 use sim::content::{Content, Position};
 use sim::entity::{Entity, EntityKind};
 use sim::input::{CharacterState, Command, Input, QuestProgress};
-use sim::output::{EventKind, Output};
+use sim::output::{EventKind, FactKind, Notice, Output};
 use sim::rng::Rng;
 use sim::rules::{
-    Answer, Attack, Cast, Context, Conversation, Deal, Decision, Decree, DialogReply, Fall, Gain, Grown,
-    Growth, Haul, Inquiry, Judgement, Kill, LevelStep, Line, Moment, Origin, Outcome, Perception, Plan,
-    Pulse, PulseOutcome, QuestState, QuestStep, Quote, Requirement, Rules, Spoils, Toll,
+    Act, Answer, Attack, Bout, Cast, Context, Conversation, Deal, Decision, Decree, DialogReply, Direction,
+    Fall, Gain, Grown, Growth, Haul, Inquiry, Judgement, Kill, LevelStep, Line, Moment, Origin, Outcome,
+    Pairing, Perception, Plan, Pulse, PulseOutcome, QuestState, QuestStep, Quote, Requirement, Rules, Spoils,
+    Terms, Toll, Turn,
 };
 use sim::state::Kept;
 use sim::{CharacterId, DefId, EntityId, RequestId, World, def_id};
@@ -185,6 +186,7 @@ fn inputs(world: &World, dice: &mut Rng, seq: &mut u32) -> Vec<Input> {
             (6..11, _) if skill.is_some() => {
                 Command::UseSkill { ability: skill.unwrap_or(class.basic), target: prey.map(|prey| prey.id) }
             }
+            (11, _) if dice.below(3) == 0 => Command::Challenge { target: nearest_other(world, body) },
             (13, _) if dice.below(20) == 0 => Command::Chat { text: "Damn WOLVES EVERYWHERE".to_owned() },
             (14, _) => Command::Drop { slot: dice.below(4) as u16, count: 1 },
             (15, _) => Command::UseItem { slot: dice.below(4) as u16 },
@@ -209,6 +211,29 @@ fn nearest_beast<'a>(world: &'a World, body: &Entity) -> Option<&'a Entity> {
         .min_by_key(|beast| (beast.at.distance_mm(body.at), beast.id))
 }
 
+/// Whoever else is nearest and might duel.
+fn nearest_other(world: &World, body: &Entity) -> EntityId {
+    let others = world.characters().map(|(_, character)| character.entity).filter(|id| *id != body.id);
+    let near = others.filter_map(|id| world.entity(id));
+    near.min_by_key(|other| (other.at.distance_mm(body.at), other.id)).map_or(EntityId::NONE, |it| it.id)
+}
+
+/// Who was challenged in the last tick takes it, and leaves the turns to the script, as whoever asked does.
+fn duels(out: &Output, world: &World) -> Vec<Input> {
+    let mut inputs = Vec::new();
+    for (character, notice) in &out.notices {
+        let Notice::DuelChallenged { duel, from, .. } = notice else { continue };
+        let asked = world.characters().find(|(_, other)| other.entity == *from).map(|(id, _)| id);
+        let take = Command::AcceptDuel { duel: *duel };
+        let auto = || Command::AutoDuel { on: true };
+        let commands = [(Some(*character), take), (Some(*character), auto()), (asked, auto())];
+        inputs.extend(commands.into_iter().filter_map(|(character, command)| {
+            Some(Input::Command { character: character?, request: RequestId(u64::MAX), command })
+        }));
+    }
+    inputs
+}
+
 /// One tick's walk of at most 400 mm.
 fn towards(from: Position, to: Position) -> Position {
     let distance = i64::from(from.distance_mm(to).max(1));
@@ -223,6 +248,7 @@ struct Run {
     swings: usize,
     deaths: usize,
     facts: usize,
+    duels: usize,
     views: usize,
     largest: usize,
 }
@@ -231,10 +257,18 @@ fn run(content: &Arc<Content>, seed: u64, rules: ScriptRules, batches: Batches) 
     let mut rules = Rearranged { rules, batches, views: 0, largest: 0 };
     let mut world = World::new(GREYWOOD, Arc::clone(content), seed, 0, 50);
     let (mut dice, mut seq, mut out) = (Rng(seed), 0, Output::default());
-    let mut run =
-        Run { digests: Vec::with_capacity(TICKS), swings: 0, deaths: 0, facts: 0, views: 0, largest: 0 };
+    let mut run = Run {
+        digests: Vec::with_capacity(TICKS),
+        swings: 0,
+        deaths: 0,
+        facts: 0,
+        duels: 0,
+        views: 0,
+        largest: 0,
+    };
     for tick in 0..TICKS {
         let mut inputs = inputs(&world, &mut dice, &mut seq);
+        inputs.extend(duels(&out, &world));
         world.step(&mut inputs, &mut rules, &mut out);
         for event in &out.events {
             assert_ne!(event.origin, Origin::Fallback, "a script failed in tick {tick}, seed {seed}");
@@ -245,6 +279,7 @@ fn run(content: &Arc<Content>, seed: u64, rules: ScriptRules, batches: Batches) 
             assert_ne!(fact.origin, Origin::Fallback, "a script failed in tick {tick}, seed {seed}");
         }
         run.facts += out.facts.len();
+        run.duels += out.facts.iter().filter(|fact| matches!(fact.kind, FactKind::Duel { .. })).count();
         run.digests.push(world.digest());
     }
     let failures = rules.rules.drain_failures();
@@ -270,10 +305,11 @@ fn ten_thousand_ticks_of_the_greywood_have_the_same_digests_however_they_are_com
     });
     let first = &runs[0];
     eprintln!(
-        "determinism: {TICKS} ticks, {} swings, {} deaths, {} facts, {} views in batches of at most {}",
-        first.swings, first.deaths, first.facts, first.views, first.largest
+        "determinism: {TICKS} ticks, {} swings, {} deaths, {} facts, {} of duels, {} views in batches of at most {}",
+        first.swings, first.deaths, first.facts, first.duels, first.views, first.largest
     );
     assert!(first.swings > 1_000 && first.deaths > 50, "the bots hardly fought, seed {seed}");
+    assert!(first.duels > 0, "nobody finished a duel, seed {seed}");
     assert!(first.largest > 3, "no batch was worth cutting, seed {seed}");
     for (other, batches) in runs.iter().zip(ways).skip(1) {
         let differs = first.digests.iter().zip(&other.digests).position(|(a, b)| a != b);

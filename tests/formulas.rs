@@ -1,4 +1,4 @@
-//! The starter's scripts of combat, abilities, loot, levels, prices, chat and weather against the same rules
+//! The starter's scripts of combat, abilities, loot, levels, prices, chat, weather and encounters against the same rules
 //! in Rust, answer by answer, and combat against the probabilities that a designer would work out on paper.
 
 use crate::live::seed;
@@ -9,8 +9,9 @@ use sim::content::{Element, Rarity, Stats, Weather};
 use sim::native::{NativeRules, hit_chance};
 use sim::rng::Rng;
 use sim::rules::{
-    Answer, Attack, Cast, Channel, Context, Deal, Fall, Growth, Hit, HitKind, Kill, LevelStep, Line, Moment,
-    Occasion, Outcome, Pulse, RowView, Rules, Side, Spoils, TableView,
+    Answer, Attack, Bout, BoutOccasion, Cast, Channel, Context, Deal, DuelistView, Fall, Growth, Hit,
+    HitKind, Kill, LevelStep, Line, Moment, Move, Occasion, Outcome, Pairing, PhaseView, Pulse, RowView,
+    Rules, Side, Spoils, TableView, Turn,
 };
 use sim::{DefId, EntityId, def_id};
 use std::fmt::Debug;
@@ -315,6 +316,93 @@ impl Draw {
     }
 }
 
+/// What the script of encounters is asked.
+impl Draw {
+    fn bout(&mut self, id: u32) -> Bout {
+        let occasions =
+            [BoutOccasion::Engaged, BoutOccasion::Going, BoutOccasion::Reset, BoutOccasion::Changed];
+        let phases = (0..self.0.below(5)).map(|_| PhaseView {
+            health_below_permille: self.0.below(1_001) * self.0.below(2),
+            after_ticks: self.up_to(2_000) * self.0.below(2),
+            power_permille: 100 + self.0.below(4_901),
+            adds: if self.coin() { DefId::NONE } else { def_id("npc/wolf") },
+            adds_count: self.0.below(17),
+            ability: if self.coin() { DefId::NONE } else { def_id("ability/maul") },
+            announcement: if self.coin() { DefId::NONE } else { def_id("announcement/greyjaw_howls") },
+        });
+        let phases: Vec<PhaseView> = phases.collect();
+        Bout {
+            id,
+            encounter: def_id("encounter/greyjaw"),
+            boss: EntityId(self.0.next_u64()),
+            template: def_id("npc/old_greyjaw"),
+            level: self.up_to(60),
+            occasion: occasions[self.0.below(4) as usize],
+            phase: self.up_to(phases.len() as u32),
+            phases,
+            phase_ticks: self.up_to(2_000),
+            fight_ticks: self.up_to(8_000),
+            health_permille: self.0.below(1_001),
+            fighters: self.up_to(10),
+            adds: self.up_to(16),
+            enrage_ticks: self.up_to(8_000) * self.0.below(2),
+            basic: def_id("ability/bite"),
+            special: def_id("ability/maul"),
+            memory: if self.coin() { self.0.next_u64() as i64 } else { i64::from(self.up_to(8_000)) },
+            seed: self.0.next_u64(),
+        }
+    }
+
+    fn duelist(&mut self) -> DuelistView {
+        let health_max = self.among(1, 500);
+        DuelistView {
+            entity: EntityId(self.0.next_u64()),
+            is_npc: self.coin(),
+            level: self.up_to(60),
+            health: self.among(1, 500),
+            health_max,
+            mana: self.among(0, 60),
+            energy: self.among(0, 60),
+            accuracy: self.among(0, 150),
+            evasion: self.among(40, 60),
+        }
+    }
+
+    fn pairing(&mut self, id: u32) -> Pairing {
+        let (challenger, opponent) = (self.duelist(), self.duelist());
+        Pairing { id, challenger, opponent, turn_ticks: 20 + self.0.below(2_381), seed: self.0.next_u64() }
+    }
+
+    fn turn(&mut self, id: u32) -> Turn {
+        let abilities = ["strike", "cleave", "rend", "mend"].map(|name| def_id(&format!("ability/{name}")));
+        let count = self.0.below(5) as usize;
+        let moves = abilities.into_iter().take(count).map(|ability| Move {
+            ability,
+            power_permille: self.up_to(3_000) * self.0.below(2),
+            heal: self.up_to(100) * self.0.below(2),
+            mana_cost: self.up_to(20),
+            energy_cost: self.up_to(20),
+            cooldown_ticks: self.up_to(300),
+            cooldown_turns: self.up_to(3),
+            ready: !self.coin(),
+        });
+        let moves = moves.collect();
+        let chosen = if self.coin() { DefId::NONE } else { abilities[self.0.below(4) as usize] };
+        Turn {
+            id,
+            round: self.up_to(70),
+            actor: self.duelist(),
+            foe: self.duelist(),
+            chosen,
+            auto: self.coin(),
+            timed_out: self.coin(),
+            moves,
+            memory: if self.coin() { self.0.next_u64() as i64 } else { i64::from(self.0.below(4)) },
+            seed: self.0.next_u64(),
+        }
+    }
+}
+
 /// Asks both about the same views and compares every answer whole.
 fn agree<V: Debug, T: PartialEq + Debug>(
     seed: u64,
@@ -413,6 +501,30 @@ fn loot_levels_and_prices_are_what_the_rules_in_rust_say() {
         fall: punish_deaths,
         deal: quote_prices
     }
+    let failures = rules.drain_failures();
+    assert!(failures.is_empty(), "seed {seed}: {}", failures[0]);
+}
+
+#[test]
+fn bosses_and_duels_go_on_as_the_rules_in_rust_say() {
+    let Some(generation) = starter::generation() else { return };
+    let seed = seed("formulas");
+    let (mut draw, mut rules) = (Draw(Rng(seed)), starter::rules(&generation));
+    let script = def_id("script/encounters");
+    macro_rules! compare {
+        ($($view:ident: $ask:ident),*) => {$(
+            agree(
+                seed,
+                VIEWS,
+                |id| draw.$view(id),
+                |views, answers, native| {
+                    rules.$ask(&CONTEXT, script, views, answers);
+                    NativeRules.$ask(&CONTEXT, DefId::NONE, views, native);
+                },
+            );
+        )*};
+    }
+    compare! { bout: direct, pairing: open_duels, turn: take_turns }
     let failures = rules.drain_failures();
     assert!(failures.is_empty(), "seed {seed}: {}", failures[0]);
 }

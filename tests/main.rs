@@ -9,6 +9,7 @@ mod browser;
 mod canary;
 mod costs;
 mod determinism;
+mod encounters;
 mod endless;
 mod formulas;
 mod full_zones;

@@ -62,6 +62,11 @@ impl Guest {
             }
             // As many spawns as the content says: none at all would be refused.
             Kind::Zone => "(i32.store offset={out.spawn-permille} (local.get $out) (i32.const 1000))",
+            // Power and speed, ticks of a turn, power and rest of a move: none at all would be refused.
+            Kind::Encounter => {
+                "(i32.store offset={out.id+8} (local.get $out) (i32.const 100))
+                 (i32.store offset={out.id+12} (local.get $out) (i32.const 100))"
+            }
             _ => "",
         };
         let manifest = Manifest {

@@ -4,6 +4,7 @@
 
 mod cache;
 mod contain;
+mod fights;
 mod fixture;
 mod generated;
 mod grants;

@@ -12,7 +12,12 @@ const REFUSES: i64 = -14;
 
 /// An NPC guest of this schema that adds `shift` to every memory; `enter` runs in every call.
 fn guest(schema: u32, shift: i64, enter: &str) -> Guest {
-    let mut guest = Guest::new(Kind::Npc);
+    guest_of(Kind::Npc, schema, shift, enter)
+}
+
+/// The same of another kind whose states have their memory in the same place.
+fn guest_of(kind: Kind, schema: u32, shift: i64, enter: &str) -> Guest {
+    let mut guest = Guest::new(kind);
     guest.has_state = true;
     let turn = |function: &str| {
         // A state has 32 bytes: its case, and at 8 its record, of an NPC the memory at 8 of that. An answer
@@ -130,4 +135,18 @@ fn a_bound_number_of_schemas_is_remembered() {
     }
     let schemas: Vec<u32> = former.modules().map(Module::schema).collect();
     assert_eq!(schemas, [12, 13, 14, 15, 16, 17, 18, 19]);
+}
+
+#[test]
+fn the_phase_of_a_boss_goes_along_with_its_memory() {
+    let two = generation(&engine(), &guest_of(Kind::Encounter, 2, 100, ""));
+    let script = def_id("script/encounter");
+    assert_eq!(two.schemas(), [(script, 2)].into());
+    let state =
+        |encounter, phase, memory| StateValue::Encounter { encounter: DefId(encounter), phase, memory };
+    let old =
+        [(StateKey::Fight(EntityId(4)), state(8, 3, 7)), (StateKey::Duel(sim::DuelId(4)), state(0, 0, -100))];
+    let old = old.map(|(key, value)| OldState { key, script, value, from: 1 });
+    let after: Vec<_> = two.migrate(&Former::default(), &old).into_iter().map(|one| one.after).collect();
+    assert_eq!(after, [Ok(state(8, 3, 107)), Ok(state(0, 0, 0))]);
 }

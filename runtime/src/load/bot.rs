@@ -252,7 +252,8 @@ impl<'a> Bot<'a> {
             Heard::CharacterUpdate(_) | Heard::InventoryUpdate(_) | Heard::QuestUpdate(_) => {
                 self.run.count(|tally| tally.facts += 1);
             }
-            Heard::Chat | Heard::System(_) | Heard::Reconnect => {}
+            // Bots have other things to do than to duel: a challenge ends by itself.
+            Heard::Chat | Heard::Duel | Heard::System(_) | Heard::Reconnect => {}
         }
     }
 

@@ -105,6 +105,8 @@ pub enum Heard {
     Respawned,
     /// Somebody said something.
     Chat,
+    /// A challenge to a duel, or how one goes.
+    Duel,
     /// Durable: level, experience, gold.
     CharacterUpdate(CharacterUpdate),
     /// Durable: items.
@@ -223,6 +225,7 @@ impl Replica {
             "character.died" => Heard::Died,
             "character.respawned" => Heard::Respawned,
             "chat.message" => Heard::Chat,
+            "duel.challenged" | "duel.turn" | "duel.ended" => Heard::Duel,
             "character.update" => self.character_update(read(method, json)?),
             "inventory.update" => Heard::InventoryUpdate(read(method, json)?),
             "quest.update" => Heard::QuestUpdate(read(method, json)?),

@@ -9,6 +9,7 @@ import { ActionBar } from './hud/actionbar.js';
 import { Bag } from './hud/bag.js';
 import { Chat } from './hud/chat.js';
 import { DialogWindow } from './hud/dialog.js';
+import { DuelPanel } from './hud/duel.js';
 import { Frames } from './hud/frames.js';
 import { ConnectionVeil, DeathVeil, Toasts } from './hud/notices.js';
 import { Quests } from './hud/quests.js';
@@ -31,6 +32,7 @@ export class Game {
   readonly #frames: Frames;
   readonly #actions: ActionBar;
   readonly #dialog: DialogWindow;
+  readonly #duel: DuelPanel;
   readonly #quests: Quests;
   readonly #bag: Bag;
   readonly #chat: Chat;
@@ -59,7 +61,8 @@ export class Game {
     this.#combat = new Combat(this.#world, this.#controls, failed);
     this.#map = new MapView(this.#world);
     this.#minimap = new Minimap(this.#world);
-    this.#frames = new Frames(this.#world, this.#combat);
+    this.#duel = new DuelPanel(this.#world, (text) => this.#toasts.show(text), failed);
+    this.#frames = new Frames(this.#world, this.#combat, (target) => this.#duel.challenge(target));
     this.#actions = new ActionBar(this.#world, this.#combat);
     this.#dialog = new DialogWindow(this.#world, failed);
     this.#quests = new Quests(this.#world, failed);
@@ -107,7 +110,7 @@ export class Game {
         this.#map.canvas,
         h('div', { class: 'top-left' }, this.#frames.own, this.#frames.target),
         h('div', { class: 'top-right' }, menu, this.#minimap.element, this.#quests.tracker),
-        h('div', { class: 'windows' }, this.#quests.log, this.#bag.element),
+        h('div', { class: 'windows' }, this.#quests.log, this.#bag.element, this.#duel.element),
         this.#chat.element,
         h('div', { class: 'bottom' }, this.#dialog.element, this.#actions.element, this.#frames.experience),
         this.#death.element,
@@ -127,6 +130,7 @@ export class Game {
     this.#minimap.update(now);
     this.#frames.update();
     this.#actions.update();
+    this.#duel.update(now);
     this.#death.update(now);
     this.#connection.update(now);
     if (now - this.#lastScripts > 1_000) {

@@ -199,6 +199,28 @@ export interface DialogChoice {
   text: string;
 }
 
+export interface Duelist {
+  entity: number;
+  hp: number;
+  hp_max: number;
+  mana: number;
+  mana_max: number;
+  energy: number;
+  energy_max: number;
+  /** Leaves its turns to the script. */
+  auto: boolean;
+}
+
+export interface DuelMove {
+  ability: string;
+  title: string;
+  mana: number;
+  energy: number;
+  /** Own turns until it is ready. */
+  cooldown_turns: number;
+  ready: boolean;
+}
+
 type None = Record<string, never>;
 
 /** Params and result of every method a client can call. */
@@ -224,6 +246,12 @@ export interface Methods {
   'inventory.use': { params: { slot: number }; result: None };
   'inventory.drop': { params: { slot: number; count: number }; result: None };
   'inventory.move': { params: { from: number; to: number; count: number }; result: None };
+  'duel.challenge': { params: { target: number }; result: { duel: number } };
+  'duel.accept': { params: { duel: number }; result: None };
+  'duel.decline': { params: { duel: number }; result: None };
+  'duel.act': { params: { duel: number; ability?: string }; result: None };
+  'combat.auto': { params: { on: boolean }; result: None };
+  'combat.surrender': { params: None; result: None };
   'chat.send': { params: { text: string }; result: None };
   'state.sync': { params: None; result: None };
   'system.ping': {
@@ -279,6 +307,31 @@ export interface Notifications {
   'dialog.end': None;
   'character.died': { respawn_ms: number };
   'character.respawned': None;
+  'duel.challenged': { duel: number; from: number; name: string; answer_ms: number };
+  'duel.turn': {
+    duel: number;
+    round: number;
+    /** Null once the duel is over. */
+    actor: number | null;
+    turn_ms: number;
+    /** The challenger first. */
+    sides: [Duelist, Duelist];
+    /** One's own; the plain attack first. */
+    moves: DuelMove[];
+    last: {
+      actor: number;
+      /** Null for a turn that was passed. */
+      ability: string | null;
+      hit: Hit | null;
+      amount: number;
+      heal: number;
+      timed_out: boolean;
+      by: string;
+    } | null;
+    by: string;
+  };
+  /** `result` is null for a challenge that became no duel. */
+  'duel.ended': { duel: number; result: 'won' | 'lost' | 'drawn' | null; why: string; rounds: number; by: string };
   'chat.message': { channel: string; from?: number; name: string; text: string };
   'character.update': Partial<{
     level: number;

@@ -1,7 +1,7 @@
 //! The same seed, inputs and definitions give the same digest after every tick, whatever the order
 //! in which a batch is computed.
 
-use crate::content::Position;
+use crate::content::{Content, Encounter, Npc, Phase, Position};
 use crate::ids::{CharacterId, EntityId, RequestId};
 use crate::input::{Command, Input};
 use crate::native::NativeRules;
@@ -85,6 +85,27 @@ impl Rules for Reversed {
     }
 }
 
+/// Every wolf has a phase in which others come.
+fn with_a_pack(mut content: Content) -> Content {
+    let (wolf, pack) = (crate::def_id("npc/wolf"), crate::def_id("encounter/pack"));
+    let whelp = Npc { name: "whelp".into(), ..content.npcs[&wolf].clone() };
+    content.npcs.insert(crate::def_id("npc/whelp"), whelp);
+    content.npcs.get_mut(&wolf).expect("the wolf").encounter = pack;
+    let phase = Phase {
+        health_below_permille: 600,
+        after_ms: 0,
+        power_permille: 1_500,
+        adds: crate::def_id("npc/whelp"),
+        adds_count: 1,
+        ability: DefId::NONE,
+        announcement: DefId::NONE,
+    };
+    let script = crate::def_id("script/encounters");
+    let encounter = Encounter { name: "pack".into(), script, enrage_ms: 20_000, phases: vec![phase] };
+    content.encounters.insert(pack, encounter);
+    content
+}
+
 /// Players that walk about, hit what is near, use everything and come and go.
 fn inputs(world: &World, rng: &mut Rng, seq: &mut u32) -> Vec<Input> {
     let mut inputs = Vec::new();
@@ -118,7 +139,10 @@ fn inputs(world: &World, rng: &mut Rng, seq: &mut u32) -> Vec<Input> {
                 Command::Chat { text: "Damn WOLVES EVERYWHERE, you oaf".to_owned() }
             }
             10 => Command::AcceptQuest { quest: crate::def_id("quest/hunt") },
-            _ => match rng.below(4) {
+            _ => match rng.below(8) {
+                4 => Command::Challenge { target },
+                5 | 6 => Command::AutoDuel { on: rng.below(4) > 0 },
+                7 => Command::AcceptDuel { duel: crate::DuelId(u64::from(1 + rng.below(40))) },
                 0 => Command::Buy { npc: target, item: crate::def_id("item/potion"), count: 1, price: None },
                 1 => Command::Sell { npc: target, slot: rng.below(4) as u16, count: 1, price: None },
                 _ => Command::Drop { slot: rng.below(4) as u16, count: 1 },
@@ -133,7 +157,7 @@ fn inputs(world: &World, rng: &mut Rng, seq: &mut u32) -> Vec<Input> {
 }
 
 fn run(seed: u64, ticks: u32, rules: &mut dyn Rules) -> (Vec<u64>, u64) {
-    let mut world = World::new(FIELD, Arc::new(content()), seed, 0, 50);
+    let mut world = World::new(FIELD, Arc::new(with_a_pack(content())), seed, 0, 50);
     let (mut rng, mut seq, mut out) = (Rng(seed), 0, Output::default());
     let mut facts = 0;
     let digests = (0..ticks)

@@ -5,7 +5,7 @@ import type { Combat } from '../combat.js';
 import { fill, h } from '../dom.js';
 import { capitalise, humanise } from '../words.js';
 
-class Bar {
+export class Bar {
   readonly #fill = h('i');
   readonly #text = h('span');
   readonly element: HTMLElement;
@@ -36,6 +36,7 @@ export class Frames {
   readonly #targetAbout = h('small');
   readonly #targetStatuses = h('div', { class: 'statuses' });
   readonly #targetHealth = new Bar('health');
+  readonly #challenge = h('button', { class: 'challenge', title: 'Ask for a duel' }, 'Challenge');
   readonly #experienceFill = h('i');
   readonly #experienceText = h('span');
   readonly own = h(
@@ -53,14 +54,19 @@ export class Frames {
     h('header', {}, this.#targetName, this.#targetAbout),
     this.#targetHealth.element,
     this.#targetStatuses,
+    this.#challenge,
   );
   readonly experience = h('div', { class: 'experience' }, this.#experienceFill, this.#experienceText);
   readonly #world: WorldClient;
   readonly #combat: Combat;
 
-  constructor(world: WorldClient, combat: Combat) {
+  constructor(world: WorldClient, combat: Combat, challenge: (target: number) => void) {
     this.#world = world;
     this.#combat = combat;
+    this.#challenge.onclick = () => {
+      this.#challenge.blur();
+      if (combat.target) challenge(combat.target.id);
+    };
   }
 
   update(): void {
@@ -85,6 +91,8 @@ export class Frames {
     this.#targetAbout.textContent = about(target, this.#combat.attacking);
     this.#targetHealth.show(target.hp ?? 0, target.hp_max ?? 0);
     showStatuses(this.#targetStatuses, target);
+    const { you } = this.#world.replica;
+    this.#challenge.hidden = target.hostile === true || target.kind === 'item' || target.id === you || target.hp === 0;
   }
 }
 

@@ -1,0 +1,283 @@
+//! Fights with rules of their own, as players meet them: a boss goes through its phases and forgets who
+//! leaves it alone, duels are agreed on and fought to every end there is. Scripts are swapped in the middle of
+//! both, and what a duel came to outlives the server.
+
+use crate::live::{Workshop, lore};
+use crate::reload_pipeline::{live_label, push};
+use crate::support::socket::Socket;
+use crate::support::world::{Copied, Setup, World};
+use serde_json::{Value, json};
+use sqlx::{Connection, Row};
+
+/// The den of a boss that hurts nobody, with nothing else in sight; who enters stands before it.
+fn den() -> Setup {
+    let content = Copied::content();
+    content
+        .replace("progression.toml", "start_zone = \"downtown\"", "start_zone = \"greywood\"")
+        .replace("zones/greywood.toml", "entrance = [300, 585]", "entrance = [300, 106]")
+        .replace("zones/greywood.toml", "at = [300, 92]\nradius = 6\ncount = 3", "at = [40, 560]\nradius = 6")
+        .replace("npcs.toml", "health = 900, attack = 20, weapon_damage = 10", "health = 250, attack = 0")
+        .replace("npcs.toml", "health = 80, attack = 7, weapon_damage = 4", "health = 400, attack = 0");
+    Setup::default().content(content)
+}
+
+/// Wolves near the den.
+fn wolves(socket: &Socket) -> usize {
+    let near = |it: &&Value| it["template"] == "wolf" && it["hp"] != 0;
+    socket.replica.entities.values().filter(near).count()
+}
+
+/// Fights the boss until the whole zone is told something; what.
+async fn fight_on(socket: &mut Socket, boss: u64) -> String {
+    loop {
+        if socket.unheard("system.message") > 0 {
+            return socket.notified("system.message").await["text"].as_str().unwrap().to_owned();
+        }
+        let (x, y) = at(&socket.replica.entities[&boss]);
+        let (mine_x, mine_y) = socket.place();
+        if (x - mine_x).abs().max((y - mine_y).abs()) > 1_500 {
+            socket.walk(x, y, 10_000).await;
+        }
+        // It may just have moved.
+        let _ = socket.patient("combat.attack", &json!({"target": boss})).await;
+    }
+}
+
+fn at(entity: &Value) -> (i64, i64) {
+    (entity["x"].as_i64().unwrap(), entity["y"].as_i64().unwrap())
+}
+
+/// A version that only its number tells from the starter's.
+async fn second_version() -> Vec<u8> {
+    let build =
+        || Workshop::open()?.build("encounters", "0.2.0", "src/lib.rs", "//! Fights", "//! More fights");
+    tokio::task::spawn_blocking(build).await.unwrap().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_boss_goes_through_its_phases_also_under_a_new_script_and_forgets_who_leaves() {
+    let second = second_version().await;
+    let mut world = den().start();
+    let (_, mut socket) = world.player("warrior").await;
+    let boss = socket.replica.find("old_greyjaw").unwrap();
+    assert_eq!(wolves(&socket), 0);
+    assert_eq!(fight_on(&mut socket, boss).await, "Old Greyjaw howls, and wolves answer in The Greywood.");
+    socket.until("the wolves", |socket| (wolves(socket) == 2).then_some(())).await;
+    let pushed = push(&world, second).await;
+    assert_eq!(pushed.status, 200, "{pushed:?}");
+    let label = live_label(&world, "encounters");
+    assert!(label.starts_with("encounters@0.2.0+"), "{label}");
+    // It goes on where it was: the next it says is what the second phase begins with.
+    let rage = "Old Greyjaw bleeds, and his rage is heard all over The Greywood.";
+    assert_eq!(fight_on(&mut socket, boss).await, rage);
+    assert!(wolves(&socket) <= 2, "nobody has come twice");
+
+    // Beyond its leash it turns back, heals, and is alone again.
+    socket.walk(300_000, 150_000, 10_000).await;
+    let healed = |socket: &mut Socket| {
+        let boss = socket.replica.entities.get(&boss)?;
+        (boss["hp"] == boss["hp_max"] && wolves(socket) == 0).then_some(())
+    };
+    socket.until("peace", healed).await;
+    socket.forget_notes();
+    assert_eq!(fight_on(&mut socket, boss).await, "Old Greyjaw howls, and wolves answer in The Greywood.");
+    socket.close().await;
+    world.terminate();
+    assert!(world.ended().await.success());
+
+    // The new version was asked first why it is asked, and in which phase the fight is.
+    let mut replay = lore();
+    replay.arg("replay").arg(world.data().join("replay/greywood")).args(["--json", "--all", "--entity"]);
+    let output = replay.arg(boss.to_string()).arg("--data").arg(world.data()).output().unwrap();
+    let played: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(output.status.success() && played["difference"].is_null(), "{played}");
+    let decisions = played["decisions"].as_array().unwrap();
+    let directs = decisions.iter().filter(|one| one["export"] == "encounter.direct");
+    let mut newer = directs.filter(|one| one["by"].as_str().unwrap().starts_with("encounters@0.2.0+"));
+    let first = newer.next().unwrap()["view"].as_str().unwrap().to_owned();
+    assert!(first.contains("occasion: Changed") && first.contains("phase: 1,"), "{first}");
+}
+
+/// Two newcomers beside each other.
+async fn pair(world: &World) -> [(i64, Socket); 2] {
+    let (ada, one) = world.player("warrior").await;
+    let (bob, other) = world.player("mage").await;
+    [(ada.character, one), (bob.character, other)]
+}
+
+/// Challenges and is accepted; the number of the duel.
+async fn agree(one: &mut Socket, other: &mut Socket) -> u64 {
+    let target = other.replica.you;
+    let duel = one.done("duel.challenge", json!({"target": target})).await["duel"].as_u64().unwrap();
+    let challenged = other.notified("duel.challenged").await;
+    assert_eq!((&challenged["duel"], &challenged["from"]), (&json!(duel), &json!(one.replica.you)));
+    other.done("duel.accept", json!({"duel": duel})).await;
+    duel
+}
+
+async fn ended(socket: &mut Socket) -> (Value, Value) {
+    let ended = socket.notified("duel.ended").await;
+    (ended["result"].clone(), ended["why"].clone())
+}
+
+/// Chooses whenever it is its turn until the duel is over: all it was shown.
+async fn play(socket: &mut Socket, duel: u64) -> Vec<Value> {
+    let (me, mut shown) = (socket.replica.you, Vec::new());
+    loop {
+        let turn = socket.notified("duel.turn").await;
+        assert_eq!(turn["duel"], duel);
+        let actor = turn["actor"].as_u64();
+        if actor == Some(me) {
+            let ready = |known: &&Value| known["ready"] == true;
+            let moves = turn["moves"].as_array().unwrap().iter();
+            let last = moves.filter(ready).next_back().unwrap()["ability"].clone();
+            // Time may have been quicker on a busy machine.
+            let _ = socket.patient("duel.act", &json!({"duel": duel, "ability": last})).await;
+        }
+        shown.push(turn);
+        if actor.is_none() {
+            return shown;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_agree_on_a_duel_and_one_of_them_wins_it() {
+    let second = second_version().await;
+    let world = World::start();
+    let [(ada, mut one), (bob, mut other)] = pair(&world).await;
+    let target = other.replica.you;
+
+    let offered = one.done("duel.challenge", json!({"target": target})).await;
+    let duel = offered["duel"].as_u64().unwrap();
+    one.rejected("duel.challenge", json!({"target": target}), "duel_busy").await;
+    one.rejected("duel.accept", json!({"duel": duel}), "no_duel").await;
+    other.done("duel.decline", json!({"duel": duel})).await;
+    assert_eq!(ended(&mut one).await, (Value::Null, json!("declined")));
+    other.forget_notes();
+
+    let duel = agree(&mut one, &mut other).await;
+    other.done("combat.auto", json!({"on": true})).await;
+    let pushed = push(&world, second).await;
+    assert_eq!(pushed.status, 200, "{pushed:?}");
+    let shown = play(&mut one, duel).await;
+    let first = &shown[0];
+    assert!(first["last"].is_null() && first["by"].as_str().unwrap().starts_with("encounters@"), "{first}");
+    let last = shown.last().unwrap();
+    assert!(last["by"].as_str().unwrap().starts_with("encounters@0.2.0+"), "the swap ended nothing: {last}");
+    let blows: Vec<&Value> = shown.iter().skip(1).map(|turn| &turn["last"]).collect();
+    assert!(blows.iter().any(|blow| blow["by"].as_str().unwrap().starts_with("combat@")), "{blows:?}");
+    let losers: Vec<&Value> =
+        last["sides"].as_array().unwrap().iter().filter(|side| side["hp"] == 0).collect();
+    assert_eq!(losers.len(), 1, "{last}");
+    let won = losers[0]["entity"] != one.replica.you;
+    let word = |won: bool| json!(if won { "won" } else { "lost" });
+    assert_eq!(ended(&mut one).await, (word(won), json!("health")));
+    assert_eq!(ended(&mut other).await, (word(!won), json!("health")));
+    // Outside, nobody was hurt.
+    let me = one.replica.me();
+    assert_eq!(me["hp"], me["hp_max"]);
+    one.close().await;
+    other.close().await;
+
+    let world = world.killed();
+    let (winner, loser) = if won { (ada, bob) } else { (bob, ada) };
+    for character in [ada, bob] {
+        let rows = duels_of(&world, character).await;
+        assert_eq!(rows.len(), 1, "{rows:?}");
+        let (reason, payload, by) = &rows[0];
+        assert_eq!(
+            (reason.as_str(), &payload["winner"], &payload["loser"]),
+            ("health", &json!(winner), &json!(loser))
+        );
+        assert!(payload["rounds"].as_u64().unwrap() as usize >= payload["log"].as_array().unwrap().len() / 2);
+        assert!(by.starts_with("encounters@0.2.0+"), "{by}");
+    }
+    let audit = lore().args(["audit", "--json", "--data"]).arg(world.data()).output().unwrap();
+    assert!(audit.status.success(), "{}", String::from_utf8_lossy(&audit.stdout));
+}
+
+/// Reason, payload and who decided, of the duels the journal has of a character.
+async fn duels_of(world: &World, character: i64) -> Vec<(String, Value, String)> {
+    sqlx::any::install_default_drivers();
+    let url = format!("sqlite://{}", world.data().join("lore.db").display());
+    let mut database = sqlx::AnyConnection::connect(&url).await.unwrap();
+    let sql = "SELECT reason, payload, by_module FROM journal WHERE character_id = $1 AND kind = 'duel' ORDER BY id";
+    let rows = sqlx::query(sql).bind(character).fetch_all(&mut database).await.unwrap();
+    database.close().await.unwrap();
+    let row = |row: &sqlx::any::AnyRow| {
+        let payload: String = row.get("payload");
+        (row.get("reason"), serde_json::from_str(&payload).unwrap(), row.get("by_module"))
+    };
+    rows.iter().map(row).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_duel_ends_by_surrender_by_leaving_and_by_time() {
+    let content = Copied::content();
+    content.replace("encounters.toml", "invitation = \"30s\"", "invitation = \"1s\"").replace(
+        "encounters.toml",
+        "turn = \"15s\"",
+        "turn = \"1s\"",
+    );
+    let world = Setup::default().content(content).start();
+    let [(_, mut one), (bob, mut other)] = pair(&world).await;
+    one.rejected("combat.surrender", json!({}), "no_duel").await;
+    one.rejected("combat.auto", json!({"on": true}), "no_duel").await;
+    one.rejected("duel.act", json!({"duel": 1}), "no_duel").await;
+    one.rejected("duel.challenge", json!({"target": 9_999_999}), "no_target").await;
+    let (me, mira) = (one.replica.you, one.replica.find("mira").unwrap());
+    one.rejected("duel.challenge", json!({"target": me}), "wrong_target").await;
+    one.rejected("duel.challenge", json!({"target": mira}), "wrong_target").await;
+    let berrit = one.replica.find("sergeant_berrit").unwrap();
+    one.rejected("duel.challenge", json!({"target": berrit}), "out_of_range").await;
+
+    // Nobody answers.
+    let target = other.replica.you;
+    one.done("duel.challenge", json!({"target": target})).await;
+    assert_eq!(ended(&mut one).await, (Value::Null, json!("expired")));
+    other.forget_notes();
+
+    let duel = agree(&mut one, &mut other).await;
+    let turn = one.notified("duel.turn").await;
+    let waits = if turn["actor"] == one.replica.you { &mut other } else { &mut one };
+    waits.rejected("duel.act", json!({"duel": duel, "ability": "strike"}), "not_your_turn").await;
+    one.done("combat.surrender", json!({})).await;
+    assert_eq!(ended(&mut one).await, (json!("lost"), json!("surrender")));
+    assert_eq!(ended(&mut other).await, (json!("won"), json!("surrender")));
+
+    // Who never chooses loses by the rules of the script: one acts, the other dreams.
+    let duel = agree(&mut one, &mut other).await;
+    one.done("combat.auto", json!({"on": true})).await;
+    let dreamt = |turn: &Value| turn["duel"] == duel && turn["last"]["timed_out"] == true;
+    loop {
+        if dreamt(&other.notified("duel.turn").await) {
+            break;
+        }
+    }
+    let (result, why) = ended(&mut other).await;
+    assert_eq!(result, "lost");
+    assert!(why == "verdict" || why == "health", "{why}");
+    one.forget_notes();
+
+    // An NPC takes every challenge, and a new one once the last is over.
+    let hero = world.hero("warrior").await;
+    let mut fighter = world.join(&hero).await;
+    fighter.walk(204_000, 94_000, 20_000).await;
+    let berrit = fighter.replica.find("sergeant_berrit").unwrap();
+    fighter.done("duel.challenge", json!({"target": berrit})).await;
+    fighter.done("combat.auto", json!({"on": true})).await;
+    let (result, why) = ended(&mut fighter).await;
+    assert!(result == "won" || result == "lost", "{result}");
+    assert_eq!(why, "health");
+    let rows = duels_of(&world, hero.character).await;
+    assert!(rows[0].1["winner"] == "npc/sergeant_berrit" || rows[0].1["loser"] == "npc/sergeant_berrit");
+
+    agree(&mut one, &mut other).await;
+    other.done("world.leave", json!({})).await;
+    assert_eq!(ended(&mut one).await, (json!("won"), json!("left")));
+    assert_eq!(duels_of(&world, bob).await.last().unwrap().0, "left");
+    for socket in [one, other, fighter] {
+        socket.close().await;
+    }
+}
