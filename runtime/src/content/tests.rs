@@ -19,8 +19,8 @@ fn check(files: &[(&str, &str)], expected: &expect_test::Expect) {
 fn the_starter_content_has_no_mistakes() {
     let (content, summary) = load_files(&starter_files()).unwrap();
     expect![[r#"
-        16 files: 14 ability, 2 announcement, 2 class, 1 dialog, 17 item, 6 loot, 8 npc, 4 quest, 1 shop, 3 status, 4 zone
-        {("chat", "chat-filter"), ("dialog", "innkeeper"), ("npc", "boss"), ("npc", "townsfolk"), ("npc", "wolf"), ("quest", "quests"), ("zone", "weather")}"#]].assert_eq(&format!("{summary}\n{:?}", summary.scripts));
+        17 files: 14 ability, 4 announcement, 2 class, 1 dialog, 1 encounter, 17 item, 6 loot, 9 npc, 4 quest, 1 shop, 3 status, 4 zone
+        {("chat", "chat-filter"), ("dialog", "innkeeper"), ("encounter", "encounters"), ("npc", "boss"), ("npc", "townsfolk"), ("npc", "wolf"), ("quest", "quests"), ("zone", "weather")}"#]].assert_eq(&format!("{summary}\n{:?}", summary.scripts));
     assert!(content.zones.contains_key(&content.progression.start_zone));
 }
 
@@ -207,7 +207,7 @@ start_gold = 1
               a/things.toml:25: `nap` is used on enemies and needs a `range`
               a/things.toml:32: there is no item `wolf_plet` (did you mean `wolf_pelt`?)
               a/things.toml:33: count is [3, 1]: the least comes first
-              a/things.toml:35: `itme` is none of zone, class, ability, status, item, npc, loot, shop, quest, dialog, announcement, progression, chat (did you mean `item`?)
+              a/things.toml:35: `itme` is none of zone, class, ability, status, item, npc, loot, shop, quest, dialog, announcement, encounter, progression, chat, duel (did you mean `item`?)
               broken.toml:2: invalid basic string, expected `"`
               people.toml:2: `wolf` is hostile but has no `basic` attack
               people.toml:2: `wolf` must have a `leash` longer than its `aggro`
@@ -323,5 +323,77 @@ goods = []
               things.toml:19: `stall` sells `pelt` twice
               things.toml:19: there is no item `plet` (did you mean `pelt`?)
               things.toml:23: the number of goods is 0, must be 1 to 64"#]],
+    );
+}
+
+#[test]
+fn fights_that_cannot_be_are_named() {
+    let fights = r#"
+[encounter.alpha]
+script = "encounters"
+phase = [
+    { health_below_permille = 1001 },
+    { power_permille = 50, after = "1s" },
+    { ability = "bite" },
+    { after = "1s", adds = "alpha", announcement = "howl" },
+    { after = "1s", adds = "mira", adds_count = 17 },
+    { after = "1s", adds_count = 2 },
+]
+
+[encounter.nothing]
+script = "encounters"
+
+[duel]
+script = "encounters"
+turn = "3m"
+invitaton = "1s"
+
+[announcement.howls]
+text = "Howl!"
+
+[ability.bite]
+title = "Bite"
+animation = "bite"
+animation_time = "1s"
+target = "enemy"
+range = 2
+power_permille = 1000
+
+[npc.alpha]
+title = "Alpha"
+level = 1
+stats = { health = 1 }
+script = "wolf"
+hostile = true
+leash = 10
+basic = "bite"
+encounter = "alpha"
+duels = true
+
+[npc.mira]
+title = "Mira"
+level = 1
+stats = { health = 1 }
+script = "townsfolk"
+encounter = "alfa"
+"#;
+    check(
+        &[("fights.toml", fights)],
+        &expect![[r#"
+        the content has 14 mistake(s):
+          fights.toml:5: health_below_permille is 1001, must be 0 to 1000
+          fights.toml:6: power_permille is 50, must be 100 to 5000
+          fights.toml:7: the phase never begins: give it `health_below_permille` or `after`
+          fights.toml:8: `alpha` comes to help and cannot have an encounter of its own
+          fights.toml:8: there is no announcement `howl` (did you mean `howls`?)
+          fights.toml:9: `mira` comes to help and cannot have an encounter of its own
+          fights.toml:9: adds_count is 17, must be 0 to 16
+          fights.toml:10: `adds_count` says how many, `adds` must say of whom
+          fights.toml:13: the number of phases is 0, must be 1 to 16
+          fights.toml:16: turn in ms is 180000, must be 1000 to 120000
+          fights.toml:19: unknown field `invitaton`, expected one of `script`, `invitation`, `turn`, `longest` (did you mean `invitation`?)
+          fights.toml:32: `alpha` duels: it needs a `basic` attack, and must not be `hostile`
+          fights.toml:43: `mira` has an `encounter` but is not `hostile`
+          fights.toml:48: there is no encounter `alfa` (did you mean `alpha`?)"#]],
     );
 }
