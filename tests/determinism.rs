@@ -10,10 +10,10 @@ use sim::input::{CharacterState, Command, Input, QuestProgress};
 use sim::output::{EventKind, FactKind, Notice, Output};
 use sim::rng::Rng;
 use sim::rules::{
-    Act, Answer, Attack, Bout, Cast, Context, Conversation, Deal, Decision, Decree, DialogReply, Direction,
-    Fall, Gain, Grown, Growth, Haul, Inquiry, Judgement, Kill, LevelStep, Line, Moment, Origin, Outcome,
-    Pairing, Perception, Plan, Pulse, PulseOutcome, QuestState, QuestStep, Quote, Requirement, Rules, Spoils,
-    Terms, Toll, Turn,
+    Act, Answer, Attack, Bout, Cast, Context, Conversation, Course, Deal, Decision, Decree, DialogReply,
+    Direction, EventMoment, Fall, Gain, Grown, Growth, Haul, Inquiry, Judgement, Kill, LevelStep, Line,
+    Merit, Moment, Origin, Outcome, Pairing, Perception, Plan, Prize, Pulse, PulseOutcome, QuestState,
+    QuestStep, Quote, Requirement, Rules, Spoils, Terms, Toll, Turn,
 };
 use sim::state::Kept;
 use sim::{CharacterId, DefId, EntityId, RequestId, World, def_id};
@@ -102,6 +102,18 @@ impl Rules for Rearranged {
     }
     fn govern(&mut self, ctx: &Context, script: DefId, views: &[Moment], out: &mut Vec<Answer<Decree>>) {
         self.ask(views, out, |rules, views, out| rules.govern(ctx, script, views, out));
+    }
+    fn conduct(
+        &mut self,
+        ctx: &Context,
+        script: DefId,
+        views: &[EventMoment],
+        out: &mut Vec<Answer<Course>>,
+    ) {
+        self.ask(views, out, |rules, views, out| rules.conduct(ctx, script, views, out));
+    }
+    fn reward_merits(&mut self, ctx: &Context, script: DefId, views: &[Merit], out: &mut Vec<Answer<Prize>>) {
+        self.ask(views, out, |rules, views, out| rules.reward_merits(ctx, script, views, out));
     }
     fn roll_loot(&mut self, ctx: &Context, views: &[Spoils], out: &mut Vec<Answer<Haul>>) {
         self.ask(views, out, |rules, views, out| rules.roll_loot(ctx, views, out));

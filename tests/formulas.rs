@@ -1,4 +1,4 @@
-//! The starter's scripts of combat, abilities, loot, levels, prices, chat, weather and encounters against the same rules
+//! The starter's scripts of combat, abilities, loot, levels, prices, chat, weather, encounters and events against the same rules
 //! in Rust, answer by answer, and combat against the probabilities that a designer would work out on paper.
 
 use crate::live::seed;
@@ -9,9 +9,9 @@ use sim::content::{Element, Rarity, Stats, Weather};
 use sim::native::{NativeRules, hit_chance};
 use sim::rng::Rng;
 use sim::rules::{
-    Answer, Attack, Bout, BoutOccasion, Cast, Channel, Context, Deal, DuelistView, Fall, Growth, Hit,
-    HitKind, Kill, LevelStep, Line, Moment, Move, Occasion, Outcome, Pairing, PhaseView, Pulse, RowView,
-    Rules, Side, Spoils, TableView, Turn,
+    Answer, Attack, Bout, BoutOccasion, Cast, Channel, Context, Deal, DuelistView, EventMoment,
+    EventOccasion, Fall, Growth, Hit, HitKind, Kill, LevelStep, Line, Merit, Moment, Move, Occasion, Outcome,
+    Pairing, PhaseView, Pulse, RowView, Rules, Side, Spoils, StageView, TableView, Turn,
 };
 use sim::{DefId, EntityId, def_id};
 use std::fmt::Debug;
@@ -188,6 +188,63 @@ impl Draw {
             population: self.up_to(100),
             population_cap: 100,
             memory: self.0.next_u64() as i64,
+            seed: self.0.next_u64(),
+        }
+    }
+}
+
+/// What the script of world events is asked.
+impl Draw {
+    fn event_moment(&mut self, id: u32) -> EventMoment {
+        let occasions = [
+            EventOccasion::Started,
+            EventOccasion::Changed,
+            EventOccasion::StageOver,
+            EventOccasion::Kill,
+            EventOccasion::Second,
+        ];
+        let stages: Vec<StageView> = (0..=self.0.below(3))
+            .map(|_| StageView {
+                duration_ticks: self.up_to(1_200),
+                kills_needed: if self.coin() { 0 } else { self.up_to(10) },
+                creatures: self.up_to(80),
+                announcement: DefId(self.0.below(3)),
+            })
+            .collect();
+        EventMoment {
+            id,
+            event: def_id("event/wolf_moon"),
+            occasion: occasions[self.0.below(5) as usize],
+            stage: self.0.below(stages.len() as u32 + 1),
+            stages,
+            stage_ticks: self.up_to(1_500),
+            due: self.coin(),
+            trigger_count: self.up_to(20),
+            trigger_needed: self.up_to(20),
+            cooldown_left_ticks: if self.coin() { self.up_to(100) } else { 0 },
+            kills: self.up_to(12),
+            spawned: self.up_to(12),
+            alive: self.0.below(4),
+            participants: self.up_to(10),
+            nearby: self.up_to(10),
+            on_success: DefId(self.0.below(3)),
+            on_failure: DefId(self.0.below(3)),
+            memory: self.0.next_u64() as i64,
+            seed: self.0.next_u64(),
+        }
+    }
+
+    fn merit(&mut self, id: u32) -> Merit {
+        Merit {
+            id,
+            event: def_id("event/wolf_moon"),
+            character: EntityId(self.0.next_u64()),
+            level: self.up_to(60),
+            points: self.0.next_u64(),
+            kills: self.up_to(20),
+            share_permille: self.up_to(1_000),
+            rank: 1 + self.0.below(5),
+            participants: self.up_to(500),
             seed: self.0.next_u64(),
         }
     }
@@ -469,6 +526,24 @@ fn the_scripts_compute_what_the_rules_in_rust_compute() {
         |views, script, native| {
             rules.govern(&CONTEXT, def_id("script/weather"), views, script);
             NativeRules.govern(&CONTEXT, DefId::NONE, views, native);
+        },
+    );
+    agree(
+        seed,
+        VIEWS,
+        |id| draw.event_moment(id),
+        |views, script, native| {
+            rules.conduct(&CONTEXT, def_id("script/events"), views, script);
+            NativeRules.conduct(&CONTEXT, DefId::NONE, views, native);
+        },
+    );
+    agree(
+        seed,
+        VIEWS,
+        |id| draw.merit(id),
+        |views, script, native| {
+            rules.reward_merits(&CONTEXT, def_id("script/events"), views, script);
+            NativeRules.reward_merits(&CONTEXT, DefId::NONE, views, native);
         },
     );
     let failures = rules.drain_failures();

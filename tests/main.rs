@@ -45,3 +45,4 @@ mod storm;
 mod support;
 mod trap_lines;
 mod versions;
+mod world_events;

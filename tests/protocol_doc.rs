@@ -32,6 +32,7 @@ fn example(text: &str) -> Result<Value, serde_json::Error> {
         "CHARACTER",
         "ENVIRONMENT",
         "ENTITY",
+        "HAPPENING",
         "EVENT",
         "SELF",
         "QUEST",

@@ -145,6 +145,19 @@ pub(crate) mod encounter {
     });
 }
 
+pub(crate) mod event {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "event-script",
+        imports: { default: trappable },
+        additional_derives: [serde::Serialize, serde::Deserialize],
+        with: {
+            "lore:script/types": super::combat::lore::script::types,
+            "lore:script/log": super::combat::lore::script::log,
+        },
+    });
+}
+
 pub(crate) mod migration {
     wasmtime::component::bindgen!({
         path: "../wit",

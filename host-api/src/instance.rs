@@ -4,8 +4,8 @@
 use crate::api::Api;
 use crate::bindings::log::Level;
 use crate::bindings::{
-    self, ability, chat, combat, dialog, economy, encounter, loot, migration, npc, progression, quest, types,
-    zone,
+    self, ability, chat, combat, dialog, economy, encounter, event, loot, migration, npc, progression, quest,
+    types, zone,
 };
 use crate::convert::Hook;
 use crate::engine::Engine;
@@ -33,6 +33,7 @@ pub(crate) enum Linked {
     Older(Older),
     Chat(chat::ChatScriptPre<ScriptState>),
     Zone(zone::ZoneScriptPre<ScriptState>),
+    Event(event::EventScriptPre<ScriptState>),
     StateOwner(migration::StateOwnerPre<ScriptState>),
 }
 
@@ -50,6 +51,7 @@ pub(crate) enum Exports {
     Older(OlderExports),
     Chat(chat::ChatScript),
     Zone(zone::ZoneScript),
+    Event(event::EventScript),
     StateOwner(migration::StateOwner),
 }
 
@@ -80,6 +82,7 @@ impl Linked {
             Kind::Progression => Self::Progression(progression::ProgressionScriptPre::new(pre)?),
             Kind::Economy => Self::Economy(economy::EconomyScriptPre::new(pre)?),
             Kind::Encounter => Self::Encounter(encounter::EncounterScriptPre::new(pre)?),
+            Kind::Event => Self::Event(event::EventScriptPre::new(pre)?),
         })
     }
 
@@ -106,6 +109,7 @@ impl Linked {
             Self::Older(older) => Exports::Older(older.instantiate(store)?),
             Self::Chat(pre) => Exports::Chat(pre.instantiate(store)?),
             Self::Zone(pre) => Exports::Zone(pre.instantiate(store)?),
+            Self::Event(pre) => Exports::Event(pre.instantiate(store)?),
             Self::StateOwner(pre) => Exports::StateOwner(pre.instantiate(store)?),
         })
     }

@@ -43,11 +43,13 @@ pub enum Kind {
     Economy,
     /// `encounter-script`: phases of bosses, turns of duels.
     Encounter,
+    /// `event-script`: world events.
+    Event,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Combat,
         Self::Ability,
         Self::Npc,
@@ -59,6 +61,7 @@ impl Kind {
         Self::Progression,
         Self::Economy,
         Self::Encounter,
+        Self::Event,
     ];
 
     /// As manifests write it: `combat`.
@@ -75,6 +78,7 @@ impl Kind {
             Self::Progression => "progression",
             Self::Economy => "economy",
             Self::Encounter => "encounter",
+            Self::Event => "event",
         }
     }
 
@@ -99,6 +103,7 @@ impl Kind {
             }
             Self::Economy => &[Export::QuotePrices],
             Self::Encounter => &[Export::Direct, Export::OpenDuels, Export::TakeTurns],
+            Self::Event => &[Export::Conduct, Export::Reward],
         }
     }
 
@@ -106,7 +111,7 @@ impl Kind {
     pub const fn since(self) -> Api {
         match self {
             Self::Combat | Self::Ability | Self::Npc | Self::Quest | Self::Dialog => Api::V0_1,
-            Self::Chat | Self::Zone => Api::V0_2,
+            Self::Chat | Self::Zone | Self::Event => Api::V0_2,
             Self::Loot | Self::Progression | Self::Economy | Self::Encounter => Api::V0_2,
         }
     }
@@ -156,6 +161,8 @@ pub enum Export {
     Direct,
     OpenDuels,
     TakeTurns,
+    Conduct,
+    Reward,
 }
 
 impl Export {
@@ -179,6 +186,8 @@ impl Export {
             Self::Direct => "encounter.direct",
             Self::OpenDuels => "encounter.open-duels",
             Self::TakeTurns => "encounter.take-turns",
+            Self::Conduct => "event.conduct",
+            Self::Reward => "event.reward",
         }
     }
 

@@ -5,8 +5,8 @@
 //! questions to a candidate, visits that list.
 
 use crate::convert::{
-    Advance, Converse, Direct, Govern, GrowStats, Hook, Judge, OpenDuels, PlanCasts, PulseStatuses,
-    PunishDeaths, QuotePrices, RequireExperience, Resolve, RewardKills, RollLoot, TakeTurns, Think,
+    Advance, Conduct, Converse, Direct, Govern, GrowStats, Hook, Judge, OpenDuels, PlanCasts, PulseStatuses,
+    PunishDeaths, QuotePrices, RequireExperience, Resolve, Reward, RewardKills, RollLoot, TakeTurns, Think,
 };
 use crate::manifest::Kind;
 use sim::rules::{Answer, Context, Origin};
@@ -179,4 +179,6 @@ lanes! {
     bouts: Direct,
     pairs: OpenDuels,
     turns: TakeTurns,
+    events: Conduct,
+    merits: Reward,
 }

@@ -2,8 +2,8 @@
 
 use crate::call::{Failures, Slot, ask, fallback};
 use crate::convert::{
-    Advance, Converse, Direct, Govern, GrowStats, Judge, OpenDuels, PlanCasts, PulseStatuses, PunishDeaths,
-    QuotePrices, RequireExperience, Resolve, RewardKills, RollLoot, TakeTurns, Think,
+    Advance, Conduct, Converse, Direct, Govern, GrowStats, Judge, OpenDuels, PlanCasts, PulseStatuses,
+    PunishDeaths, QuotePrices, RequireExperience, Resolve, Reward, RewardKills, RollLoot, TakeTurns, Think,
 };
 use crate::failure::{FailureKind, ScriptFailure};
 use crate::generation::Generation;
@@ -13,9 +13,10 @@ use crate::record::{Lane, Laned, Recording, Wires};
 use crate::stats::ExportStats;
 use sim::DefId;
 use sim::rules::{
-    Act, Answer, Attack, Bout, Cast, Context, Conversation, Deal, Decision, Decree, DialogReply, Direction,
-    Fall, Gain, Grown, Growth, Haul, Inquiry, Judgement, Kill, LevelStep, Line, Moment, Outcome, Pairing,
-    Perception, Plan, Pulse, PulseOutcome, QuestStep, Quote, Requirement, Rules, Spoils, Terms, Toll, Turn,
+    Act, Answer, Attack, Bout, Cast, Context, Conversation, Course, Deal, Decision, Decree, DialogReply,
+    Direction, EventMoment, Fall, Gain, Grown, Growth, Haul, Inquiry, Judgement, Kill, LevelStep, Line,
+    Merit, Moment, Outcome, Pairing, Perception, Plan, Prize, Pulse, PulseOutcome, QuestStep, Quote,
+    Requirement, Rules, Spoils, Terms, Toll, Turn,
 };
 use sim::state::Schemas;
 use std::collections::BTreeMap;
@@ -241,6 +242,26 @@ impl Rules for ScriptRules {
 
     fn govern(&mut self, ctx: &Context, script: DefId, moments: &[Moment], out: &mut Vec<Answer<Decree>>) {
         self.ask::<Govern>(ctx, script, moments, out);
+    }
+
+    fn conduct(
+        &mut self,
+        ctx: &Context,
+        script: DefId,
+        moments: &[EventMoment],
+        out: &mut Vec<Answer<Course>>,
+    ) {
+        self.ask::<Conduct>(ctx, script, moments, out);
+    }
+
+    fn reward_merits(
+        &mut self,
+        ctx: &Context,
+        script: DefId,
+        merits: &[Merit],
+        out: &mut Vec<Answer<Prize>>,
+    ) {
+        self.ask::<Reward>(ctx, script, merits, out);
     }
 
     fn roll_loot(&mut self, ctx: &Context, deaths: &[Spoils], out: &mut Vec<Answer<Haul>>) {

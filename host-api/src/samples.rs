@@ -2,9 +2,10 @@
 
 use sim::content::{Deed, Element, Position, Rarity, Stats, Weather};
 use sim::rules::{
-    Attack, Bout, BoutOccasion, Cast, Channel, Context, Conversation, Deal, DuelistView, Fall, Growth, Hit,
-    Inquiry, Kill, LevelStep, Line, Moment, Move, NpcState, ObjectiveView, Occasion, Pairing, Perception,
-    PhaseView, Pulse, QuestState, RowView, Side, Spoils, TableView, Trigger, Turn,
+    Attack, Bout, BoutOccasion, Cast, Channel, Context, Conversation, Deal, DuelistView, EventMoment,
+    EventOccasion, Fall, Growth, Hit, Inquiry, Kill, LevelStep, Line, Merit, Moment, Move, NpcState,
+    ObjectiveView, Occasion, Pairing, Perception, PhaseView, Pulse, QuestState, RowView, Side, Spoils,
+    StageView, TableView, Trigger, Turn,
 };
 use sim::{CharacterId, EntityId, def_id};
 
@@ -230,6 +231,51 @@ pub(crate) fn moment() -> Moment {
         population: 12,
         population_cap: 100,
         memory: 0,
+        seed: SEED,
+    }
+}
+
+pub(crate) fn event_moment() -> EventMoment {
+    let stage = |kills_needed, creatures| StageView {
+        duration_ticks: 2_400,
+        kills_needed,
+        creatures,
+        announcement: sim::DefId::NONE,
+    };
+    EventMoment {
+        id: 1,
+        event: def_id("event/sample"),
+        occasion: EventOccasion::Second,
+        stage: 0,
+        stages: vec![stage(6, 6), stage(1, 3)],
+        stage_ticks: 0,
+        due: true,
+        trigger_count: 15,
+        trigger_needed: 15,
+        cooldown_left_ticks: 0,
+        kills: 0,
+        spawned: 0,
+        alive: 0,
+        participants: 0,
+        nearby: 4,
+        on_success: def_id("announcement/sample"),
+        on_failure: sim::DefId::NONE,
+        memory: 0,
+        seed: SEED,
+    }
+}
+
+pub(crate) fn merit() -> Merit {
+    Merit {
+        id: 1,
+        event: def_id("event/sample"),
+        character: EntityId(11),
+        level: 5,
+        points: 420,
+        kills: 3,
+        share_permille: 500,
+        rank: 1,
+        participants: 3,
         seed: SEED,
     }
 }

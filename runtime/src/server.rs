@@ -110,6 +110,7 @@ impl Server {
         let (journal_sender, journal_queue) = mpsc::channel(JOURNAL_QUEUE);
         let (failures, failure_queue) = mpsc::channel(FAILURE_QUEUE);
         let clocks: BTreeMap<String, u64> = store.load_zone_clocks().await?.into_iter().collect();
+        let mut event_ends = store.load_event_ends().await?;
         let (replay, replay_writer) = match config.replay_keep {
             Duration::ZERO => (None, None),
             keep => {
@@ -133,6 +134,7 @@ impl Server {
                 generation: generation.number(),
                 seed: config.seed,
                 tick: clocks.get(&definition.name).copied().unwrap_or(0),
+                event_ends: event_ends.remove(&definition.name).unwrap_or_default(),
                 tick_ms: config.tick_ms,
                 journal: journal_sender.clone(),
                 failures: failures.clone(),

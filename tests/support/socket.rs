@@ -31,6 +31,8 @@ pub struct Replica {
     pub own: Map<String, Value>,
     /// ENVIRONMENT.
     pub environment: Value,
+    /// HAPPENING by name; what is over stays until the next snapshot.
+    pub world_events: BTreeMap<String, Value>,
 }
 
 impl Replica {
@@ -52,6 +54,8 @@ impl Replica {
         self.ack = params["ack"].as_u64().unwrap();
         self.own = params["self"].as_object().unwrap().clone();
         self.environment = params["environment"].clone();
+        let events = params["world_events"].as_array().unwrap().iter();
+        self.world_events = events.map(|event| (named(event), event.clone())).collect();
         self.entities.clear();
         for entity in params["entities"].as_array().unwrap() {
             assert!(self.entities.insert(entity["id"].as_u64().unwrap(), entity.clone()).is_none());
@@ -89,6 +93,10 @@ impl Replica {
             }
         }
     }
+}
+
+fn named(event: &Value) -> String {
+    event["name"].as_str().unwrap().to_owned()
 }
 
 /// One connection.
@@ -340,6 +348,11 @@ impl Socket {
                 self.replica.snapshot(&message["params"]);
                 self.notes.push_back(message);
             }
+            "world.event" => {
+                let event = &message["params"]["event"];
+                self.replica.world_events.insert(named(event), event.clone());
+                self.notes.push_back(message);
+            }
             _ => self.notes.push_back(message),
         }
     }
@@ -381,6 +394,13 @@ impl Socket {
                 return;
             }
         }
+    }
+
+    /// A step to where the own character stands, with its acknowledgement: some time has passed then.
+    pub async fn step_in_place(&mut self) {
+        let (x, y) = self.place();
+        let seq = self.step(x, y).await;
+        self.until("an acknowledgement", |socket| (socket.replica.ack >= seq).then_some(())).await;
     }
 
     /// Where the own character stands.

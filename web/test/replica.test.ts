@@ -11,6 +11,7 @@ function snapshot(entities: Entity[]): Snapshot {
     tick: 345,
     zone: { name: 'downtown', title: 'Downtown', width: 400000, height: 400000, max_speed: 20000, interest_radius: 100000, crossings: [] },
     environment: { minute_of_day: 615, lighting: 'daylight', weather: 'rain', temperature: 12.5 },
+    world_events: [],
     you: 12,
     ack: 0,
     self: { mana: 30, mana_max: 30, energy: 100, energy_max: 100 },
@@ -71,4 +72,21 @@ test('the nearest wanted entity comes first', () => {
   const replica = new Replica();
   replica.snapshot(snapshot([ada, { ...wolf, id: 1, x: 9000 }, { ...wolf, id: 2, x: 4000 }]));
   assert.deepEqual(replica.nearest(ada, (entity) => entity.hostile === true).map((entity) => entity.id), [2, 1]);
+});
+
+test('events of the world run until they are over or a snapshot says nothing of them', () => {
+  const replica = new Replica();
+  const moon = {
+    name: 'wolf_moon', title: 'The Wolf Moon', state: 'going' as const, stage: 1, stages: 2, text: 'Drive them off', kills: 0, kills_needed: 8,
+    ends_in_ms: 60_000, x: 0, y: 0, radius: 5_000,
+  };
+  replica.snapshot({ ...snapshot([ada]), world_events: [moon] });
+  replica.happen({ ...moon, kills: 3 });
+  assert.equal(replica.events.get('wolf_moon')?.event.kills, 3);
+  assert.ok((replica.events.get('wolf_moon')?.endsAt ?? 0) > performance.now());
+  replica.happen({ ...moon, state: 'success', stage: 0 });
+  assert.equal(replica.events.size, 0);
+  replica.happen(moon);
+  replica.snapshot(snapshot([ada]));
+  assert.equal(replica.events.size, 0);
 });

@@ -1,10 +1,13 @@
-//! Answers about chat lines and zones that their types allow and their rules do not.
+//! Answers about chat lines, zones and world events that their types allow and their rules do not.
 
 use crate::fixture::{CONTEXT, Guest, engine};
 use host_api::{FailureKind, Generation, Kind, Module, ScriptRules};
 use sim::content::Weather;
-use sim::rules::{Channel, Decree, Judgement, Line, Moment, Occasion, Origin, Rules};
-use sim::{EntityId, def_id};
+use sim::rules::{
+    Channel, Course, Decree, EventMoment, EventOccasion, Judgement, Line, Merit, Moment, Occasion, Origin,
+    Prize, Rules, StageView,
+};
+use sim::{DefId, EntityId, def_id};
 
 fn rules_of(guest: &Guest) -> ScriptRules {
     let engine = engine();
@@ -92,4 +95,93 @@ fn a_zone_is_neither_emptied_nor_frozen() {
     rules.govern(&CONTEXT, def_id("script/zone"), &[moment(1), moment(7)], &mut answers);
     assert_eq!(answers[0].value.weather, Weather::Clear);
     assert_eq!((answers[1].origin, answers[1].value), (Origin::Fallback, Decree::fallback(&moment(7))));
+}
+
+/// An event in the first of its two stages.
+fn event_moment() -> EventMoment {
+    let stage = StageView { duration_ticks: 600, kills_needed: 3, creatures: 4, announcement: DefId::NONE };
+    EventMoment {
+        id: 7,
+        event: def_id("event/hunt"),
+        occasion: EventOccasion::Second,
+        stage: 1,
+        stages: vec![stage, stage],
+        stage_ticks: 20,
+        due: true,
+        trigger_count: 0,
+        trigger_needed: 0,
+        cooldown_left_ticks: 0,
+        kills: 0,
+        spawned: 4,
+        alive: 4,
+        participants: 1,
+        nearby: 1,
+        on_success: DefId::NONE,
+        on_failure: DefId::NONE,
+        memory: 5,
+        seed: 1,
+    }
+}
+
+#[test]
+fn an_event_that_runs_is_in_one_of_its_stages_or_ends() {
+    // By their places behind the id, because the record of a prize has no such fields.
+    let set = |outcome: u32, stage: u32, spawn: u32| {
+        format!(
+            "(i32.store8 offset={{out.id+4}} (local.get $out) (i32.const {outcome}))
+             (i32.store offset={{out.id+8}} (local.get $out) (i32.const {stage}))
+             (i32.store offset={{out.id+12}} (local.get $out) (i32.const {spawn}))"
+        )
+    };
+    for (outcome, stage, spawn, says) in [
+        (0, 0, 0, "outcome (0 idle, 1 going, 2 success, 3 failure) is 0"),
+        (1, 3, 0, "stage is 3, 1 to the number of stages expected"),
+        (1, 0, 0, "stage is 0, 1 to the number of stages expected"),
+        (1, 1, 65, "spawn is 65, 0..=64 expected"),
+    ] {
+        let mut guest = Guest::new(Kind::Event);
+        guest.item.push_str(&format!(
+            "(if (i32.eq (local.get $id) (i32.const 7)) (then {}))",
+            set(outcome, stage, spawn)
+        ));
+        let mut rules = rules_of(&guest);
+        let mut answers = Vec::new();
+        rules.conduct(&CONTEXT, def_id("script/event"), &[event_moment()], &mut answers);
+        let fallback = Course::fallback(&event_moment());
+        assert_eq!((answers[0].origin, answers[0].value), (Origin::Fallback, fallback));
+        let failures = rules.drain_failures();
+        assert!(failures[0].to_string().contains(says), "{}", failures[0]);
+    }
+}
+
+#[test]
+fn a_prize_has_a_limit() {
+    let mut guest = Guest::new(Kind::Event);
+    // Behind the id: the share of a prize; of a course it is outcome.
+    guest.item.push_str(
+        "(if (i32.eq (local.get $id) (i32.const 7))
+           (then (i32.store offset={out.id+4} (local.get $out) (i32.const 2001))))",
+    );
+    let mut rules = rules_of(&guest);
+    let merit = Merit {
+        id: 7,
+        event: def_id("event/hunt"),
+        character: EntityId(3),
+        level: 2,
+        points: 80,
+        kills: 1,
+        share_permille: 1_000,
+        rank: 1,
+        participants: 1,
+        seed: 1,
+    };
+    let mut answers = Vec::new();
+    rules.reward_merits(&CONTEXT, def_id("script/event"), &[merit], &mut answers);
+    assert_eq!((answers[0].origin, answers[0].value), (Origin::Fallback, Prize::fallback(&merit)));
+    let failures = rules.drain_failures();
+    assert!(
+        failures[0].to_string().contains("reward-permille is 2001, 0..=2,000 expected"),
+        "{}",
+        failures[0]
+    );
 }

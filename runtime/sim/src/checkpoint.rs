@@ -15,7 +15,7 @@ use std::hash::Hasher;
 use std::sync::Arc;
 
 /// Counted up whenever the state of a world gains, loses or changes a field.
-const FORMAT: u16 = 4;
+const FORMAT: u16 = 5;
 
 /// What stands before the state, to refuse what cannot be read before reading it.
 #[derive(Debug, BorshSerialize, BorshDeserialize)]
@@ -94,7 +94,7 @@ impl World {
         let mut bytes = Vec::with_capacity(256 * (self.entities.len() + 4));
         let state = (
             (self.seed, self.tick_ms, self.next_entity),
-            (&self.entities, &self.characters, &self.spawns, &self.sky),
+            (&self.entities, &self.characters, &self.spawns, &self.sky, &self.events),
             (&self.inquiries, &self.despawned, &self.schemas, &self.duels),
         );
         // Writing into memory has nothing to fail at.
@@ -117,7 +117,7 @@ impl World {
         let grid = Grid::new(definition.width_mm, definition.height_mm);
         let (seed, tick_ms, next_entity) = BorshDeserialize::deserialize(&mut bytes).map_err(damaged)?;
         let entities: Entities = BorshDeserialize::deserialize(&mut bytes).map_err(damaged)?;
-        let (characters, spawns, sky) = BorshDeserialize::deserialize(&mut bytes).map_err(damaged)?;
+        let (characters, spawns, sky, events) = BorshDeserialize::deserialize(&mut bytes).map_err(damaged)?;
         let (inquiries, despawned, schemas, duels) =
             BorshDeserialize::deserialize(&mut bytes).map_err(damaged)?;
         if !bytes.is_empty() {
@@ -136,6 +136,7 @@ impl World {
             spawns,
             sky,
             duels,
+            events,
             inquiries,
             schemas,
             grid,

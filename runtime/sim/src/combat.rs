@@ -3,7 +3,7 @@
 
 use crate::content::Element;
 use crate::death::Death;
-use crate::entity::{Changes, Entity, EntityKind};
+use crate::entity::{Changes, Entity, EntityKind, SpawnedBy};
 use crate::ids::{CharacterId, DefId, EntityId, RequestId};
 use crate::limits;
 use crate::output::{Accepted, Event, EventKind, Output, Rejection, Reply};
@@ -232,6 +232,11 @@ impl World {
             entity.changes.add(Changes::HEALTH);
             if entity.health == 0 {
                 self.scratch.deaths.push(Death { entity: id, killer: by, origin });
+            }
+            if let EntityKind::Npc(mind) = &entity.kind
+                && let SpawnedBy::Event(event) = mind.spawned_by
+            {
+                self.count_wound(event, by, lost);
             }
         }
         lost

@@ -7,6 +7,10 @@ use crate::ids::DefId;
 use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::BTreeMap;
 
+mod event;
+
+pub use event::{Creatures, EventTrigger, Schedule, Stage, WorldEvent};
+
 /// All definitions of one pack.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Content {
@@ -38,6 +42,8 @@ pub struct Content {
     pub encounters: BTreeMap<DefId, Encounter>,
     /// How characters duel.
     pub duel: Duel,
+    /// `event/NAME`.
+    pub events: BTreeMap<DefId, WorldEvent>,
     /// What the chat filter goes by.
     pub chat: Chat,
     /// Experience, death and the start of a character.

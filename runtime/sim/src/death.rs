@@ -58,7 +58,11 @@ impl World {
                     }
                 }
                 EntityKind::Npc(mind) => {
-                    slain.extend(self.slain(&mind, death.entity, at));
+                    let prey = self.slain(&mind, death.entity, at);
+                    let fighters = prey.iter().flat_map(|prey| &prey.fighters).map(|fighter| fighter.id);
+                    let fighters: Vec<CharacterId> = fighters.collect();
+                    self.count_death(mind.template, mind.spawned_by, &fighters);
+                    slain.extend(prey);
                     if let SpawnedBy::Place(place) = mind.spawned_by {
                         self.vacate(place);
                     }

@@ -92,14 +92,15 @@ impl Sky {
 
 impl World {
     /// Tells the world that another generation answers from now on, and which scripts are others in it:
-    /// if the zone's is, it is asked in the next step, as those of fights are, and what is said of levels in any
-    /// case. Part of every swap, after [`World::swap_content`].
+    /// if the zone's is, it is asked in the next step, as those of fights and events are, and what is said of
+    /// levels in any case. Part of every swap, after [`World::swap_content`].
     pub fn generation_swapped(&mut self, changed: impl Fn(DefId) -> bool) {
         self.rules_changed();
         self.reopen_fights(|_, encounter| changed(encounter.script));
         if changed(self.definition().script) {
             self.ask_again();
         }
+        self.ask_events(changed);
     }
 
     /// The zone's script is asked in the next step.
@@ -155,7 +156,7 @@ impl World {
 }
 
 /// Game minutes since midnight of the first day.
-fn minutes(tick: u64, tick_ms: u32) -> u64 {
+pub(crate) fn minutes(tick: u64, tick_ms: u32) -> u64 {
     FIRST_MINUTE + tick * u64::from(tick_ms) / GAME_MINUTE_MS
 }
 

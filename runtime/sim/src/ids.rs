@@ -27,6 +27,11 @@ pub struct CharacterId(pub i64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub struct DuelId(pub u64);
 
+impl CharacterId {
+    /// "No character": whose the facts of a zone itself are. No row of the store has this key.
+    pub const NOBODY: Self = Self(0);
+}
+
 /// Names one request of one client, so that its reply finds the way back. Chosen by the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub struct RequestId(pub u64);

@@ -21,6 +21,7 @@ mod encounter;
 mod entities;
 pub mod entity;
 mod environment;
+mod event;
 mod grid;
 pub mod ids;
 pub mod input;

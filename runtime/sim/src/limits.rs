@@ -8,6 +8,14 @@ pub const ENTITIES_PER_ZONE: usize = 20_000;
 /// NPCs that one event or one NPC can have called into the zone at once: a crowd that a group can
 /// still fight, and a bound on what a script gone wild can fill a zone with.
 pub const SUMMONED_PER_SUMMONER: usize = 64;
+/// Characters whose part in one event is counted: more than a zone's population, so that only those go
+/// uncounted who come when many have left again.
+pub const EVENT_PARTICIPANTS: usize = 500;
+/// Milliseconds after the time of a stage in which its script can still say what comes next: an event that
+/// nobody conducts any more fails, and its creatures leave.
+pub const EVENT_OVERTIME_MS: u32 = 60_000;
+/// Most a script may pay of an event's reward, permille, as for quests.
+pub const EVENT_REWARD_PERMILLE: u32 = 2_000;
 /// Ground items of one zone, so that litter never keeps players or NPCs out.
 pub const GROUND_ITEMS_PER_ZONE: usize = 4_000;
 /// Inventory slots of a character (fixed for now; bags come later).

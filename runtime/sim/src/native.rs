@@ -1,12 +1,13 @@
 //! The rules of the starter pack in Rust: what tests step the world with, and the yardstick that
 //! benchmarks hold scripts against. A server never uses them.
 //!
-//! Combat, abilities, statuses, loot, progression, prices, the chat filter, the weather and encounters are
-//! the scripts' rules to the letter; minds and quests are plain versions of them, and conversations always
+//! Combat, abilities, statuses, loot, progression, prices, the chat filter, the weather, encounters and world
+//! events are the scripts' rules to the letter; minds and quests are plain versions of them, and conversations always
 //! end.
 
 mod chat;
 mod encounter;
+mod event;
 mod zone;
 
 use crate::content::{Deed, Position, Rarity};
@@ -14,10 +15,11 @@ use crate::ids::{DefId, EntityId};
 use crate::limits::{ACTION_GAP_MS, AMOUNT_MAX, LOOT_PIECES, PRICE_MAX};
 use crate::rng::Rng;
 use crate::rules::{
-    Act, Answer, Attack, Bout, Cast, Context, Conversation, Deal, Decision, Decree, DialogReply, Direction,
-    Fall, Gain, Grown, Growth, Haul, HitKind, Inquiry, Judgement, Kill, LevelStep, Line, Moment, NpcState,
-    Origin, Outcome, Pairing, Perception, Piece, Plan, Pulse, PulseOutcome, QuestState, QuestStep, Quote,
-    Requirement, RowView, Rules, Side, Spoils, Terms, Toll, Trigger, Turn, Verdict,
+    Act, Answer, Attack, Bout, Cast, Context, Conversation, Course, Deal, Decision, Decree, DialogReply,
+    Direction, EventMoment, Fall, Gain, Grown, Growth, Haul, HitKind, Inquiry, Judgement, Kill, LevelStep,
+    Line, Merit, Moment, NpcState, Origin, Outcome, Pairing, Perception, Piece, Plan, Prize, Pulse,
+    PulseOutcome, QuestState, QuestStep, Quote, Requirement, RowView, Rules, Side, Spoils, Terms, Toll,
+    Trigger, Turn, Verdict,
 };
 
 /// Rules without scripts. Every answer bears [`Origin::Content`] with digest 0.
@@ -78,6 +80,26 @@ impl Rules for NativeRules {
 
     fn govern(&mut self, _ctx: &Context, _script: DefId, moments: &[Moment], out: &mut Vec<Answer<Decree>>) {
         answers(moments, out, zone::govern);
+    }
+
+    fn conduct(
+        &mut self,
+        _ctx: &Context,
+        _script: DefId,
+        moments: &[EventMoment],
+        out: &mut Vec<Answer<Course>>,
+    ) {
+        answers(moments, out, event::conduct);
+    }
+
+    fn reward_merits(
+        &mut self,
+        _ctx: &Context,
+        _script: DefId,
+        merits: &[Merit],
+        out: &mut Vec<Answer<Prize>>,
+    ) {
+        answers(merits, out, event::reward);
     }
 
     fn roll_loot(&mut self, _ctx: &Context, deaths: &[Spoils], out: &mut Vec<Answer<Haul>>) {

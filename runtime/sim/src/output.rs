@@ -1,9 +1,9 @@
 //! What leaves a tick.
 
-use crate::content::{EquipSlot, Position};
+use crate::content::{EquipSlot, ItemCount, Position};
 use crate::ids::{CharacterId, DefId, DuelId, EntityId, RequestId};
 use crate::input::{CharacterState, QuestProgress, Stack};
-use crate::rules::{BlockReason, HitKind, Origin, Verdict};
+use crate::rules::{BlockReason, EventOutcome, HitKind, Origin, Verdict};
 
 /// Everything one step produced, in the order it happened. Reused between ticks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -260,6 +260,23 @@ pub enum EventKind {
     Environment(Environment),
     /// The zone is told `announcement/NAME`.
     Announcement(DefId),
+    /// A world event began, went on or is over.
+    World(EventReport),
+}
+
+/// Where a world event stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventReport {
+    /// `event/NAME`.
+    pub event: DefId,
+    /// From 1; 0 when it is over.
+    pub stage: u32,
+    /// Its creatures that died in this stage.
+    pub kills: u32,
+    /// Until the time of the stage is over.
+    pub ends_in_ticks: u32,
+    /// Going, or how it ended.
+    pub outcome: EventOutcome,
 }
 
 /// Time and sky of a zone.
@@ -594,6 +611,32 @@ pub enum FactKind {
         /// Its last turns, at most [`crate::limits::DUEL_LOG`].
         log: Vec<DuelEntry>,
     },
+    /// The character was paid for its part in a world event; what it got has facts of its own.
+    EventReward {
+        /// `event/NAME`.
+        event: DefId,
+        /// From 1: who did most.
+        rank: u32,
+        /// How many took part.
+        participants: u32,
+        /// What it did: health it took from creatures of the event.
+        points: u64,
+        /// Paid.
+        experience: u64,
+        /// Paid.
+        gold: u64,
+        /// Paid; what did not fit lies at its feet.
+        items: Vec<ItemCount>,
+    },
+    /// A world event of the zone is over; of no character.
+    EventEnded {
+        /// `event/NAME`.
+        event: DefId,
+        /// Whether it came to a good end.
+        success: bool,
+        /// How many took part.
+        participants: u32,
+    },
     /// Where the character is: on leaving, on crossing, and every few seconds.
     Whereabouts {
         /// `zone/NAME`.
@@ -632,6 +675,8 @@ pub enum Reason {
     Bought(DefId),
     /// Sold to `shop/NAME`.
     Sold(DefId),
+    /// Reward of `event/NAME`.
+    Event(DefId),
 }
 
 /// A character that left the zone.

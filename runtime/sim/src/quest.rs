@@ -369,7 +369,7 @@ impl World {
 }
 
 /// A share of a reward.
-fn part(whole: u32, permille: u32) -> u64 {
+pub(crate) fn part(whole: u32, permille: u32) -> u64 {
     u64::from(whole) * u64::from(permille) / 1_000
 }
 

@@ -20,6 +20,7 @@ pub(crate) enum Purpose {
     Summon,
     Direct,
     Duel,
+    Event,
 }
 
 /// The seed of one draw.

@@ -10,12 +10,14 @@
 
 mod chat;
 mod encounter;
+mod event;
 mod zone;
 
 pub use chat::{BlockReason, Channel, Hit, Judgement, Line, Ruling, is_speech};
 pub use encounter::{
     Act, Bout, BoutOccasion, Direction, DuelVerdict, DuelistView, Move, Pairing, PhaseView, Terms, Turn,
 };
+pub use event::{Course, EventMoment, EventOccasion, EventOutcome, Merit, Prize, StageView};
 pub use zone::{Decree, Moment, Occasion};
 
 use crate::content::{Deed, Element, Position};
@@ -93,6 +95,16 @@ pub trait Rules {
     fn judge(&mut self, ctx: &Context, script: DefId, lines: &[Line], out: &mut Vec<Answer<Judgement>>);
     /// `zone.govern` of the script `script/NAME`.
     fn govern(&mut self, ctx: &Context, script: DefId, moments: &[Moment], out: &mut Vec<Answer<Decree>>);
+    /// `event.conduct` of the script `script/NAME`.
+    fn conduct(
+        &mut self,
+        ctx: &Context,
+        script: DefId,
+        moments: &[EventMoment],
+        out: &mut Vec<Answer<Course>>,
+    );
+    /// `event.reward` of the script `script/NAME`.
+    fn reward_merits(&mut self, ctx: &Context, script: DefId, merits: &[Merit], out: &mut Vec<Answer<Prize>>);
     /// `loot.roll`.
     fn roll_loot(&mut self, ctx: &Context, deaths: &[Spoils], out: &mut Vec<Answer<Haul>>);
     /// `progression.require-experience`.

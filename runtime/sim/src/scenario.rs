@@ -233,6 +233,7 @@ pub(crate) fn content() -> Content {
             turn_ms: 3_000,
             longest_ms: 60_000,
         },
+        events: BTreeMap::from([(def_id("event/hunt"), hunt())]),
         chat: Chat {
             script: def_id("script/chat-filter"),
             words: BTreeMap::from([("damn".into(), 1), ("oaf".into(), 2), ("blight".into(), 3)]),
@@ -243,6 +244,36 @@ pub(crate) fn content() -> Content {
             respawn_ms: 1_000,
             start_zone: FIELD,
             start_gold: 0,
+        },
+    }
+}
+
+/// Four wolves of an hour before midday, or for five dead ones: three kills, then holding out for ten seconds.
+fn hunt() -> WorldEvent {
+    let stage = |text: &str, duration_ms, kills, count| Stage {
+        text: text.into(),
+        duration_ms,
+        kills,
+        creatures: vec![Creatures { npc: WOLF, count }],
+        announcement: DefId::NONE,
+    };
+    WorldEvent {
+        name: "hunt".into(),
+        title: "The Hunt".into(),
+        script: def_id("script/events"),
+        zone: FIELD,
+        at: Position::units(250, 150),
+        radius_mm: 10_000,
+        schedule: Some(Schedule { every_minutes: 1_440, at_minute: 540, lasts_minutes: 60 }),
+        trigger: Some(EventTrigger { npc: WOLF, count: 5 }),
+        cooldown_ms: 5_000,
+        stages: vec![stage("Kill them", 60_000, 3, 4), stage("Hold out", 10_000, 0, 2)],
+        on_success: def_id("announcement/night_falls"),
+        on_failure: DefId::NONE,
+        reward: Reward {
+            experience: 60,
+            gold: 10,
+            items: vec![ItemCount { item: def_id("item/potion"), count: 2 }],
         },
     }
 }
@@ -429,7 +460,16 @@ impl Scenario {
                 FactKind::Duel { result, why, .. } => {
                     line(format!("duel {} by {}", result.name(), why.name()))
                 }
+                FactKind::EventReward { rank, participants, points, .. } => {
+                    line(format!("event: {rank} of {participants} with {points}"));
+                }
+                FactKind::EventEnded { .. } => {}
                 FactKind::Whereabouts { .. } | FactKind::DialogFlags { .. } => {}
+            }
+        }
+        for fact in &out.facts {
+            if let FactKind::EventEnded { success, participants, .. } = &fact.kind {
+                line(format!("ended, success: {success}, participants: {participants}"));
             }
         }
         for event in &out.events {
@@ -437,6 +477,9 @@ impl Scenario {
                 EventKind::Death { .. } => line("death".into()),
                 EventKind::Chat { name, text, .. } => line(format!("{name}: {text}")),
                 EventKind::Heal { amount, .. } => line(format!("heal {amount}")),
+                EventKind::World(report) => {
+                    line(format!("{:?}: stage {}, kills {}", report.outcome, report.stage, report.kills));
+                }
                 EventKind::Announcement(id) => line(self.world.content().announcements[id].name.clone()),
                 _ => {}
             }

@@ -6,6 +6,7 @@ use crate::duel::Duels;
 use crate::entities::Entities;
 use crate::entity::{Changes, Entity, EntityKind};
 use crate::environment::Sky;
+use crate::event::EventState;
 use crate::grid::{Grid, Point};
 use crate::ids::{CharacterId, DefId, EntityId, RequestId};
 use crate::input::{CharacterState, Input};
@@ -35,6 +36,8 @@ pub struct World {
     pub(crate) spawns: Vec<SpawnSlot>,
     pub(crate) sky: Sky,
     pub(crate) duels: Duels,
+    /// The events of the zone, running or not.
+    pub(crate) events: BTreeMap<DefId, EventState>,
     /// What happened and concerns quests; asked of the quest scripts in the next step.
     pub(crate) inquiries: Vec<PendingInquiry>,
     /// What the scripts read and write.
@@ -105,6 +108,7 @@ impl World {
             spawns: Vec::new(),
             sky: Sky::at(definition, tick, tick_ms),
             duels: Duels::default(),
+            events: BTreeMap::new(),
             inquiries: Vec::new(),
             schemas: Schemas::new(),
             grid,
@@ -114,6 +118,7 @@ impl World {
             content,
         };
         world.plan_spawns();
+        world.plan_events();
         world
     }
 
@@ -130,6 +135,7 @@ impl World {
         self.govern(rules, out);
         self.run_timers(out);
         self.direct(rules, out);
+        self.conduct(rules, out);
         self.think(rules);
         self.walk_npcs();
         self.run_casts(rules, out);
@@ -285,6 +291,7 @@ impl World {
         }
         self.replan_spawns(&before);
         self.refit_npcs();
+        self.replan_events(&before);
         for entity in self.entities.iter_mut() {
             entity.at.x_mm = entity.at.x_mm.min(width);
             entity.at.y_mm = entity.at.y_mm.min(height);
@@ -335,6 +342,7 @@ impl World {
         self.spawns.hash(&mut digest);
         self.sky.hash(&mut digest);
         self.duels.hash(&mut digest);
+        self.events.hash(&mut digest);
         self.inquiries.hash(&mut digest);
         self.schemas.hash(&mut digest);
         digest.finish()

@@ -65,6 +65,7 @@ const fn rules(kind: Kind, language: Language) -> Option<&'static str> {
         (Language::Rust, Kind::Progression) => include_str!("templates/progression.rs"),
         (Language::Rust, Kind::Economy) => include_str!("templates/economy.rs"),
         (Language::Rust, Kind::Encounter) => include_str!("templates/encounter.rs"),
+        (Language::Rust, Kind::Event) => include_str!("templates/event.rs"),
         (Language::TypeScript, Kind::Combat) => include_str!("templates/ts/combat.ts"),
         (Language::TypeScript, Kind::Ability) => include_str!("templates/ts/ability.ts"),
         (Language::TypeScript, Kind::Npc) => include_str!("templates/ts/npc.ts"),
@@ -95,6 +96,7 @@ const fn scenarios(kind: Kind) -> &'static str {
         Kind::Progression => include_str!("templates/progression.toml"),
         Kind::Economy => include_str!("templates/economy.toml"),
         Kind::Encounter => include_str!("templates/encounter.toml"),
+        Kind::Event => include_str!("templates/event.toml"),
     }
 }
 

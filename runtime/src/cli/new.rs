@@ -54,6 +54,8 @@ enum KindArg {
     Economy,
     /// Phases of bosses, turns of duels.
     Encounter,
+    /// World events: when they begin, how they go on, what a part in them is worth.
+    Event,
 }
 
 impl From<KindArg> for Kind {
@@ -70,6 +72,7 @@ impl From<KindArg> for Kind {
             KindArg::Progression => Self::Progression,
             KindArg::Economy => Self::Economy,
             KindArg::Encounter => Self::Encounter,
+            KindArg::Event => Self::Event,
         }
     }
 }

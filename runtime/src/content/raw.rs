@@ -404,6 +404,60 @@ pub(super) struct Duel {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct Event {
+    pub(super) title: String,
+    pub(super) script: Name,
+    pub(super) zone: Name,
+    pub(super) at: Point,
+    pub(super) radius: Milli,
+    pub(super) schedule: Option<Spanned<Schedule>>,
+    pub(super) trigger: Option<Trigger>,
+    pub(super) cooldown: Span,
+    pub(super) stage: Vec<Spanned<Stage>>,
+    pub(super) on_success: Option<Name>,
+    pub(super) on_failure: Option<Name>,
+    #[serde(default)]
+    pub(super) reward: Reward,
+}
+
+/// Hours of the game.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Schedule {
+    pub(super) every: Milli,
+    #[serde(default)]
+    pub(super) at: Milli,
+    pub(super) lasts: Milli,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Trigger {
+    pub(super) kills: Name,
+    pub(super) count: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Stage {
+    pub(super) text: String,
+    pub(super) duration: Span,
+    #[serde(default)]
+    pub(super) kills: u32,
+    #[serde(default)]
+    pub(super) creatures: Vec<Creatures>,
+    pub(super) announcement: Option<Name>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Creatures {
+    pub(super) npc: Name,
+    pub(super) count: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Chat {
     pub(super) script: Name,
     #[serde(default)]

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Kinds with named definitions, in the order in which they are listed to people.
-pub(super) const KINDS: [&str; 12] = [
+pub(super) const KINDS: [&str; 13] = [
     "zone",
     "class",
     "ability",
@@ -22,6 +22,7 @@ pub(super) const KINDS: [&str; 12] = [
     "dialog",
     "announcement",
     "encounter",
+    "event",
 ];
 /// Definitions without a name, of which there is one each.
 pub(super) const PROGRESSION: &str = "progression";

@@ -19,8 +19,8 @@ fn check(files: &[(&str, &str)], expected: &expect_test::Expect) {
 fn the_starter_content_has_no_mistakes() {
     let (content, summary) = load_files(&starter_files()).unwrap();
     expect![[r#"
-        17 files: 14 ability, 4 announcement, 2 class, 1 dialog, 1 encounter, 17 item, 6 loot, 9 npc, 4 quest, 1 shop, 3 status, 4 zone
-        {("chat", "chat-filter"), ("dialog", "innkeeper"), ("encounter", "encounters"), ("npc", "boss"), ("npc", "townsfolk"), ("npc", "wolf"), ("quest", "quests"), ("zone", "weather")}"#]].assert_eq(&format!("{summary}\n{:?}", summary.scripts));
+        18 files: 14 ability, 11 announcement, 2 class, 1 dialog, 1 encounter, 2 event, 17 item, 6 loot, 9 npc, 4 quest, 1 shop, 3 status, 4 zone
+        {("chat", "chat-filter"), ("dialog", "innkeeper"), ("encounter", "encounters"), ("event", "events"), ("npc", "boss"), ("npc", "townsfolk"), ("npc", "wolf"), ("quest", "quests"), ("zone", "weather")}"#]].assert_eq(&format!("{summary}\n{:?}", summary.scripts));
     assert!(content.zones.contains_key(&content.progression.start_zone));
 }
 
@@ -207,7 +207,7 @@ start_gold = 1
               a/things.toml:25: `nap` is used on enemies and needs a `range`
               a/things.toml:32: there is no item `wolf_plet` (did you mean `wolf_pelt`?)
               a/things.toml:33: count is [3, 1]: the least comes first
-              a/things.toml:35: `itme` is none of zone, class, ability, status, item, npc, loot, shop, quest, dialog, announcement, encounter, progression, chat, duel (did you mean `item`?)
+              a/things.toml:35: `itme` is none of zone, class, ability, status, item, npc, loot, shop, quest, dialog, announcement, encounter, event, progression, chat, duel (did you mean `item`?)
               broken.toml:2: invalid basic string, expected `"`
               people.toml:2: `wolf` is hostile but has no `basic` attack
               people.toml:2: `wolf` must have a `leash` longer than its `aggro`
@@ -395,5 +395,56 @@ encounter = "alfa"
           fights.toml:32: `alpha` duels: it needs a `basic` attack, and must not be `hostile`
           fights.toml:43: `mira` has an `encounter` but is not `hostile`
           fights.toml:48: there is no encounter `alfa` (did you mean `alpha`?)"#]],
+    );
+}
+
+#[test]
+fn what_is_wrong_with_an_event_is_said_all_at_once() {
+    let text = r#"
+[event.moon]
+title = "Moon"
+script = "events"
+zone = "wod"
+at = [5, 5]
+radius = 300
+cooldown = "10ms"
+schedule = { every = 2, at = 2, lasts = 3 }
+trigger = { kills = "wlf", count = 0 }
+stage = [
+    { text = "", duration = "1m", kills = 3 },
+    { text = "Go", duration = "1m", creatures = [{ npc = "wolf", count = 65 }], announcemnt = "none" },
+]
+
+[event.nothing]
+title = "Nothing"
+script = "events"
+zone = "wood"
+at = [5, 5]
+radius = 3
+cooldown = "10s"
+stage = []
+on_success = "nobody"
+"#;
+    check(
+        &[("events.toml", text)],
+        &expect![[r#"
+        the content has 17 mistake(s):
+          events.toml:2: cooldown in ms is 10, must be 1000 to 86400000
+          events.toml:2: radius in mm is 300000, must be 1000 to 200000
+          events.toml:5: there is no zone `wod`
+          events.toml:9: at, in minutes of the game, is 120, must be 0 to 119
+          events.toml:9: lasts, in minutes of the game, is 180, must be 1 to 120
+          events.toml:10: count is 0, must be 1 to 1000000
+          events.toml:10: there is no npc `wlf`
+          events.toml:12: the length of the text is 0, must be 1 to 200
+          events.toml:12: the stage asks for kills but has no `creatures`
+          events.toml:13: count is 65, must be 1 to 64
+          events.toml:13: the number of creatures is 65, must be 0 to 64
+          events.toml:13: there is no npc `wolf`
+          events.toml:13: unknown field `announcemnt`, expected one of `text`, `duration`, `kills`, `creatures`, `announcement` (did you mean `announcement`?)
+          events.toml:16: `nothing` has neither a `schedule` nor a `trigger`: nothing would bring it about (write `schedule = { every = 24, at = 20, lasts = 2 }` or `trigger = { kills = "wolf", count = 15 }`)
+          events.toml:16: the number of stages is 0, must be 1 to 16
+          events.toml:19: there is no zone `wood`
+          events.toml:24: there is no announcement `nobody`"#]],
     );
 }

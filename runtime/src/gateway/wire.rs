@@ -3,10 +3,10 @@
 
 use serde::Serialize;
 use sim::DefId;
-use sim::content::{Content, Element, EquipSlot, ItemKind, Rarity, Weather};
+use sim::content::{Content, Element, EquipSlot, ItemCount, ItemKind, Rarity, Weather};
 use sim::input::{CharacterState, QuestProgress, Stack};
-use sim::output::{Environment, Lighting, PriceList};
-use sim::rules::{HitKind, NpcState, QuestState};
+use sim::output::{Environment, EventReport, Lighting, PriceList};
+use sim::rules::{EventOutcome, HitKind, NpcState, QuestState};
 use std::collections::BTreeMap;
 
 /// A notification as a frame.
@@ -362,6 +362,96 @@ impl From<Environment> for EnvironmentView {
     }
 }
 
+/// HAPPENING.
+#[derive(Serialize)]
+pub struct WorldEvent<'a> {
+    name: &'a str,
+    title: &'a str,
+    state: &'static str,
+    stage: u32,
+    stages: u32,
+    text: &'a str,
+    kills: u32,
+    kills_needed: u32,
+    ends_in_ms: u64,
+    x: i32,
+    y: i32,
+    radius: u32,
+}
+
+impl<'a> WorldEvent<'a> {
+    /// Where an event stands; `None` if the content no longer has it.
+    pub fn new(report: &EventReport, content: &'a Content, tick_ms: u32) -> Option<Self> {
+        let event = content.events.get(&report.event)?;
+        let stage = event.stages.get((report.stage as usize).wrapping_sub(1));
+        Some(Self {
+            name: &event.name,
+            title: &event.title,
+            state: event_outcome_name(report.outcome),
+            stage: report.stage,
+            stages: event.stages.len() as u32,
+            text: stage.map_or("", |stage| &stage.text),
+            kills: report.kills,
+            kills_needed: stage.map_or(0, |stage| stage.kills),
+            ends_in_ms: u64::from(report.ends_in_ticks) * u64::from(tick_ms),
+            x: event.at.x_mm,
+            y: event.at.y_mm,
+            radius: event.radius_mm,
+        })
+    }
+}
+
+/// `world.event`.
+#[derive(Serialize)]
+pub struct WorldEventUpdate<'a> {
+    /// As it is now.
+    pub event: WorldEvent<'a>,
+    /// Who decided.
+    pub by: &'a str,
+}
+
+/// `event.reward`.
+#[derive(Serialize)]
+pub struct EventReward<'a> {
+    /// Name of the event.
+    pub event: &'a str,
+    /// For people.
+    pub title: &'a str,
+    /// From 1: who did most.
+    pub rank: u32,
+    /// How many took part.
+    pub participants: u32,
+    /// What the character did.
+    pub points: u64,
+    /// Paid.
+    pub experience: u64,
+    /// Paid.
+    pub gold: u64,
+    /// Paid.
+    pub items: Vec<Prize<'a>>,
+    /// Who decided.
+    pub by: &'a str,
+}
+
+/// One item of `event.reward`.
+#[derive(Serialize)]
+pub struct Prize<'a> {
+    item: &'a str,
+    title: &'a str,
+    count: u32,
+}
+
+impl<'a> Prize<'a> {
+    /// Those that the content has.
+    pub fn all(items: &[ItemCount], content: &'a Content) -> Vec<Self> {
+        let prize = |some: &ItemCount| {
+            let item = content.items.get(&some.item)?;
+            Some(Self { item: &item.name, title: &item.title, count: some.count })
+        };
+        items.iter().filter_map(prize).collect()
+    }
+}
+
 /// `chat.message`.
 #[derive(Serialize)]
 pub struct ChatMessage<'a> {
@@ -462,6 +552,15 @@ fn deed_name(deed: sim::content::Deed) -> &'static str {
         Deed::Talk => "talk",
         Deed::Reach => "reach",
         Deed::UseItem => "use_item",
+    }
+}
+
+fn event_outcome_name(outcome: EventOutcome) -> &'static str {
+    match outcome {
+        EventOutcome::Idle => "idle",
+        EventOutcome::Going => "going",
+        EventOutcome::Success => "success",
+        EventOutcome::Failure => "failure",
     }
 }
 

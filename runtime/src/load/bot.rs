@@ -249,11 +249,14 @@ impl<'a> Bot<'a> {
                 self.run.count(|tally| tally.deaths += 1);
             }
             Heard::Respawned => self.mind.respawned(),
-            Heard::CharacterUpdate(_) | Heard::InventoryUpdate(_) | Heard::QuestUpdate(_) => {
+            Heard::CharacterUpdate(_)
+            | Heard::InventoryUpdate(_)
+            | Heard::QuestUpdate(_)
+            | Heard::EventReward(_) => {
                 self.run.count(|tally| tally.facts += 1);
             }
             // Bots have other things to do than to duel: a challenge ends by itself.
-            Heard::Chat | Heard::Duel | Heard::System(_) | Heard::Reconnect => {}
+            Heard::Chat | Heard::Duel | Heard::System(_) | Heard::WorldEvent(_) | Heard::Reconnect => {}
         }
     }
 

@@ -5,7 +5,8 @@
 
 use super::wire::{
     CallError, Character, CharacterUpdate, Corrected, Crossed, Delta, DialogShown, Entity, Envelope, Event,
-    InventoryUpdate, Joined, QuestUpdate, Snapshot, SystemMessage, Welcome, Zone,
+    EventReward, InventoryUpdate, Joined, QuestUpdate, Snapshot, SystemMessage, Welcome, WorldEventUpdate,
+    Zone,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -113,6 +114,10 @@ pub enum Heard {
     InventoryUpdate(InventoryUpdate),
     /// Durable: a quest.
     QuestUpdate(QuestUpdate),
+    /// Durable: what a part in a world event was worth.
+    EventReward(EventReward),
+    /// A world event began, went on or is over.
+    WorldEvent(WorldEventUpdate),
     /// Something for everybody.
     System(SystemMessage),
     /// The server goes away and asks to come back.
@@ -229,6 +234,8 @@ impl Replica {
             "character.update" => self.character_update(read(method, json)?),
             "inventory.update" => Heard::InventoryUpdate(read(method, json)?),
             "quest.update" => Heard::QuestUpdate(read(method, json)?),
+            "world.event" => Heard::WorldEvent(read(method, json)?),
+            "event.reward" => Heard::EventReward(read(method, json)?),
             "system.message" => Heard::System(read(method, json)?),
             "system.reconnect" => Heard::Reconnect,
             unknown => return Err(Fault::UnknownNotification(unknown.chars().take(64).collect())),

@@ -234,6 +234,33 @@ pub struct Swing {
     pub by: String,
 }
 
+/// `world.event`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct WorldEventUpdate {
+    /// As it stands.
+    pub event: WorldEvent,
+}
+
+/// A world event as it stands.
+#[derive(Clone, Debug, Deserialize)]
+pub struct WorldEvent {
+    /// Name in the content.
+    pub name: String,
+    /// `going`, `success` or `failure`.
+    pub state: String,
+    /// From 1; 0 when it is over.
+    pub stage: u32,
+}
+
+/// `event.reward`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct EventReward {
+    /// Name of the event in the content.
+    pub event: String,
+    /// From 1: who did most.
+    pub rank: u32,
+}
+
 /// `system.message`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct SystemMessage {

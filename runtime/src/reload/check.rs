@@ -74,6 +74,8 @@ pub fn fits(generation: &Generation, content: &Content) -> Result<(), Misfit> {
         .values()
         .map(|dialog| (Kind::Dialog, dialog.script, format!("dialog/{}", dialog.name)));
     let zones = content.zones.values().map(|zone| (Kind::Zone, zone.script, format!("zone/{}", zone.name)));
+    let events =
+        content.events.values().map(|event| (Kind::Event, event.script, format!("event/{}", event.name)));
     let chat = [(Kind::Chat, content.chat.script, "chat".to_owned())];
     let encounters = content
         .encounters
@@ -84,6 +86,7 @@ pub fn fits(generation: &Generation, content: &Content) -> Result<(), Misfit> {
         .chain(quests)
         .chain(dialogs)
         .chain(zones)
+        .chain(events)
         .chain(chat)
         .chain(encounters)
         .chain(duel)
@@ -111,8 +114,13 @@ pub fn out_of_scope(module: &Module, content: &Content) -> impl Iterator<Item = 
         _ => false,
     };
     let others = content.zones.iter().filter(|(zone, _)| !module.decides_in(**zone));
-    others.flat_map(move |(_, zone)| {
-        let stands = |npc: &DefId| zone.spawns.iter().any(|spawn| spawn.npc == *npc);
+    others.flat_map(move |(id, zone)| {
+        let come = |npc: &DefId| {
+            let events = content.events.values().filter(|event| event.zone == *id);
+            let mut creatures = events.flat_map(|event| &event.stages).flat_map(|stage| &stage.creatures);
+            creatures.any(|some| some.npc == *npc)
+        };
+        let stands = |npc: &DefId| zone.spawns.iter().any(|spawn| spawn.npc == *npc) || come(npc);
         let there = content.npcs.iter().filter(|(id, npc)| uses(npc) && stands(id));
         there.map(|(_, npc)| format!("{} stands in {}", npc.name, zone.name)).collect::<Vec<_>>()
     })
@@ -130,6 +138,7 @@ fn has(content: &Content, name: &str) -> bool {
         Some("loot") => content.loot_tables.contains_key(&id),
         Some("encounter") => content.encounters.contains_key(&id),
         Some("announcement") => content.announcements.contains_key(&id),
+        Some("event") => content.events.contains_key(&id),
         Some("shop") => content.shops.contains_key(&id),
         Some("quest") => content.quests.contains_key(&id),
         Some("dialog") => match name.splitn(4, '/').collect::<Vec<_>>()[..] {

@@ -1,10 +1,10 @@
 //! Listening to what scripts are asked about one entity, and what they answer.
 
 use sim::rules::{
-    Act, Answer, Attack, Bout, Cast, Context, Conversation, Deal, Decision as NpcDecision, Decree,
-    DialogReply, Direction, Fall, Gain, Grown, Growth, Haul, Inquiry, Judgement, Kill, LevelStep, Line,
-    Moment, Origin, Outcome, Pairing, Perception, Plan, Pulse, PulseOutcome, QuestStep, Quote, Requirement,
-    Rules, Spoils, Terms, Toll, Turn,
+    Act, Answer, Attack, Bout, Cast, Context, Conversation, Course, Deal, Decision as NpcDecision, Decree,
+    DialogReply, Direction, EventMoment, EventOccasion, Fall, Gain, Grown, Growth, Haul, Inquiry, Judgement,
+    Kill, LevelStep, Line, Merit, Moment, Origin, Outcome, Pairing, Perception, Plan, Prize, Pulse,
+    PulseOutcome, QuestStep, Quote, Requirement, Rules, Spoils, Terms, Toll, Turn,
 };
 use sim::{DefId, EntityId};
 use std::fmt::Debug;
@@ -147,6 +147,30 @@ impl Rules for Overheard<'_> {
         self.rules.govern(ctx, script, moments, out);
         // What a zone decides concerns everybody in it.
         self.focus.hear(ctx, "zone.govern", moments, out, |_, _| true);
+    }
+
+    fn conduct(
+        &mut self,
+        ctx: &Context,
+        script: DefId,
+        moments: &[EventMoment],
+        out: &mut Vec<Answer<Course>>,
+    ) {
+        self.rules.conduct(ctx, script, moments, out);
+        // As for a zone; the seconds in which nothing happens are no decisions worth telling.
+        let concerns = |moment: &EventMoment, _| moment.stage > 0 || moment.occasion != EventOccasion::Second;
+        self.focus.hear(ctx, "event.conduct", moments, out, concerns);
+    }
+
+    fn reward_merits(
+        &mut self,
+        ctx: &Context,
+        script: DefId,
+        merits: &[Merit],
+        out: &mut Vec<Answer<Prize>>,
+    ) {
+        self.rules.reward_merits(ctx, script, merits, out);
+        self.focus.hear(ctx, "event.reward", merits, out, |merit, entity| merit.character == entity);
     }
 
     fn roll_loot(&mut self, ctx: &Context, deaths: &[Spoils], out: &mut Vec<Answer<Haul>>) {

@@ -43,7 +43,10 @@ impl Outcome {
                 EventKind::Pulse { amount, .. } => self.damage += i64::from(amount.max(0)),
                 EventKind::Heal { amount, .. } => self.healed += i64::from(amount),
                 EventKind::Death { .. } => self.deaths += 1,
-                EventKind::Chat { .. } | EventKind::Environment(_) | EventKind::Announcement(_) => {}
+                EventKind::Chat { .. }
+                | EventKind::Environment(_)
+                | EventKind::Announcement(_)
+                | EventKind::World(_) => {}
             }
         }
         for fact in &output.facts {

@@ -2,6 +2,7 @@
 //!
 //! Facts carry the values after the change, so the last one of a key wins and nothing is read.
 
+use super::event_ends::{Ends, write_event_ends};
 use super::journal::JournalRow;
 use super::rows::{Value, write_rows};
 use super::{Store, StoreError, equip_slot_name, names, quest_state_name, unix_seconds};
@@ -132,7 +133,7 @@ async fn write_ticks(tx: &mut Transaction<'static, Any>, ticks: &[TickFacts]) ->
             let character = stamped.fact.character.0;
             let row = JournalRow::of_fact(character, &stamped.fact.kind, &tick.content, &stamped.by)?;
             journal.extend(row);
-            after.add(character, &stamped.fact.kind, &tick.content)?;
+            after.add(character, &stamped.fact.kind, tick)?;
         }
         append_journal(tx, &tick.zone, tick.tick.cast_signed(), journal).await?;
         let clock = after.clocks.entry(&tick.zone).or_default();
@@ -189,6 +190,7 @@ struct After<'a> {
     equipment: BTreeMap<(i64, EquipSlot), Option<&'a str>>,
     quests: BTreeMap<(i64, &'a str), (&'static str, String, i64, u32)>,
     dialog_flags: BTreeMap<(i64, &'a str), (u64, u32)>,
+    event_ends: Ends<'a>,
     clocks: BTreeMap<&'a str, u64>,
 }
 
@@ -201,7 +203,8 @@ struct Whereabouts<'a> {
 }
 
 impl<'a> After<'a> {
-    fn add(&mut self, character: i64, fact: &'a FactKind, content: &'a Content) -> Result<(), StoreError> {
+    fn add(&mut self, character: i64, fact: &'a FactKind, tick: &'a TickFacts) -> Result<(), StoreError> {
+        let content: &Content = &tick.content;
         match fact {
             FactKind::Experience { level, experience, .. } => {
                 self.progress.insert(character, (*level, *experience));
@@ -235,7 +238,13 @@ impl<'a> After<'a> {
                     .insert(character, Whereabouts { zone, x_mm, y_mm, health: *health, mana: *mana });
             }
             // The journal alone remembers these; the slots they concern have facts of their own.
-            FactKind::Item { .. } | FactKind::Died { .. } | FactKind::Duel { .. } => {}
+            FactKind::Item { .. }
+            | FactKind::Died { .. }
+            | FactKind::Duel { .. }
+            | FactKind::EventReward { .. } => {}
+            FactKind::EventEnded { event, .. } => {
+                self.event_ends.insert((&tick.zone, names::event(content, *event)?), tick.tick);
+            }
         }
         Ok(())
     }
@@ -269,7 +278,8 @@ impl<'a> After<'a> {
             " ON CONFLICT (character_id, dialog) DO UPDATE \
               SET flags = excluded.flags, schema = excluded.schema",
         )
-        .await
+        .await?;
+        write_event_ends(tx, self.event_ends).await
     }
 
     /// `VALUES` in a `FROM` names its columns `column1`, `column2`, ... in both databases.

@@ -377,6 +377,51 @@ async fn clocks_do_not_go_back() {
 }
 
 #[tokio::test]
+async fn the_end_of_an_event_is_kept_with_what_it_paid() {
+    on_every_database(async |store| {
+        let mut content = content::small_content();
+        let event = sim::content::WorldEvent {
+            name: "hunt".to_owned(),
+            title: "The Hunt".to_owned(),
+            script: sim::DefId::NONE,
+            zone: def_id("zone/downtown"),
+            at: Position::default(),
+            radius_mm: 1_000,
+            schedule: None,
+            trigger: None,
+            cooldown_ms: 1_000,
+            stages: Vec::new(),
+            on_success: sim::DefId::NONE,
+            on_failure: sim::DefId::NONE,
+            reward: sim::content::Reward::default(),
+        };
+        let hunt = def_id("event/hunt");
+        content.events.insert(hunt, event);
+        let content = Arc::new(content);
+        let (_, hero) = hero(&store, &content).await;
+        let mut facts = store.fact_writer().await.unwrap();
+        assert!(store.load_event_ends().await.unwrap().is_empty());
+        let ended = |success| FactKind::EventEnded { event: hunt, success, participants: 1 };
+        let paid = FactKind::EventReward {
+            event: hunt,
+            rank: 1,
+            participants: 1,
+            points: 80,
+            experience: 5,
+            gold: 3,
+            items: Vec::new(),
+        };
+        let won = [(CharacterId::NOBODY, ended(true)), (hero, paid), (hero, gold(3, 13))];
+        facts.commit(&[tick(70, &content, won)]).await.unwrap();
+        facts.commit(&[tick(90, &content, [(CharacterId::NOBODY, ended(false))])]).await.unwrap();
+        let ends = store.load_event_ends().await.unwrap();
+        assert_eq!(ends["downtown"].get(&hunt), Some(&90));
+        assert_eq!(store.audit().await.unwrap().discrepancies, []);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_idempotency_key_is_for_one_request() {
     on_every_database(async |store: Store| {
         let account = ada(&store).await;

@@ -15,9 +15,9 @@ pub struct DomainEvent {
     pub zone: String,
     /// When, in ticks of the zone.
     pub tick: u64,
-    /// Whose.
+    /// Whose; 0 for what the zone itself did (`event`).
     pub character: i64,
-    /// `experience gold item slot equipment quest dialog_flags died duel`.
+    /// `experience gold item slot equipment quest dialog_flags died duel event_reward event`.
     pub kind: &'static str,
     /// What it is about: an item, a quest, a slot, an opponent.
     pub subject: String,
@@ -169,6 +169,25 @@ impl<'a> JournalRow<'a> {
                     "log": log.iter().map(turn).collect::<Vec<_>>(),
                 });
                 Self::new(character, "duel", subject, 0, why.name().to_owned(), after, by)
+            }
+            FactKind::EventReward { event, rank, participants, points, experience, gold, items } => {
+                let names: Result<Vec<_>, StoreError> = items
+                    .iter()
+                    .map(|some| Ok(json!({"item": names::item(content, some.item)?, "count": some.count})))
+                    .collect();
+                let after = json!({
+                    "rank": rank,
+                    "participants": participants,
+                    "points": points,
+                    "experience": experience,
+                    "gold": gold,
+                    "items": names?,
+                });
+                plain("event_reward", names::event(content, *event)?.to_owned(), after)
+            }
+            FactKind::EventEnded { event, success, participants } => {
+                let after = json!({"success": success, "participants": participants});
+                plain("event", names::event(content, *event)?.to_owned(), after)
             }
             FactKind::Whereabouts { .. } => return Ok(None),
         }))

@@ -36,6 +36,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../../migrations/sqlite/0003_state_schema.sql"),
         include_str!("../../../migrations/postgres/0003_state_schema.sql"),
     ),
+    (
+        4,
+        "event ends",
+        include_str!("../../../migrations/sqlite/0004_event_ends.sql"),
+        include_str!("../../../migrations/postgres/0004_event_ends.sql"),
+    ),
 ];
 
 impl Store {

@@ -16,6 +16,7 @@ mod commit;
 #[cfg(test)]
 mod contract;
 mod error;
+mod event_ends;
 mod idempotency;
 mod journal;
 mod migration;

@@ -61,6 +61,7 @@ named!(npc, npcs, "npc");
 named!(quest, quests, "quest");
 named!(dialog, dialogs, "dialog");
 named!(shop, shops, "shop");
+named!(event, events, "event");
 
 /// A source or sink as the journal has it: `loot:wolf`, `dropped`.
 pub(super) fn reason(content: &Content, reason: Reason) -> Result<String, StoreError> {
@@ -75,6 +76,7 @@ pub(super) fn reason(content: &Content, reason: Reason) -> Result<String, StoreE
         Reason::PickedUp => "picked_up".to_owned(),
         Reason::Death => "death".to_owned(),
         Reason::Bought(id) => format!("bought:{}", shop(content, id)?),
+        Reason::Event(id) => format!("event:{}", event(content, id)?),
         Reason::Sold(id) => format!("sold:{}", shop(content, id)?),
     })
 }

@@ -144,7 +144,7 @@ pub fn event(out: &mut String, event: &Event, by: &str, content: &Content) {
             put!(out, r#"{{"type":"environment","environment":{view}}}"#);
             return;
         }
-        EventKind::Chat { .. } | EventKind::Announcement(_) => return,
+        EventKind::Chat { .. } | EventKind::Announcement(_) | EventKind::World(_) => return,
     }
     out.push_str(r#","by":"#);
     write_string(out, by);
@@ -190,7 +190,7 @@ impl OwnView {
     }
 }
 
-/// The part of `world.snapshot` that is the same for everybody: `zone` and `environment`.
+/// The part of `world.snapshot` that is the same for everybody: `zone`, `environment` and `world_events`.
 pub fn zone(out: &mut String, world: &World) {
     let content = world.content();
     let Some(zone) = content.zones.get(&world.zone()) else { return };
@@ -221,7 +221,10 @@ pub fn zone(out: &mut String, world: &World) {
         out.push('}');
     }
     let environment = wire::to_json(&wire::EnvironmentView::from(world.environment()));
-    put!(out, r#"]}},"environment":{environment}"#);
+    let running = world.running_events();
+    let events: Vec<wire::WorldEvent<'_>> =
+        running.filter_map(|report| wire::WorldEvent::new(&report, content, world.tick_ms())).collect();
+    put!(out, r#"]}},"environment":{environment},"world_events":{}"#, wire::to_json(&events));
 }
 
 #[cfg(test)]

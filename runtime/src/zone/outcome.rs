@@ -74,6 +74,11 @@ impl Room {
             .iter()
             .map(|fact| StampedFact { fact: fact.clone(), by: self.label(fact.origin) })
             .collect();
+        for fact in &output.facts {
+            if let FactKind::EventEnded { event, .. } = fact.kind {
+                self.event_ends.insert(event, self.world.tick());
+            }
+        }
         let content = Arc::clone(self.world.content());
         let to_next = |level| self.world.experience_to_next(level);
         for (character, frames) in updates(&stamped, &content, to_next) {
@@ -220,6 +225,17 @@ impl Room {
                 let Some(announcement) = content.announcements.get(id) else { return };
                 let text = announcement.text.replace("{zone}", &self.definition().title);
                 let frame = notification("system.message", &serde_json::json!({"text": text}));
+                let frame = Utf8Bytes::from(frame);
+                for member in self.members.values().filter(|member| member.entity.is_some()) {
+                    member.client.tell(Outgoing::Frame(frame.clone()));
+                }
+            }
+            EventKind::World(report) => {
+                let view = wire::WorldEvent::new(report, self.world.content(), self.tick_ms);
+                let Some(view) = view else { return };
+                let by = &self.label(event.origin);
+                let update = wire::WorldEventUpdate { event: view, by };
+                let frame = notification("world.event", &update);
                 let frame = Utf8Bytes::from(frame);
                 for member in self.members.values().filter(|member| member.entity.is_some()) {
                     member.client.tell(Outgoing::Frame(frame.clone()));
@@ -386,7 +402,26 @@ fn updates(
                 let update = inventories.entry(fact.character).or_default();
                 update.equipment.insert(wire::equip_slot_name(*slot), name);
             }
+            FactKind::EventReward { event, rank, participants, points, experience, gold, items } => {
+                let title = content.events.get(event).map_or("", |event| event.title.as_str());
+                let name = content.events.get(event).map_or("", |event| event.name.as_str());
+                push(notification(
+                    "event.reward",
+                    &wire::EventReward {
+                        event: name,
+                        title,
+                        rank: *rank,
+                        participants: *participants,
+                        points: *points,
+                        experience: *experience,
+                        gold: *gold,
+                        items: wire::Prize::all(items, content),
+                        by,
+                    },
+                ));
+            }
             FactKind::Item { .. }
+            | FactKind::EventEnded { .. }
             | FactKind::DialogFlags { .. }
             | FactKind::Died { .. }
             | FactKind::Whereabouts { .. } => {}

@@ -46,6 +46,8 @@ pub struct RoomSetup {
     pub seed: u64,
     /// How far an earlier run came.
     pub tick: u64,
+    /// When its events last ended, in an earlier run.
+    pub event_ends: BTreeMap<DefId, u64>,
     /// Milliseconds per tick.
     pub tick_ms: u32,
     /// Where facts go.
@@ -154,6 +156,8 @@ pub struct Room {
     pub(super) post: VecDeque<(ZoneIndex, Message)>,
     /// What goes with the next commit.
     pub(super) early: Commit,
+    /// When its events last ended: what a world begins with that takes the place of this one.
+    pub(super) event_ends: BTreeMap<DefId, u64>,
     /// What the journal had no room for; the zone stands still until it has.
     held: Option<Commit>,
     journal: mpsc::Sender<Commit>,
@@ -205,6 +209,7 @@ impl Room {
         let mut world =
             World::new(setup.zone, Arc::clone(&setup.content), setup.seed, setup.tick, setup.tick_ms);
         world.set_schemas(setup.rules.schemas());
+        world.set_event_ends(&setup.event_ends);
         let recorder = setup.replay.map(|sender| Recorder::new(index, &handle.name, running, sender));
         Self {
             index,
@@ -221,6 +226,7 @@ impl Room {
             replication: Replication::default(),
             post: VecDeque::new(),
             early: Commit::default(),
+            event_ends: setup.event_ends,
             held: None,
             journal: setup.journal,
             failures: setup.failures,
@@ -595,6 +601,7 @@ impl Room {
         let content = Arc::clone(self.world.content());
         self.world = World::new(self.world.zone(), content, self.seed, tick, self.tick_ms);
         self.world.set_schemas(self.rules.schemas());
+        self.world.set_event_ends(&self.event_ends);
         self.inputs.clear();
         if let Some(recorder) = &mut self.recorder {
             recorder.restart();

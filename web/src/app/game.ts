@@ -10,6 +10,7 @@ import { Bag } from './hud/bag.js';
 import { Chat } from './hud/chat.js';
 import { DialogWindow } from './hud/dialog.js';
 import { DuelPanel } from './hud/duel.js';
+import { EventBanner } from './hud/events.js';
 import { Frames } from './hud/frames.js';
 import { ConnectionVeil, DeathVeil, Toasts } from './hud/notices.js';
 import { Quests } from './hud/quests.js';
@@ -37,6 +38,7 @@ export class Game {
   readonly #bag: Bag;
   readonly #chat: Chat;
   readonly #toasts = new Toasts();
+  readonly #events: EventBanner;
   readonly #death: DeathVeil;
   readonly #connection: ConnectionVeil;
   readonly #narrator: Narrator;
@@ -68,6 +70,7 @@ export class Game {
     this.#quests = new Quests(this.#world, failed);
     this.#bag = new Bag(this.#world, failed);
     this.#chat = new Chat((text) => void this.#world.call('chat.send', { text }).catch(failed));
+    this.#events = new EventBanner(this.#world, this.#toasts);
     this.#death = new DeathVeil(this.#world);
     this.#connection = new ConnectionVeil(this.#world, () => this.#exit());
     this.#narrator = new Narrator(this.#world, this.#map, this.#chat, this.#toasts);
@@ -113,6 +116,7 @@ export class Game {
         h('div', { class: 'windows' }, this.#quests.log, this.#bag.element, this.#duel.element),
         this.#chat.element,
         h('div', { class: 'bottom' }, this.#dialog.element, this.#actions.element, this.#frames.experience),
+        this.#events.element,
         this.#death.element,
         this.#toasts.element,
         this.#connection.element,
@@ -131,6 +135,7 @@ export class Game {
     this.#frames.update();
     this.#actions.update();
     this.#duel.update(now);
+    this.#events.update(now);
     this.#death.update(now);
     this.#connection.update(now);
     if (now - this.#lastScripts > 1_000) {

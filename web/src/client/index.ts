@@ -4,6 +4,6 @@ export * from './api.js';
 export * from './errors.js';
 export * from './protocol.js';
 export { Movement } from './movement.js';
-export { Replica } from './replica.js';
+export { Replica, type RunningEvent } from './replica.js';
 export { WorldClient, type ConnectionState, type WorldEvents, type WorldOptions } from './world.js';
 export type { Socket, SocketConstructor } from './connection.js';

@@ -128,6 +128,23 @@ export interface EnvironmentEvent {
 
 export type WorldEvent = SwingEvent | PulseEvent | HealEvent | DeathEvent | EnvironmentEvent;
 
+/** What happens at a place of the zone for everybody near. */
+export interface Happening extends Point {
+  name: string;
+  title: string;
+  state: 'going' | 'success' | 'failure';
+  /** From 1; 0 when it is over. */
+  stage: number;
+  stages: number;
+  /** What to do in this stage. */
+  text: string;
+  kills: number;
+  /** 0 where holding out is all. */
+  kills_needed: number;
+  ends_in_ms: number;
+  radius: number;
+}
+
 export interface Ability {
   name: string;
   title: string;
@@ -266,6 +283,7 @@ export interface Snapshot {
   tick: number;
   zone: Zone;
   environment: Environment;
+  world_events: Happening[];
   you: number;
   ack: number;
   self: OwnState;
@@ -344,6 +362,18 @@ export interface Notifications {
   }>;
   'inventory.update': { slots?: Slot[]; equipment?: Equipment };
   'quest.update': { quest: Quest; by?: string };
+  'world.event': { event: Happening; by: string };
+  'event.reward': {
+    event: string;
+    title: string;
+    rank: number;
+    participants: number;
+    points: number;
+    experience: number;
+    gold: number;
+    items: { item: string; title: string; count: number }[];
+    by: string;
+  };
   'system.message': { text: string };
   'system.reconnect': { reason: string; after_ms: number };
 }

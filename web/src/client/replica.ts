@@ -1,7 +1,13 @@
 // The client's copy of what is in sight, kept by snapshots and deltas. It never guesses: the own
 // character's predicted place is in movement.ts.
 
-import type { Delta, Entity, Environment, OwnState, Snapshot, Zone } from './protocol.js';
+import type { Delta, Entity, Environment, Happening, OwnState, Snapshot, Zone } from './protocol.js';
+
+/** A world event that runs, and when its stage ends by the clock of `performance.now()`. */
+export interface RunningEvent {
+  event: Happening;
+  endsAt: number;
+}
 
 export class Replica {
   readonly entities = new Map<number, Entity>();
@@ -10,6 +16,8 @@ export class Replica {
   you = 0;
   zone: Zone | undefined;
   environment: Environment | undefined;
+  /** World events that run in the zone, by name. */
+  readonly events = new Map<string, RunningEvent>();
   self: OwnState = { mana: 0, mana_max: 0, energy: 0, energy_max: 0 };
 
   /** The own entity as the server sees it. */
@@ -23,8 +31,17 @@ export class Replica {
     this.zone = snapshot.zone;
     this.environment = snapshot.environment;
     this.self = { ...snapshot.self };
+    this.events.clear();
+    // A server of an earlier version says nothing of them.
+    for (const event of snapshot.world_events ?? []) this.happen(event);
     this.entities.clear();
     for (const entity of snapshot.entities) this.entities.set(entity.id, { ...entity });
+  }
+
+  /** A world event began, went on or is over. */
+  happen(event: Happening): void {
+    if (event.state === 'going') this.events.set(event.name, { event, endsAt: performance.now() + event.ends_in_ms });
+    else this.events.delete(event.name);
   }
 
   /** Returns the entities that left, as they were last seen: events of the same delta name them. */
@@ -57,6 +74,7 @@ export class Replica {
 
   clear(): void {
     this.entities.clear();
+    this.events.clear();
     this.you = 0;
   }
 }

@@ -219,6 +219,9 @@ export class WorldClient {
       case 'world.zone':
         this.#placed = false;
         break;
+      case 'world.event':
+        this.replica.happen((params as Notifications['world.event']).event);
+        break;
       case 'character.update':
         this.#progress(params as Notifications['character.update']);
         break;

@@ -56,6 +56,18 @@ impl Rules for Reversed {
     fn govern(&mut self, ctx: &Context, script: DefId, views: &[Moment], out: &mut Vec<Answer<Decree>>) {
         reversed(views, out, |v, o| self.0.govern(ctx, script, v, o));
     }
+    fn conduct(
+        &mut self,
+        ctx: &Context,
+        script: DefId,
+        views: &[EventMoment],
+        out: &mut Vec<Answer<Course>>,
+    ) {
+        reversed(views, out, |v, o| self.0.conduct(ctx, script, v, o));
+    }
+    fn reward_merits(&mut self, ctx: &Context, script: DefId, views: &[Merit], out: &mut Vec<Answer<Prize>>) {
+        reversed(views, out, |v, o| self.0.reward_merits(ctx, script, v, o));
+    }
     fn roll_loot(&mut self, ctx: &Context, views: &[Spoils], out: &mut Vec<Answer<Haul>>) {
         reversed(views, out, |v, o| self.0.roll_loot(ctx, v, o));
     }

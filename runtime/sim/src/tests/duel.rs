@@ -292,6 +292,8 @@ impl Rules for Wild {
         converse(s: r::Conversation => r::DialogReply),
         judge(s: r::Line => r::Judgement),
         govern(s: r::Moment => r::Decree),
+        conduct(s: r::EventMoment => r::Course),
+        reward_merits(s: r::Merit => r::Prize),
         roll_loot(: r::Spoils => r::Haul),
         require_experience(: r::LevelStep => r::Requirement),
         grow_stats(: r::Growth => r::Grown),

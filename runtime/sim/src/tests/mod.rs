@@ -3,6 +3,7 @@
 mod determinism;
 mod duel;
 mod encounter;
+mod events;
 mod mechanics;
 mod state;
 mod summon;

@@ -139,6 +139,18 @@ impl Rules for Wild {
             answer.value.announcement = DefId(1);
         }
     }
+    fn conduct(
+        &mut self,
+        ctx: &Context,
+        script: DefId,
+        views: &[EventMoment],
+        out: &mut Vec<Answer<Course>>,
+    ) {
+        self.0.conduct(ctx, script, views, out);
+    }
+    fn reward_merits(&mut self, ctx: &Context, script: DefId, views: &[Merit], out: &mut Vec<Answer<Prize>>) {
+        self.0.reward_merits(ctx, script, views, out);
+    }
     fn roll_loot(&mut self, ctx: &Context, views: &[Spoils], out: &mut Vec<Answer<Haul>>) {
         self.0.roll_loot(ctx, views, out);
     }

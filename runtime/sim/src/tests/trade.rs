@@ -156,7 +156,7 @@ fn more_prices_than_a_tick_bears_are_put_off() {
 }
 
 /// Rules as a script might have them that knows no measure.
-struct Wild;
+pub(super) struct Wild;
 
 impl Rules for Wild {
     fn plan_casts(&mut self, ctx: &Context, casts: &[Cast], out: &mut Vec<Answer<Plan>>) {
@@ -188,6 +188,30 @@ impl Rules for Wild {
     }
     fn govern(&mut self, ctx: &Context, script: DefId, moments: &[Moment], out: &mut Vec<Answer<Decree>>) {
         NativeRules.govern(ctx, script, moments, out);
+    }
+    fn conduct(
+        &mut self,
+        _ctx: &Context,
+        _script: DefId,
+        moments: &[EventMoment],
+        out: &mut Vec<Answer<Course>>,
+    ) {
+        // In a stage that is not there, without end and with more than a zone can hold.
+        wild(moments, out, |moment| Course {
+            outcome: EventOutcome::Going,
+            stage: if moment.stage == 0 && moment.due { 1 } else { 9 },
+            spawn: u32::MAX,
+            ..Course::fallback(moment)
+        });
+    }
+    fn reward_merits(
+        &mut self,
+        _ctx: &Context,
+        _script: DefId,
+        merits: &[Merit],
+        out: &mut Vec<Answer<Prize>>,
+    ) {
+        wild(merits, out, |merit| Prize { id: merit.id, reward_permille: u32::MAX });
     }
     fn roll_loot(&mut self, _ctx: &Context, deaths: &[Spoils], out: &mut Vec<Answer<Haul>>) {
         let piece = |row, count| Piece { row, count };

@@ -1,5 +1,6 @@
 //! From raw definitions to the simulation's, kind by kind, with every reference and range checked.
 
+mod events;
 mod fights;
 mod people;
 mod stories;
@@ -59,10 +60,12 @@ pub(super) fn convert(mut definitions: Definitions<'_>, check: &mut Check<'_>) -
     }
     let all = &mut definitions;
     let mut adds = Vec::new();
+    // Zones first: they make the names of places known, and events need their ground.
+    let zones = zones::zones(entries("zone", all, check), check, &mut summary);
     let content = Content {
         digest: 0,
-        // Zones first: they make the names of places known.
-        zones: zones::zones(entries("zone", all, check), check, &mut summary),
+        events: events::events(entries("event", all, check), &zones, check, &mut summary),
+        zones,
         classes: people::classes(entries("class", all, check), check),
         abilities: things::abilities(entries("ability", all, check), check),
         statuses: things::statuses(entries("status", all, check), check),

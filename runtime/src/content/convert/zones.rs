@@ -116,15 +116,19 @@ fn spawn(zone: &Zone, raw: toml::Spanned<raw::Spawn>, file: usize, check: &mut C
     };
     check.range(at, "count", spawn.count, 1..=500);
     check.range(at, "respawn in ms", spawn.respawn_ms, 1_000..=86_400_000);
-    let reach = i32::try_from(spawn.radius_mm).unwrap_or(i32::MAX);
-    let corner = |sign: i32| Position {
-        x_mm: spawn.at.x_mm.saturating_add(reach.saturating_mul(sign)),
-        y_mm: spawn.at.y_mm.saturating_add(reach.saturating_mul(sign)),
-    };
-    if raw.radius.0 < 0 || !ground(zone).contains(corner(-1)) || !ground(zone).contains(corner(1)) {
+    if !surrounds(zone, spawn.at, raw.radius) {
         check.error(at, "the spawn reaches out of the zone");
     }
     spawn
+}
+
+/// Whether everything is in the zone that is no farther from `at` in each direction.
+pub(super) fn surrounds(zone: &Zone, at: Position, radius: unit::Milli) -> bool {
+    let corner = |sign: i32| Position {
+        x_mm: at.x_mm.saturating_add(radius.0.saturating_mul(sign)),
+        y_mm: at.y_mm.saturating_add(radius.0.saturating_mul(sign)),
+    };
+    radius.0 >= 0 && ground(zone).contains(corner(-1)) && ground(zone).contains(corner(1))
 }
 
 fn inside(zone: &Zone, raw: Rectangle, at: At, check: &mut Check<'_>) -> Area {

@@ -37,6 +37,12 @@ export class Minimap {
     for (const { x0, y0, x1, y1 } of zone.crossings) {
       context.fillRect(x0 * scale, SIDE - y1 * scale, Math.max(3, (x1 - x0) * scale), Math.max(3, (y1 - y0) * scale));
     }
+    context.strokeStyle = '#c79bff';
+    for (const { event } of this.#world.replica.events.values()) {
+      context.beginPath();
+      context.arc(event.x * scale, SIDE - event.y * scale, Math.max(5, event.radius * scale), 0, Math.PI * 2);
+      context.stroke();
+    }
     for (const entity of entities.values()) {
       if (entity.id === you || entity.kind === 'item') continue;
       context.fillStyle = entity.kind === 'player' ? '#7fb0ff' : isEnemy(entity) ? '#e0574b' : '#7fd08a';
