@@ -56,7 +56,7 @@ impl Visitor for Clock<'_> {
         let wires: Result<Vec<H::Wire>, _> = self.views.iter().map(wire).collect();
         let wires = wires.map_err(|error| FailureKind::Instantiate { message: error.to_string() })?;
         let mut instance = module.instantiate()?;
-        let batch = module.engine().limits().batch_items.max(1);
+        let batch = module.batch();
         let mut best = Clocked { time_ns: u64::MAX, ..Clocked::default() };
         for _ in 0..self.rounds.max(1) {
             let mut round = Clocked { views: wires.len() as u64, fuel: 0, time_ns: 0 };

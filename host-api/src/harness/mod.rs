@@ -213,7 +213,7 @@ impl Harness {
     pub fn ask(&mut self, function: &str, told: &Told, views: &[View]) -> Result<Called, HarnessError> {
         let function = self.find(function)?;
         let index = function.index;
-        let batch = self.module.engine().limits().batch_items.max(1);
+        let batch = self.module.batch();
         let mut all = Called { outcome: Ok(Vec::new()), fuel: 0, time_ns: 0, log: Vec::new() };
         // An empty batch is a call too.
         let first = std::iter::once(&views[..views.len().min(batch)]);

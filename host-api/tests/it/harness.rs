@@ -2,7 +2,7 @@
 
 use crate::fixture::{Guest, attacks, engine, resolve, rules_under};
 use expect_test::expect;
-use host_api::{Called, Domain, FailureKind, Harness, Kind, Module};
+use host_api::{Called, Domain, FailureKind, Harness, Kind, Limits, Module};
 use serde_json::{Value, json};
 
 const RESOLVE: &str = "combat.resolve";
@@ -119,4 +119,25 @@ fn an_answer_to_another_view_is_no_answer() {
     let called = ask(&mut harness, RESOLVE, &[json!({}), json!({})]);
     let said = called.outcome.unwrap_err().to_string();
     assert_eq!(said, "answered badly: a decision for 1 where 2 was asked about");
+}
+
+#[test]
+fn an_expensive_script_is_asked_about_few_views_at_once() {
+    // Some 250,000 for each view: a hundred at once would be twice what one call may cost.
+    let mut guest = Guest::combat(
+        "(global.set $left (i32.const 50000))
+         (loop $again
+            (global.set $left (i32.sub (global.get $left) (i32.const 1)))
+            (br_if $again (global.get $left)))",
+    );
+    guest.fields = "(global $left (mut i32) (i32.const 0))".to_owned();
+    guest.manifest.limits.fuel_base = Some(1_000_000);
+    guest.manifest.limits.fuel_per_item = Some(1_000_000);
+    let mut harness = harness(&guest);
+    let called = ask(&mut harness, RESOLVE, &vec![json!({}); 100]);
+    assert_eq!(called.outcome.unwrap().len(), 100);
+    assert!(called.fuel > Limits::default().fuel_per_call, "{}", called.fuel);
+    let view = harness.view(RESOLVE, 1, &[]).unwrap();
+    let clocked = harness.clock(RESOLVE, &vec![view; 100], 1).unwrap().unwrap();
+    assert_eq!((clocked.views, clocked.fuel), (100, called.fuel));
 }
