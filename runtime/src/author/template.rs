@@ -71,9 +71,16 @@ const fn rules(kind: Kind, language: Language) -> Option<&'static str> {
         (Language::TypeScript, Kind::Npc) => include_str!("templates/ts/npc.ts"),
         (Language::TypeScript, Kind::Quest) => include_str!("templates/ts/quest.ts"),
         (Language::TypeScript, Kind::Dialog) => include_str!("templates/ts/dialog.ts"),
+        (Language::TypeScript, Kind::Chat) => include_str!("templates/ts/chat.ts"),
+        (Language::TypeScript, Kind::Zone) => include_str!("templates/ts/zone.ts"),
+        (Language::TypeScript, Kind::Loot) => include_str!("templates/ts/loot.ts"),
+        (Language::TypeScript, Kind::Progression) => include_str!("templates/ts/progression.ts"),
+        (Language::TypeScript, Kind::Economy) => include_str!("templates/ts/economy.ts"),
         (Language::C, Kind::Combat) => include_str!("templates/c/combat.c"),
+        (Language::C, Kind::Ability) => include_str!("templates/c/ability.c"),
         (Language::C, Kind::Npc) => include_str!("templates/c/npc.c"),
-        (Language::TypeScript | Language::C, _) => return None,
+        (Language::C, Kind::Loot) => include_str!("templates/c/loot.c"),
+        (Language::C, _) => return None,
     })
 }
 
@@ -254,7 +261,7 @@ mod tests {
         let manifest = std::fs::read_to_string(folder.path().join("Cargo.toml")).unwrap();
         assert_eq!(manifest, WORKSPACE);
         let error = new_script(folder.path(), "ode", Kind::Dialog, Language::C).unwrap_err().to_string();
-        assert!(error.contains("dialog in C; there are templates for: combat, npc"), "{error}");
+        assert!(error.contains("dialog in C; there are templates for: combat, ability, npc"), "{error}");
         assert!(!folder.path().join("ode").exists());
     }
 
