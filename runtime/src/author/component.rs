@@ -2,7 +2,7 @@
 
 use crate::build::{BuildError, Script, scripts_of};
 use anyhow::{Context as _, bail};
-use host_api::{Engine, Limits, Module};
+use host_api::{Engine, EngineError, Limits, Module};
 use std::path::{Path, PathBuf};
 
 /// The component `lore build` makes of a script.
@@ -27,12 +27,17 @@ pub fn load(engine: &Engine, path: &Path) -> anyhow::Result<Module> {
     Module::load(engine, &bytes).with_context(|| path.display().to_string())
 }
 
-/// An engine without a cache.
+/// An engine that keeps what it compiles beside the workspace's components: a script in TypeScript takes
+/// seconds, and is asked again and again. A folder that cannot be written to, or by others too, is done without.
 ///
 /// # Errors
 /// The machine cannot compile WebAssembly.
-pub fn engine() -> anyhow::Result<Engine> {
-    Ok(Engine::new(Limits::default(), None)?)
+pub fn engine(workspace: Option<&Path>) -> anyhow::Result<Engine> {
+    let kept = workspace.map(|workspace| workspace.join("target/lore/compiled"));
+    match Engine::new(Limits::default(), kept.as_deref()) {
+        Err(EngineError::Cache { .. }) => Ok(Engine::new(Limits::default(), None)?),
+        made => Ok(made?),
+    }
 }
 
 /// The scripts an argument means: all of the workspace, the one of this name, or the one a path belongs

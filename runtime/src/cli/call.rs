@@ -46,7 +46,8 @@ pub struct Args {
 #[expect(clippy::needless_pass_by_value, reason = "every command is handed its arguments")]
 pub fn run(args: Args) -> anyhow::Result<()> {
     let component = component_meant(&args.module)?;
-    let module = load(&engine()?, &component)?;
+    let workspace = find_workspace(&std::env::current_dir().context("no current folder")?).ok();
+    let module = load(&engine(workspace.as_deref())?, &component)?;
     let mut harness = Harness::new(&module);
     if args.describe || (args.export.is_none() && harness.functions().count() > 1) {
         return describe(&harness, args.export.as_deref());

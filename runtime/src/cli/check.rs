@@ -1,10 +1,11 @@
 //! `lore check`
 
+use crate::author::{component_of, engine};
 use crate::build::{Script, find_workspace, scripts_of};
 use crate::content::{Summary, load};
 use crate::reload::{missing_content, out_of_scope};
 use anyhow::Context;
-use host_api::{Engine, Generation, Limits, Module};
+use host_api::{Generation, Module};
 use serde_json::json;
 use sim::content::Content;
 use std::path::{Path, PathBuf};
@@ -45,7 +46,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let mut mistakes: Vec<String> =
         errors.iter().map(|error| format!("{}/{error}", content.display())).collect();
     let definitions = loaded.as_ref().map(|(content, _)| content);
-    let checked = check_modules(&known, &scripts.join("target/lore"), definitions)?;
+    let checked = check_modules(&known, &scripts, definitions)?;
     mistakes.extend(checked.mistakes);
     let summary = loaded.map(|(_, summary)| summary).unwrap_or_default();
     mistakes.extend(missing_scripts(&summary, &known));
@@ -85,12 +86,12 @@ struct Checked {
 }
 
 /// Loads every built module, and all of them together if none failed.
-fn check_modules(known: &[Script], built: &Path, content: Option<&Content>) -> anyhow::Result<Checked> {
-    let engine = Engine::new(Limits::default(), None)?;
+fn check_modules(known: &[Script], workspace: &Path, content: Option<&Content>) -> anyhow::Result<Checked> {
+    let engine = engine(Some(workspace))?;
     let mut checked = Checked::default();
     let mut modules = Vec::new();
     for script in known {
-        let path = built.join(format!("{}.wasm", script.name()));
+        let path = component_of(workspace, script.name());
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

@@ -88,7 +88,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let tick_ms = args.tick.as_millis() as u32;
     ensure!((1..=250).contains(&tick_ms), "--tick is 1ms to 250ms");
     let pace = Pace { tick_ms, limit_ms: args.limit.as_millis() as u64 };
-    let generation = generation(&engine()?, &scripts, &args.with)?;
+    let generation = generation(&engine(Some(&scripts))?, &scripts, &args.with)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = args.threads.map_or(cores, usize::from);
     let bar = progress(args.fights);

@@ -68,7 +68,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     if !args.no_build && args.module.is_none() {
         build(&args, &workspace, &chosen)?;
     }
-    let engine = engine()?;
+    let engine = engine(Some(&workspace))?;
     let options = Options { seed: args.seed, bless: args.bless };
     let mut reports = Vec::new();
     for (script, files) in &chosen {

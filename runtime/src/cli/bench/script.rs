@@ -94,7 +94,7 @@ fn rows_of(args: &Args, workspace: &Path, script: &Script) -> anyhow::Result<Vec
     let (now, before) = match args.against.as_deref() {
         Some("live") => against_live(args, &component)?,
         against => {
-            let engine = engine()?;
+            let engine = engine(Some(workspace))?;
             let module = load(&engine, &component)?;
             let inputs = inputs(&module, Some(script.folder()))?;
             let before = against
