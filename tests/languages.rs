@@ -64,8 +64,9 @@ fn a_new_script_in_every_language_builds_and_loads() {
             continue;
         }
         let guests = Guests::open();
-        let cache = tempfile::tempdir().unwrap();
-        let engine = || Engine::new(Limits::default(), Some(cache.path())).unwrap();
+        // Where `lore test` looks for compiled code, too: what is loaded here is not compiled again there.
+        let cache = guests.compiled();
+        let engine = || Engine::new(Limits::default(), Some(&cache)).unwrap();
         let (first, second) = (engine(), engine());
         for kind in Kind::ALL.into_iter().filter(|kind| has_template(*kind, language)) {
             let script = format!("new-{}-{kind}", name(language));
@@ -91,8 +92,36 @@ fn a_new_script_in_every_language_builds_and_loads() {
             assert_eq!((module.name(), module.kind()), (script.as_str(), kind));
             let limits = &module.manifest().limits;
             assert!(limits.fuel_per_item.is_some() && limits.memory_bytes.is_some(), "{limits:?}");
+            let (passes, said) = guests.test(&script);
+            assert!(passes && said.contains("cases passed"), "{script}: {said}");
         }
         assert!(second.cache_hits() > 0 && first.cache_hits() == 0, "compiled once");
+    }
+}
+
+#[test]
+fn a_scenario_fails_at_its_line_in_every_language() {
+    for (language, kind, holds, does_not) in [
+        (Language::TypeScript, Kind::Economy, "unit >= 40", "unit >= 41"),
+        (Language::C, Kind::Ability, "verdict = \"out-of-range\"", "verdict = \"allow\""),
+    ] {
+        if !can_build(language) {
+            continue;
+        }
+        let guests = Guests::open();
+        let script = format!("new-{}-{kind}", name(language));
+        let scenarios = guests.begin(&script, kind, language).join("tests/first.toml");
+        build(&guests, &script);
+        let (passes, said) = guests.test(&script);
+        assert!(passes, "{said}");
+        let text = std::fs::read_to_string(&scenarios).unwrap();
+        let case = text[..text.find(holds).unwrap()].rfind("[[case]]").unwrap();
+        let line = 1 + text[..case].matches('\n').count();
+        std::fs::write(&scenarios, text.replacen(holds, does_not, 1)).unwrap();
+        let (passes, said) = guests.test(&script);
+        let place = format!("{script}/tests/first.toml:{line}: ");
+        assert!(!passes && said.contains(&place), "`{place}` is not in\n{said}");
+        assert!(said.contains("1 of ") && said.contains(&format!("again   lore test {script}")), "{said}");
     }
 }
 

@@ -95,6 +95,24 @@ impl Guests {
         Ok((script["path"].as_str().unwrap().into(), script["changed"].as_bool().unwrap()))
     }
 
+    /// `lore test` of what was built: whether all of it holds, and what it said.
+    pub fn test(&self, name: &str) -> (bool, String) {
+        let mut test = lore();
+        test.args(["test", name, "--no-build", "--scripts"]).arg(&self.scripts);
+        let output = test.current_dir(self.scripts.parent().unwrap()).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.success(), text(&output.stdout) + &text(&output.stderr))
+    }
+
+    /// Where the author's commands keep compiled code; empty.
+    pub fn compiled(&self) -> PathBuf {
+        let folder = self.scripts.join("target/lore/compiled");
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder).unwrap();
+        }
+        folder
+    }
+
     /// The formula of the starter's combat script in this language, built.
     pub fn formula(&self, language: Language) -> Vec<u8> {
         let name = format!("combat-{}", name(language));
