@@ -1,18 +1,17 @@
-//! What is live, on disk: module bytes by digest, which of them is live, and the history as JSON
-//! lines. Restored at the next start.
+//! What is live, on disk: module bytes by digest, which of them is live, and the history. Restored at the next
+//! start.
 
 use super::Report;
 use super::change::Changes;
+use super::history::{self, HistoryEntry};
+use super::quarantine::Quarantine;
 use super::tidy::{Digests, prune};
 use host_api::Former;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
-
-/// Bytes of the history that are read at a start; far more than 500 entries.
-const HISTORY_TAIL: u64 = 1 << 20;
 
 /// Texts of a content folder by relative path.
 pub type ContentFiles = BTreeMap<String, String>;
@@ -55,7 +54,7 @@ pub struct LiveSet {
     pub content: Option<LiveContent>,
     /// Digests that must not run again, and why.
     #[serde(default)]
-    pub quarantined: BTreeMap<String, String>,
+    pub quarantined: Quarantine,
     /// Digests of earlier versions to go back to, by script name, oldest first.
     #[serde(default)]
     pub earlier: BTreeMap<String, Vec<String>>,
@@ -80,30 +79,6 @@ impl LiveSet {
             schemas.insert(module.schema(), module.digest());
         }
     }
-}
-
-/// One line of the history.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct HistoryEntry {
-    /// Unix time, milliseconds.
-    pub at_ms: u64,
-    /// Generation that this made live.
-    pub generation: u64,
-    /// `push`, `content`, `canary`, `promote`, `hold`, `approve`, `reject`, `pass`, `rollback`,
-    /// `quarantine`, `refuse`.
-    pub action: String,
-    /// Label of what is live now.
-    pub label: String,
-    /// Digest of what is live now.
-    pub digest: String,
-    /// Label of what was live before.
-    pub before: Option<String>,
-    /// Who asked.
-    pub who: String,
-    /// Why, in their words.
-    pub why: String,
-    /// From receiving it to live in the last zone, milliseconds.
-    pub live_ms: f64,
 }
 
 impl Archive {
@@ -245,11 +220,7 @@ impl Archive {
     /// # Errors
     /// It cannot be written.
     pub fn log(&self, entry: &HistoryEntry) -> std::io::Result<()> {
-        let mut line = serde_json::to_vec(entry).map_err(std::io::Error::other)?;
-        line.push(b'\n');
-        let mut file =
-            std::fs::OpenOptions::new().create(true).append(true).open(self.data.join("reload.log"))?;
-        file.write_all(&line)
+        history::append(&self.data, entry)
     }
 
     /// The last entries of the history, oldest first.
@@ -257,19 +228,7 @@ impl Archive {
     /// # Errors
     /// It is there but cannot be read.
     pub fn recent(&self, most: usize) -> std::io::Result<VecDeque<HistoryEntry>> {
-        let mut file = match std::fs::File::open(self.data.join("reload.log")) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(VecDeque::new()),
-            file => file?,
-        };
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(HISTORY_TAIL)))?;
-        let mut bytes = Vec::new();
-        file.take(HISTORY_TAIL).read_to_end(&mut bytes)?;
-        // The first line may be cut, the last one written by half: they are no entries.
-        let entries = bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
-        let mut recent: VecDeque<HistoryEntry> = entries.collect();
-        recent.drain(..recent.len().saturating_sub(most));
-        Ok(recent)
+        history::recent(&self.data, most)
     }
 }
 

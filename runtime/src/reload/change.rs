@@ -6,7 +6,7 @@ use super::{Author, Verdict};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Changes that are over and still shown; `reload.log` has all.
+/// Changes that are over and still shown; `reload.log` goes back further.
 const REMEMBERED: usize = 50;
 /// Steps kept of one change; an ordinary life has eight.
 const STEPS: usize = 32;

@@ -4,19 +4,22 @@
 //!
 //! The life of a change is a pure state machine (`state`) over a record (`change`), with pure rules
 //! (`rules`) and a pure picture of what runs where (`layout`). What drives it: `push`, `operate` and
-//! `probation`; what it moves: `swap`; what outlives a restart: `archive`, and for how long: `tidy`.
+//! `probation`; what it moves: `swap`; what outlives a restart: `archive`, `history` and `quarantine`, and
+//! for how long: `tidy`.
 //!
 //! What does not live here: running scripts (`host_api`), applying a swap (`zone`), HTTP (`admin`).
 
 mod archive;
 mod change;
 mod check;
+mod history;
 mod layout;
 mod operate;
 mod plan_content;
 mod probation;
 mod prove;
 mod push;
+mod quarantine;
 mod rules;
 mod state;
 mod states;
@@ -26,13 +29,15 @@ mod tidy;
 mod verdict;
 pub mod watch;
 
-pub use archive::{Archive, ContentFiles, HistoryEntry, LiveContent, LiveModule, LiveSet};
+pub use archive::{Archive, ContentFiles, LiveContent, LiveModule, LiveSet};
 pub use change::{Breach, CONTENT, Change, Changes, Cost, Drift, Plan, Step, Subject, Watched};
 pub use check::{Misfit, can_follow, fits, keeps_state, missing_content, out_of_scope};
+pub use history::HistoryEntry;
 pub use layout::{Layout, Overlay};
 pub use plan_content::ContentReport;
 pub use probation::probation_loop;
 pub use prove::{ExportReport, Needs, Report};
+pub use quarantine::Quarantine;
 pub use state::{Event, Impossible, State};
 pub use states::{StateExample, StateReport};
 pub use strikes::{FailureRow, Strikes, strikes_loop};
@@ -45,13 +50,13 @@ use host_api::{Engine, Former, Generation, GenerationError, LoadError, Module, R
 use layout::Earlier;
 use serde::Serialize;
 use sim::content::Content;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::broadcast;
 
-/// Entries of the history kept in memory; all are in `reload.log`.
+/// Entries of the history kept in memory; `reload.log` and the files put aside go back further.
 const HISTORY: usize = 500;
 /// Changes of changes that a slow listener may be behind.
 const LISTENER_BACKLOG: usize = 1_024;
@@ -242,7 +247,18 @@ struct Live {
 impl Live {
     /// Whether a digest may run.
     fn may_run(&self, digest: &str) -> bool {
-        !self.set.quarantined.contains_key(digest)
+        !self.set.quarantined.holds(digest)
+    }
+
+    /// Lets a digest run no more.
+    fn bar(&mut self, digest: String, why: String) {
+        let set = &self.set;
+        let mut reachable: BTreeSet<String> = self.layout.modules().map(Module::digest).collect();
+        reachable.extend(set.earlier.values().flatten().cloned());
+        reachable.extend(
+            set.modules.values().flat_map(|live| [Some(live.digest.clone()), live.base.clone()]).flatten(),
+        );
+        self.set.quarantined.bar(digest, why, |digest| reachable.contains(digest));
     }
 }
 
@@ -360,7 +376,8 @@ impl Pipeline {
 
     /// Digests that must not run again, and why.
     pub fn quarantined(&self) -> Vec<(String, String)> {
-        self.live().set.quarantined.clone().into_iter().collect()
+        let owned = |(digest, why): (&str, &str)| (digest.to_owned(), why.to_owned());
+        self.live().set.quarantined.iter().map(owned).collect()
     }
 
     /// Changes, newest first.

@@ -121,7 +121,7 @@ impl Pipeline {
         let prepare_ms = millis(started);
         let swapped = self.hand_out(ready).await?;
         if event == Event::Strike {
-            self.live().set.quarantined.insert(failing.digest(), author.why.clone());
+            self.live().bar(failing.digest(), author.why.clone());
         }
         if from_all && let Some(back) = &back {
             self.is_trunk_now(back, None);

@@ -62,8 +62,8 @@ impl Pipeline {
         let _turn = self.changing.lock().await;
         {
             let live = self.live();
-            if let Some(reason) = live.set.quarantined.get(&digest) {
-                let (label, reason) = (module.label().to_owned(), reason.clone());
+            if let Some(reason) = live.set.quarantined.why(&digest) {
+                let (label, reason) = (module.label().to_owned(), reason.to_owned());
                 return Err(PushError::Quarantined { label, reason });
             }
             let trunk = &live.layout.trunk;

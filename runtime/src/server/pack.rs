@@ -167,7 +167,7 @@ fn restore(
         .collect();
     for (name, live) in added {
         // The pack had it and dropped it, or it must not run.
-        if live.base.is_some() || set.quarantined.contains_key(&live.digest) {
+        if live.base.is_some() || set.quarantined.holds(&live.digest) {
             set.modules.remove(&name);
             continue;
         }
@@ -216,7 +216,7 @@ fn content_since(base: &Content, archive: &Archive, set: &mut LiveSet) -> Option
 /// The module that was live in the place of `base` when the server last ran.
 fn pushed_since(engine: &Engine, base: &Module, archive: &Archive, set: &mut LiveSet) -> Option<Module> {
     let LiveModule { digest, base: pushed_over } = set.modules.get(base.name())?.clone();
-    if pushed_over.as_ref() != Some(&base.digest()) || set.quarantined.contains_key(&digest) {
+    if pushed_over.as_ref() != Some(&base.digest()) || set.quarantined.holds(&digest) {
         // The pack has moved on: its own version counts.
         set.modules.remove(base.name());
         return None;

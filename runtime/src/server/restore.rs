@@ -16,7 +16,7 @@ pub(super) fn earlier_versions(
 ) -> Vec<Module> {
     let mut versions = Vec::new();
     for digest in set.earlier.get(base.name()).into_iter().flatten() {
-        if *digest == base.digest() || *digest == live.digest() || set.quarantined.contains_key(digest) {
+        if *digest == base.digest() || *digest == live.digest() || set.quarantined.holds(digest) {
             continue;
         }
         match from_archive(engine, archive, digest) {
