@@ -54,6 +54,8 @@ pub struct ModuleRow {
     pub api: &'static str,
     /// How far it reaches: `world`, `zone` or `stateless`.
     pub scope: &'static str,
+    /// Schema of its state, 0 if it says nothing about it.
+    pub schema: u32,
     /// What it may import.
     pub capabilities: Vec<&'static str>,
     /// Failures since the start.
@@ -115,6 +117,7 @@ impl Status {
                     kind: module.kind().name(),
                     api: module.api().name(),
                     scope: module.manifest().scope.name(),
+                    schema: module.schema(),
                     capabilities: module.manifest().capabilities.iter().map(|one| one.name()).collect(),
                     strikes: pipeline.strikes.of(module.label()),
                     calls,

@@ -79,14 +79,15 @@ fn show(status: &Value) {
         );
     }
     println!(
-        "\n{:<36} {:<8} {:>10} {:>10} {:>8} {:>8}",
-        "MODULE", "KIND", "CALLS", "VIEWS", "us/CALL", "STRIKES"
+        "\n{:<36} {:<11} {:>6} {:>10} {:>10} {:>8} {:>8}",
+        "MODULE", "KIND", "SCHEMA", "CALLS", "VIEWS", "us/CALL", "STRIKES"
     );
     for module in rows(&status["modules"]) {
         println!(
-            "{:<36} {:<8} {:>10} {:>10} {:>8.1} {:>8}",
+            "{:<36} {:<11} {:>6} {:>10} {:>10} {:>8.1} {:>8}",
             text(&module["label"]),
             text(&module["kind"]),
+            module["schema"].to_string(),
             module["calls"].to_string(),
             module["views"].to_string(),
             number(&module["micros_per_call"]),
