@@ -1,7 +1,8 @@
 //! Where the time of ticks goes can be seen: by zone and part of the tick, by script, and by what scripts are
-//! asked about.
+//! asked about. And what a new version would cost, for the very calls of the running world.
 
-use crate::canary::{Arena, lore};
+use crate::canary::{Arena, combat, lore};
+use crate::live::root;
 use serde_json::Value;
 
 fn list<'a>(value: &'a Value, name: &str) -> &'a Vec<Value> {
@@ -62,5 +63,57 @@ async fn the_time_of_a_tick_is_accounted_for() {
     assert!(text.contains("game_tick_phase_nanoseconds_total{"), "{text}");
     let row = "script_subject_fuel_total{export=\"npc.think\",subject=\"npc/wolf\"}";
     assert!(text.lines().any(|line| line.starts_with(row)), "{text}");
+    arena.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_got_dearer_is_named_before_it_is_live() {
+    let busy = "    for _ in 0..1_000 { std::hint::black_box(attack.seed); }\n";
+    let modules = combat(&[("0.1.61", ""), ("0.1.62", busy)]).await;
+    let mut arena = Arena::open("20", 6).await;
+    let pushed = arena.push(&modules[0], &[]).await;
+    arena.swing_by(pushed["label"].as_str().unwrap()).await;
+
+    let folder = tempfile::tempdir().unwrap();
+    let files = ["same", "dear"].map(|name| folder.path().join(name).with_extension("wasm"));
+    files.iter().zip(&modules).for_each(|(file, bytes)| std::fs::write(file, bytes).unwrap());
+    let bench = |file: usize, more: &'static [&'static str]| {
+        let file = files[file].to_str().unwrap();
+        let mut command = arena.server().operate("bench");
+        command
+            .args(["script", "combat", "--module", file, "--against", "live"])
+            .args(more)
+            .current_dir(root());
+        async move {
+            let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+            // What is worse is told where what is better is told: the exit code differs.
+            (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+        }
+    };
+    let (code, said) = bench(0, &["--json"]).await;
+    let report: Value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("{said}"));
+    let row = &report["functions"][0];
+    assert!(code == Some(0) && report["ok"] == true && row["function"] == "combat.resolve", "{report}");
+    assert!(row["views"].as_u64() > Some(0) && row["fuel_percent"] == 0.0, "{report}");
+
+    let (code, said) = bench(1, &["--json"]).await;
+    let report: Value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("{said}"));
+    assert!(code == Some(3) && report["ok"] == false, "{report}");
+    assert_eq!(report["worse"], serde_json::json!(["combat.resolve"]));
+    let row = &report["functions"][0];
+    assert!(
+        number(row, "fuel") > number(&row["before"], "fuel") && number(row, "fuel_percent") > 100.0,
+        "{report}"
+    );
+    let (code, said) = bench(1, &[]).await;
+    assert!(
+        code == Some(3) && said.contains("more fuel than --fuel-percent 10 allows: combat.resolve"),
+        "{said}"
+    );
+    // Somebody may say that it is worth it.
+    let (code, said) = bench(1, &["--fuel-percent", "100000"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    // Nothing of this changed what is live.
+    assert_eq!(arena.live_label().await, pushed["label"].as_str().unwrap());
     arena.close().await;
 }
