@@ -22,6 +22,9 @@ use std::sync::Arc;
 
 const TICKS: usize = 10_000;
 const BOTS: i64 = 12;
+/// Zones that share a thread, and for how long.
+const ZONES: u64 = 4;
+const SHARED_TICKS: usize = 1_000;
 const GREYWOOD: DefId = def_id("zone/greywood");
 
 /// How a batch reaches the components.
@@ -255,6 +258,7 @@ fn towards(from: Position, to: Position) -> Position {
 }
 
 /// What a run leaves behind.
+#[derive(Default)]
 struct Run {
     digests: Vec<u64>,
     swings: usize,
@@ -265,23 +269,30 @@ struct Run {
     largest: usize,
 }
 
-fn run(content: &Arc<Content>, seed: u64, rules: ScriptRules, batches: Batches) -> Run {
-    let mut rules = Rearranged { rules, batches, views: 0, largest: 0 };
-    let mut world = World::new(GREYWOOD, Arc::clone(content), seed, 0, 50);
-    let (mut dice, mut seq, mut out) = (Rng(seed), 0, Output::default());
-    let mut run = Run {
-        digests: Vec::with_capacity(TICKS),
-        swings: 0,
-        deaths: 0,
-        facts: 0,
-        duels: 0,
-        views: 0,
-        largest: 0,
-    };
-    for tick in 0..TICKS {
-        let mut inputs = inputs(&world, &mut dice, &mut seq);
-        inputs.extend(duels(&out, &world));
-        world.step(&mut inputs, &mut rules, &mut out);
+/// A Greywood with its bots and its own instances of the scripts.
+struct Session {
+    seed: u64,
+    world: World,
+    rules: Rearranged,
+    dice: Rng,
+    seq: u32,
+    out: Output,
+    run: Run,
+}
+
+impl Session {
+    fn new(content: &Arc<Content>, seed: u64, rules: ScriptRules, batches: Batches) -> Self {
+        let rules = Rearranged { rules, batches, views: 0, largest: 0 };
+        let world = World::new(GREYWOOD, Arc::clone(content), seed, 0, 50);
+        Self { seed, world, rules, dice: Rng(seed), seq: 0, out: Output::default(), run: Run::default() }
+    }
+
+    fn tick(&mut self) {
+        let Self { seed, world, rules, dice, seq, out, run } = self;
+        let tick = run.digests.len();
+        let mut inputs = inputs(world, dice, seq);
+        inputs.extend(duels(out, world));
+        world.step(&mut inputs, rules, out);
         for event in &out.events {
             assert_ne!(event.origin, Origin::Fallback, "a script failed in tick {tick}, seed {seed}");
             run.swings += usize::from(matches!(event.kind, EventKind::Swing { .. }));
@@ -294,9 +305,17 @@ fn run(content: &Arc<Content>, seed: u64, rules: ScriptRules, batches: Batches) 
         run.duels += out.facts.iter().filter(|fact| matches!(fact.kind, FactKind::Duel { .. })).count();
         run.digests.push(world.digest());
     }
-    let failures = rules.rules.drain_failures();
-    assert!(failures.is_empty(), "seed {seed}: {}", failures[0]);
-    Run { views: rules.views, largest: rules.largest, ..run }
+
+    fn end(mut self) -> Run {
+        let failures = self.rules.rules.drain_failures();
+        assert!(failures.is_empty(), "seed {}: {}", self.seed, failures[0]);
+        Run { views: self.rules.views, largest: self.rules.largest, ..self.run }
+    }
+
+    fn all(mut self, ticks: usize) -> Run {
+        (0..ticks).for_each(|_| self.tick());
+        self.end()
+    }
 }
 
 #[test]
@@ -310,7 +329,7 @@ fn ten_thousand_ticks_of_the_greywood_have_the_same_digests_however_they_are_com
             .iter()
             .map(|&batches| {
                 let (content, rules) = (&content, starter::rules(&generation));
-                scope.spawn(move || run(content, seed, rules, batches))
+                scope.spawn(move || Session::new(content, seed, rules, batches).all(TICKS))
             })
             .collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -327,4 +346,32 @@ fn ten_thousand_ticks_of_the_greywood_have_the_same_digests_however_they_are_com
         let differs = first.digests.iter().zip(&other.digests).position(|(a, b)| a != b);
         assert_eq!(differs, None, "first tick that differs with batches {batches:?}, seed {seed}");
     }
+}
+
+#[test]
+fn zones_that_share_a_thread_are_what_they_are_on_threads_of_their_own() {
+    let Some(generation) = starter::generation() else { return };
+    let (seed, content) = (seed("layouts"), starter::content());
+    let zones = || {
+        let seeds = (0..ZONES).map(|zone| seed.wrapping_add(zone));
+        let zone = |seed| Session::new(&content, seed, starter::rules(&generation), Batches::Whole);
+        seeds.map(zone).collect::<Vec<_>>()
+    };
+    let mut together = zones();
+    for _ in 0..SHARED_TICKS {
+        together.iter_mut().for_each(Session::tick);
+    }
+    let apart: Vec<Run> = std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            zones().into_iter().map(|zone| scope.spawn(|| zone.all(SHARED_TICKS))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let together: Vec<Run> = together.into_iter().map(Session::end).collect();
+    let swings: usize = together.iter().map(|zone| zone.swings).sum();
+    assert!(swings > 200, "the bots hardly fought: {swings} swings, seed {seed}");
+    for (zone, (one, other)) in together.iter().zip(&apart).enumerate() {
+        let differs = one.digests.iter().zip(&other.digests).position(|(a, b)| a != b);
+        assert_eq!(differs, None, "first tick that differs in zone {zone}, seed {seed}");
+    }
+    assert_ne!(together[0].digests, together[1].digests, "another seed is another zone");
 }

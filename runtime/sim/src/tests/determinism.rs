@@ -195,6 +195,27 @@ fn ten_thousand_ticks_have_the_same_digests_in_any_batch_order() {
     assert_eq!(differs(&third), None, "first tick that differs by batch order, seed {seed}");
 }
 
+/// A compiler, its settings and the machine change nothing: `LORE_DIGESTS` names a file, written by the first build
+/// that is tested and compared with by the others. Nor does it matter what else runs.
+#[test]
+fn digests_are_the_same_in_every_build() {
+    let every_tenth = || {
+        let (digests, _) = run(20_260_103, 2_000, &mut NativeRules);
+        digests.chunks(10).map(|ticks| format!("{:016x}\n", ticks[9])).collect::<String>()
+    };
+    let alone = every_tenth();
+    let among_others: Vec<String> = std::thread::scope(|scope| {
+        let threads = [0; 4].map(|_| scope.spawn(every_tenth));
+        threads.map(|thread| thread.join().expect("no panic")).into()
+    });
+    assert!(among_others.iter().all(|digests| *digests == alone), "{among_others:#?}");
+    let Some(file) = std::env::var_os("LORE_DIGESTS") else { return };
+    match std::fs::read_to_string(&file) {
+        Ok(kept) => assert_eq!(kept, alone, "another build computes something else"),
+        Err(_) => std::fs::write(file, alone).expect("the file of LORE_DIGESTS"),
+    }
+}
+
 #[test]
 fn another_seed_gives_another_world() {
     assert_ne!(run(1, 50, &mut NativeRules).0, run(2, 50, &mut NativeRules).0);
