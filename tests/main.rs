@@ -24,6 +24,7 @@ mod kill;
 mod languages;
 mod life;
 mod live;
+mod memories;
 mod migration;
 mod newcomer;
 mod pack_fits;

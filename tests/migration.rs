@@ -99,7 +99,8 @@ const NO_WAY_BACK: &str =
     "let _ = to; states.iter().map(|_| Err(\"halves cannot be made whole\".to_owned())).collect()";
 
 /// A version of the script.
-struct Version {
+#[derive(Clone, Copy)]
+pub struct Version {
     number: &'static str,
     schema: &'static str,
     need: &'static str,
@@ -107,7 +108,21 @@ struct Version {
     revert: &'static str,
 }
 
-fn build(workshop: &Workshop, version: &Version) -> Vec<u8> {
+impl Version {
+    /// Counts kills, and asks for four.
+    pub const fn first(number: &'static str) -> Self {
+        Self { number, schema: "1", need: "4", broken: "", revert: BACK }
+    }
+
+    /// Cannot take everybody's state along: one kill is too few for it.
+    pub const fn broken(number: &'static str) -> Self {
+        let broken = "if progress.memory == 1 { return Err(\"two halves of what?\".to_owned()); }";
+        Self { schema: "3", broken, ..Self::first(number) }
+    }
+}
+
+/// Builds it.
+pub fn build(workshop: &Workshop, version: &Version) -> Vec<u8> {
     let original = std::fs::read_to_string(root().join("scripts/quests/src/lib.rs")).unwrap();
     let source = SCRIPT
         .replace("@SCHEMA", version.schema)
@@ -122,12 +137,11 @@ fn build(workshop: &Workshop, version: &Version) -> Vec<u8> {
 async fn versions() -> [Vec<u8>; 4] {
     let build_all = || {
         let workshop = Workshop::open().unwrap();
-        let one = Version { number: "1.0.0", schema: "1", need: "4", broken: "", revert: BACK };
-        let broken = "if progress.memory == 1 { return Err(\"two halves of what?\".to_owned()); }";
+        let one = Version::first("1.0.0");
         [
             build(&workshop, &one),
             build(&workshop, &Version { number: "2.0.0", schema: "2", need: "8", ..one }),
-            build(&workshop, &Version { number: "3.0.0", schema: "3", broken, ..one }),
+            build(&workshop, &Version::broken("3.0.0")),
             build(
                 &workshop,
                 &Version { number: "2.1.0", schema: "2", need: "8", revert: NO_WAY_BACK, ..one },
@@ -139,7 +153,7 @@ async fn versions() -> [Vec<u8>; 4] {
 
 /// A world in which Mira stands in the Greywood, beside a wolf that falls at the first blow and comes back
 /// at once.
-fn hunting_ground() -> Setup {
+pub fn hunting_ground() -> Setup {
     let content = Copied::content();
     let wolf = "npc = \"wolf\"\nat = [300, 545]\nradius = 2\nrespawn = \"15s\"\n";
     let both = "npc = \"mira\"\nat = [302, 550]\nrespawn = \"10s\"\n\n[[zone.greywood.spawn]]\n\
@@ -154,7 +168,7 @@ fn hunting_ground() -> Setup {
 }
 
 /// State and kills of the quest, as `quest.list` tells.
-async fn quest(socket: &mut Socket) -> (String, u64) {
+pub async fn quest(socket: &mut Socket) -> (String, u64) {
     let list = socket.done("quest.list", json!({})).await;
     let quest = list["quests"].as_array().unwrap().iter().find(|quest| quest["name"] == QUEST).unwrap();
     counted(quest)
@@ -165,7 +179,7 @@ fn counted(quest: &Value) -> (String, u64) {
 }
 
 /// The living wolf nearest to the character: who, where, and how far away.
-fn nearest_wolf(socket: &Socket) -> Option<(u64, i64, i64, i64)> {
+pub fn nearest_wolf(socket: &Socket) -> Option<(u64, i64, i64, i64)> {
     let (x, y) = socket.place();
     let wolves = socket.replica.entities.iter().filter(|(_, it)| it["template"] == "wolf" && it["hp"] != 0);
     let placed = wolves.map(|(id, it)| {
@@ -176,7 +190,7 @@ fn nearest_wolf(socket: &Socket) -> Option<(u64, i64, i64, i64)> {
 }
 
 /// Kills one wolf; how the quest stands then.
-async fn kill(socket: &mut Socket) -> (String, u64) {
+pub async fn kill(socket: &mut Socket) -> (String, u64) {
     socket.forget_notes();
     loop {
         let (wolf, x, y, apart) = socket.until("a wolf", |socket| nearest_wolf(socket)).await;
@@ -202,12 +216,14 @@ async fn kill(socket: &mut Socket) -> (String, u64) {
     }
 }
 
-async fn rollback(world: &World) -> Answer {
+/// Goes back to the version of a script before the live one.
+pub async fn rollback(world: &World, script: &str) -> Answer {
     let request = world.operator(Method::POST, "/admin/v1/rollback?who=story&why=because");
-    Answer::of(request.json(&json!({"script": "quests"}))).await
+    Answer::of(request.json(&json!({"script": script}))).await
 }
 
-async fn plan(world: &World, bytes: &[u8]) -> Value {
+/// What would become of everything.
+pub async fn plan(world: &World, bytes: &[u8]) -> Value {
     let request = world.operator(Method::POST, "/admin/v1/plan");
     let request = request.header("content-type", "application/octet-stream").body(bytes.to_vec());
     let answer = Answer::of(request).await;
@@ -277,7 +293,7 @@ async fn progress_outlives_what_it_is_counted_in() {
     other.close().await;
 
     // Back, with what was done meanwhile: the friend's in the store, the hero's in the world.
-    let back = rollback(&world).await;
+    let back = rollback(&world, "quests").await;
     assert_eq!((back.status.as_u16(), &back.body["label"]), (200, &json!(first)), "{back:?}");
     assert_eq!(quest(&mut socket).await, ("active".to_owned(), 5));
     assert_eq!(kill(&mut socket).await, ("complete".to_owned(), 6), "four were enough");
@@ -308,19 +324,19 @@ async fn what_has_no_way_back_goes_back_only_untouched() {
     assert_eq!(kill(&mut socket).await, ("active".to_owned(), 1));
 
     assert_eq!(push(&world, stuck.clone()).await.status, 200);
-    let back = rollback(&world).await;
+    let back = rollback(&world, "quests").await;
     assert_eq!((back.status.as_u16(), &back.body["label"]), (200, &json!(first)), "untouched: {back:?}");
     assert_eq!(quest(&mut socket).await, ("active".to_owned(), 1));
 
     assert_eq!(push(&world, stuck).await.status, 200);
     let second = live_label(&world, "quests");
     assert_eq!(kill(&mut socket).await, ("active".to_owned(), 2));
-    let refused = rollback(&world).await;
+    let refused = rollback(&world, "quests").await;
     refused.is_problem(409, "state_refused");
     assert!(refused.body["detail"].as_str().unwrap().contains("halves cannot be made whole"), "{refused:?}");
     assert_eq!(live_label(&world, "quests"), second);
     // Who has left is asked about too.
     socket.done("world.leave", json!({})).await;
-    rollback(&world).await.is_problem(409, "state_refused");
+    rollback(&world, "quests").await.is_problem(409, "state_refused");
     socket.close().await;
 }

@@ -91,6 +91,8 @@ pub struct Setup {
     settings: Vec<(String, String)>,
     data: Arc<TempDir>,
     dev_in: Option<PathBuf>,
+    /// Instead of the starter scripts.
+    pack: Option<PathBuf>,
 }
 
 impl Default for Setup {
@@ -98,7 +100,7 @@ impl Default for Setup {
         let data = Arc::new(tempfile::tempdir().unwrap());
         // Stories ask more in a minute than players do.
         let settings = vec![("LORE_REQUESTS_PER_MINUTE".to_owned(), "100000".to_owned())];
-        Self { content: None, settings, data, dev_in: None }
+        Self { content: None, settings, data, dev_in: None, pack: None }
     }
 }
 
@@ -130,7 +132,10 @@ impl Setup {
         let content = self.content.as_ref().map_or(starter.as_path(), |content| content.path());
         match &self.dev_in {
             Some(workspace) => command.arg("--dev").current_dir(workspace),
-            None => command.arg("--pack").arg(pack()).arg("--content").arg(content).current_dir(root()),
+            None => {
+                let pack = self.pack.as_deref().unwrap_or_else(|| pack());
+                command.arg("--pack").arg(pack).arg("--content").arg(content).current_dir(root())
+            }
         };
         let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.spawn().unwrap();
@@ -309,6 +314,12 @@ impl World {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         self.start_again()
+    }
+
+    /// Other components than before, from its next start on.
+    pub fn with_pack(mut self, pack: &Path) -> Self {
+        self.setup.pack = Some(pack.to_owned());
+        self
     }
 
     /// Starts it again on the same data, once it has ended.
