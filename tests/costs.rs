@@ -79,11 +79,8 @@ async fn a_version_that_got_dearer_is_named_before_it_is_live() {
     files.iter().zip(&modules).for_each(|(file, bytes)| std::fs::write(file, bytes).unwrap());
     let bench = |file: usize, more: &'static [&'static str]| {
         let file = files[file].to_str().unwrap();
-        let mut command = arena.server().operate("bench");
-        command
-            .args(["script", "combat", "--module", file, "--against", "live"])
-            .args(more)
-            .current_dir(root());
+        let mut command = arena.server().operate("bench script");
+        command.args(["combat", "--module", file, "--against", "live"]).args(more).current_dir(root());
         async move {
             let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
             // What is worse is told where what is better is told: the exit code differs.

@@ -137,10 +137,10 @@ impl Server {
         Ok(serde_json::from_slice(&output.stdout)?)
     }
 
-    /// `lore COMMAND` with the operator's arguments for this server.
+    /// `lore COMMAND` with the operator's arguments for this server; a command may have two words.
     pub fn operate(&self, command: &str) -> Command {
         let mut lore = lore();
-        lore.args([command, "--admin", &self.admin, "--data"]).arg(&self.data);
+        lore.args(command.split(' ')).args(["--admin", &self.admin, "--data"]).arg(&self.data);
         lore
     }
 

@@ -278,6 +278,7 @@ async fn a_loaf_is_given_once_whatever_flag_says_so() {
     let world = Setup::default().content(content).setting("LORE_RELOAD_PROBATION_TICKS", "20").start();
     assert_eq!(push(&world, one).await.status, 200);
     let first = live_label(&world, "innkeeper");
+    assert_eq!(schema(&world, "innkeeper"), (1, "1".to_owned()));
     let (_, mut socket) = world.player("warrior").await;
     let (friend, mut other) = world.player("mage").await;
     let (_, mut late) = world.player("mage").await;
@@ -296,7 +297,7 @@ async fn a_loaf_is_given_once_whatever_flag_says_so() {
     );
     assert_eq!(
         (&state["live"], &state["stored"], &state["changed"]),
-        (&json!(1), &json!(1), &json!(2)),
+        (&json!(1), &json!(2), &json!(2)),
         "{state}"
     );
     // In the middle of a conversation, which goes on.
@@ -391,6 +392,7 @@ async fn who_brings_state_that_no_script_reads_walks_on_and_loses_nothing() {
     assert!(said.contains(&left) && said.contains("downtown"), "{said}");
     assert_eq!(quest(&mut other).await, ("active".to_owned(), 1));
     other.walk(200_000, 2_000, 10_000).await;
+    other.until("the forest", |socket| (socket.replica.zone == "greywood").then_some(())).await;
     other.close().await;
     socket.close().await;
 
