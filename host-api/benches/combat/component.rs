@@ -31,6 +31,24 @@ impl Guest {
     }
 }
 
+/// The combat and ability scripts of the directory: no generation can be without.
+pub fn required(engine: &Engine) -> Result<Vec<Module>, Box<dyn Error>> {
+    let Ok(entries) = fs::read_dir(directory()) else { return Ok(Vec::new()) };
+    let mut modules = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_none_or(|extension| extension != "wasm") {
+            continue;
+        }
+        let module = Module::load(engine, &fs::read(&path)?)
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+        if matches!(module.kind(), Kind::Combat | Kind::Ability) {
+            modules.push(module);
+        }
+    }
+    Ok(modules)
+}
+
 pub struct Scripts {
     rules: ScriptRules,
     answers: Vec<Answer<Outcome>>,
@@ -55,20 +73,8 @@ impl Scripts {
     }
 
     fn with(combat: Option<Vec<u8>>) -> Result<Option<Self>, Box<dyn Error>> {
-        let Ok(entries) = fs::read_dir(directory()) else { return Ok(None) };
         let engine = Engine::new(Limits::default(), None)?;
-        let mut modules = Vec::new();
-        for entry in entries {
-            let path = entry?.path();
-            if path.extension().is_none_or(|extension| extension != "wasm") {
-                continue;
-            }
-            let module = Module::load(&engine, &fs::read(&path)?)
-                .map_err(|error| format!("{}: {error}", path.display()))?;
-            if matches!(module.kind(), Kind::Combat | Kind::Ability) {
-                modules.push(module);
-            }
-        }
+        let mut modules = required(&engine)?;
         if let Some(bytes) = combat {
             modules.retain(|module| module.kind() != Kind::Combat);
             modules.push(Module::load(&engine, &bytes)?);

@@ -1,12 +1,13 @@
 //! What one combat resolution costs: native Rust, WebAssembly components of Rust, C and TypeScript,
-//! LuaJIT, Rhai.
+//! LuaJIT, Rhai; and what a tick of ten thousand NPC decisions costs.
 //!
-//! `cargo bench -p host-api` prints one table. All engines compute the formula of `scripts/combat`
+//! `cargo bench -p host-api` prints two tables. All engines compute the formula of `scripts/combat`
 //! over the same views with the same dice, and must agree on a checksum. The component is the
 //! real one, found in `scripts/target/lore` or the directory named by `LORE_SCRIPTS`.
 
 mod component;
 mod lua;
+mod minds;
 mod native;
 mod rhai_script;
 
@@ -70,7 +71,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     rows.push(measure("Rhai, a map per call", expected, || rhai.pass_single(&attacks))?);
     rows.push(measure("Rhai, loop inside, views kept", expected, || rhai.pass_inside())?);
     print(&rows, expected);
-    Ok(())
+    minds::run()
 }
 
 /// Repeats `pass` over all views and checks its result every time.

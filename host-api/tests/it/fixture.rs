@@ -26,6 +26,8 @@ pub struct Guest {
     /// Runs for every view; knows `$id`, `$in`, `$out`, `$i`, `$len` and the fields of both records
     /// as `{in.seed}` and `{out.amount}`.
     pub item: String,
+    /// The same for one function only, by its name.
+    pub items: BTreeMap<&'static str, String>,
     /// Runs at the end; may change `$len` and `$answers`.
     pub leave: String,
     /// More module fields.
@@ -88,6 +90,7 @@ impl Guest {
             manifest,
             enter: nothing(),
             item: item.to_owned(),
+            items: BTreeMap::new(),
             leave: nothing(),
             fields: nothing(),
             has_state: false,
@@ -178,7 +181,8 @@ impl Guest {
         for export in self.kind.exports() {
             let function = export.name().split('.').nth(1).unwrap();
             let (view, answer) = records(resolve, self.kind, function);
-            let item = fill(&self.item, &view, &answer);
+            let own = self.items.get(function).map_or("", String::as_str);
+            let item = fill(&format!("{} {own}", self.item), &view, &answer);
             let name = format!("{}#{function}", self.api.interface(self.kind));
             let load_id = if view.wide_id {
                 "i32.wrap_i64 (i64.load (local.get $in))"

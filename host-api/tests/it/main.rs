@@ -4,6 +4,7 @@
 
 mod cache;
 mod contain;
+mod crossing;
 mod fights;
 mod fixture;
 mod generated;
