@@ -12,6 +12,7 @@
 mod account;
 mod api;
 mod bindings;
+mod bulk;
 mod cache;
 mod call;
 mod capability;

@@ -2,6 +2,7 @@
 
 use super::{Hook, call_export, in_range, same_cases, same_id, share};
 use crate::bindings::ability::exports::lore::script::ability as wit;
+use crate::bulk::flat;
 use crate::failure::BadOutput;
 use crate::manifest::Export;
 use crate::samples;
@@ -18,7 +19,7 @@ impl Hook for PlanCasts {
     type Wire = wit::Cast;
     type Reply = wit::Plan;
 
-    call_export!(Ability, lore_script_ability, call_plan_casts);
+    call_export!(Ability, lore_script_ability, func_plan_casts in bulk);
 
     fn sample() -> Cast {
         samples::cast()
@@ -101,7 +102,7 @@ impl Hook for PulseStatuses {
     type Wire = wit::Pulse;
     type Reply = wit::PulseOutcome;
 
-    call_export!(Ability, lore_script_ability, call_pulse_statuses);
+    call_export!(Ability, lore_script_ability, func_pulse_statuses in bulk);
 
     fn sample() -> Pulse {
         samples::pulse()
@@ -155,5 +156,17 @@ impl Hook for PulseStatuses {
 same_cases! {
     Verdict = wit::Verdict {
         Allow, OutOfRange, OnCooldown, TooSoon, NotEnoughMana, NotEnoughEnergy, Stunned, Silenced, Invalid,
+    }
+}
+
+flat! {
+    wit::Cast {
+        id, caster, target, ability, caster_level, caster_is_npc, distance_mm, health, health_max, mana, energy,
+        cooldown_left_ticks, since_last_action_ticks, stunned, silenced, range_mm, mana_cost, energy_cost,
+        cooldown_ticks, power_permille, element, status, status_ticks, heal, seed,
+    }
+    wit::Pulse {
+        id, source, bearer, status, stacks, age_ticks, left_ticks, health, health_max, strength, element,
+        resistance_permille, seed,
     }
 }

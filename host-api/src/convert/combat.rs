@@ -4,6 +4,7 @@ use super::{Hook, call_export, in_range, same_cases, same_id, share};
 use crate::bindings::combat::exports::lore::script::combat as wit;
 use crate::bindings::types;
 use crate::bindings::v0_1::combat::exports::lore::script::combat as v0_1;
+use crate::bulk::flat;
 use crate::failure::BadOutput;
 use crate::instance::ScriptState;
 use crate::manifest::Export;
@@ -23,7 +24,7 @@ impl Hook for Resolve {
     type Wire = wit::Attack;
     type Reply = wit::Outcome;
 
-    call_export!(Combat, lore_script_combat, call_resolve);
+    call_export!(Combat, lore_script_combat, func_resolve in bulk);
 
     fn sample() -> Attack {
         samples::attack()
@@ -127,3 +128,11 @@ fn lower_0_1(view: &wit::Attack) -> v0_1::Attack {
 }
 
 same_cases! { HitKind = wit::HitKind { Miss, Dodge, Block, Hit, Critical } }
+
+flat! {
+    wit::Attack {
+        id, attacker, defender, element, attacker_level, defender_level, attacker_is_npc, defender_is_npc,
+        accuracy, evasion, distance_mm, attack_power, weapon_damage, power_permille, critical_chance, defence,
+        resistance_permille, block_chance, dodge_chance, defender_health, defender_health_max, seed,
+    }
+}

@@ -103,8 +103,25 @@ fn share(is: bool) -> f64 {
 }
 
 /// The kind of a hook, and how it calls `$function` of the interface `$interface` of an instance that
-/// is `$kind` by construction.
+/// is `$kind` by construction; `in bulk` where batches are large and their records flat.
 macro_rules! call_export {
+    ($kind:ident, $interface:ident, $function:ident in bulk) => {
+        const KIND: $crate::manifest::Kind = $crate::manifest::Kind::$kind;
+
+        fn call(
+            exports: &$crate::instance::Exports,
+            store: &mut wasmtime::Store<$crate::instance::ScriptState>,
+            ctx: $crate::bindings::types::Context,
+            views: &[Self::Wire],
+        ) -> wasmtime::Result<Vec<Self::Reply>> {
+            match exports {
+                $crate::instance::Exports::$kind(script) => {
+                    $crate::bulk::call(&script.$interface().$function(), store, ctx, views)
+                }
+                _ => unreachable!("{} is called on an instance of another kind", Self::EXPORT),
+            }
+        }
+    };
     ($kind:ident, $interface:ident, $function:ident) => {
         const KIND: $crate::manifest::Kind = $crate::manifest::Kind::$kind;
 

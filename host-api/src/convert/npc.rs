@@ -2,6 +2,7 @@
 
 use super::{Hook, call_export, same_cases, same_id, share};
 use crate::bindings::npc::exports::lore::script::npc as wit;
+use crate::bulk::{flat, flat_enums};
 use crate::failure::BadOutput;
 use crate::manifest::Export;
 use crate::samples;
@@ -17,7 +18,7 @@ impl Hook for Think {
     type Wire = wit::Perception;
     type Reply = wit::Decision;
 
-    call_export!(Npc, lore_script_npc, call_think);
+    call_export!(Npc, lore_script_npc, func_think in bulk);
 
     fn sample() -> Perception {
         samples::perception()
@@ -97,3 +98,13 @@ impl Hook for Think {
 }
 
 same_cases! { NpcState = wit::State { Idle, Wander, Chase, Attack, Flee, ReturnHome } }
+
+flat_enums! { wit::State }
+flat! {
+    wit::Perception {
+        id, template, level, state, state_ticks, memory, health_permille, at, home, distance_home_mm, target,
+        target_at, target_distance_mm, target_health_permille, nearest, nearest_distance_mm, friends_fighting,
+        friends_idle, stunned, ready_in_ticks, aggro_mm, leash_mm, wander_mm, reach_mm, flee_below_permille,
+        basic, special, special_ready_in_ticks, seed,
+    }
+}

@@ -62,7 +62,8 @@ fn fold(fields: &[Field]) -> String {
     let mut text = "(global.set $sum (i64.const 0))".to_owned();
     for Field { name, load, .. } in fields {
         let load = format!("({load} offset={{in.{name}}} (local.get $in))");
-        write!(text, "(global.set $sum (i64.add (i64.mul (global.get $sum) (i64.const 31)) {load}))").unwrap();
+        write!(text, "(global.set $sum (i64.add (i64.mul (global.get $sum) (i64.const 31)) {load}))")
+            .unwrap();
     }
     text
 }
@@ -75,8 +76,7 @@ fn folding(kind: Kind, items: &[(&'static str, String)]) -> ScriptRules {
     let others = [Kind::Ability, Kind::Combat].into_iter().filter(|other| *other != kind);
     let engine = engine();
     let guests = others.map(Guest::new).chain([guest]);
-    let modules: Vec<Module> =
-        guests.map(|guest| Module::load(&engine, &guest.bytes()).unwrap()).collect();
+    let modules: Vec<Module> = guests.map(|guest| Module::load(&engine, &guest.bytes()).unwrap()).collect();
     ScriptRules::new(&Generation::new(1, modules).unwrap()).unwrap()
 }
 
