@@ -76,6 +76,8 @@ const fn rules(kind: Kind, language: Language) -> Option<&'static str> {
         (Language::TypeScript, Kind::Loot) => include_str!("templates/ts/loot.ts"),
         (Language::TypeScript, Kind::Progression) => include_str!("templates/ts/progression.ts"),
         (Language::TypeScript, Kind::Economy) => include_str!("templates/ts/economy.ts"),
+        (Language::TypeScript, Kind::Encounter) => include_str!("templates/ts/encounter.ts"),
+        (Language::TypeScript, Kind::Event) => include_str!("templates/ts/event.ts"),
         (Language::C, Kind::Combat) => include_str!("templates/c/combat.c"),
         (Language::C, Kind::Ability) => include_str!("templates/c/ability.c"),
         (Language::C, Kind::Npc) => include_str!("templates/c/npc.c"),

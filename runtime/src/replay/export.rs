@@ -145,6 +145,8 @@ fn names(content: &Content) -> Vec<String> {
     content.abilities.values().for_each(|ability| add("ability", &ability.name));
     content.statuses.values().for_each(|status| add("status", &status.name));
     content.quests.values().for_each(|quest| add("quest", &quest.name));
+    content.events.values().for_each(|event| add("event", &event.name));
+    content.encounters.values().for_each(|encounter| add("encounter", &encounter.name));
     for dialog in content.dialogs.values() {
         add("dialog", &dialog.name);
         for node in dialog.nodes.values() {
