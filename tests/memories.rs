@@ -168,13 +168,14 @@ async fn planned(world: &World, bytes: &[u8], verdict: &str) -> Value {
     report["state"].clone()
 }
 
-/// Lets what was recorded in a zone happen again, once the server was killed.
-fn replays(world: &World, zone: &str, swaps: u64) {
+/// Lets what was recorded in a zone happen again, once the server was killed. The log reaches the disk every second:
+/// the way there is in it, the way back may be lost.
+fn replays(world: &World, zone: &str) {
     let log = world.data().join("replay").join(zone);
     let output = world.lore_offline(&["replay", log.to_str().unwrap(), "--json"]);
     let played: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(output.status.success() && played["difference"].is_null(), "{played}");
-    assert!(played["swaps"].as_u64() >= Some(swaps), "{played}");
+    assert!(played["swaps"].as_u64() >= Some(2), "{played}");
 }
 
 /// Waits until an entity stands there.
@@ -240,7 +241,7 @@ async fn what_an_npc_remembers_outlives_what_it_is_counted_in() {
     assert_eq!((back.status.as_u16(), &back.body["label"]), (200, &json!(first)), "{back:?}");
     stands(&mut socket, wolf, 304_000, 545_000).await;
     socket.close().await;
-    replays(&world.killed(), "greywood", 3);
+    replays(&world.killed(), "greywood");
 }
 
 /// Opens a conversation with Mira; the choices of her greeting.
@@ -332,7 +333,7 @@ async fn a_loaf_is_given_once_whatever_flag_says_so() {
     for socket in [socket, other, late] {
         socket.close().await;
     }
-    replays(&world.killed(), "downtown", 3);
+    replays(&world.killed(), "downtown");
 }
 
 /// The starter's pack with another script of quests.
@@ -358,22 +359,25 @@ async fn who_brings_state_that_no_script_reads_walks_on_and_loses_nothing() {
     let (one, folder) = tokio::task::spawn_blocking(build_both).await.unwrap();
     let world = hunting_ground().start();
     assert_eq!(push(&world, one).await.status, 200);
-    let (hero, mut socket) = world.player("warrior").await;
-    let (friend, mut other) = world.player("warrior").await;
-    for (socket, kills) in [(&mut socket, 2), (&mut other, 1)] {
+    // One after the other: a wolf that is after both would count for both.
+    let mut both = Vec::new();
+    for kills in [2, 1] {
+        let (player, mut socket) = world.player("warrior").await;
         socket.done("quest.accept", json!({"quest": "wolves_at_the_gate"})).await;
         for kills in 1..=kills {
-            assert_eq!(kill(socket).await, ("active".to_owned(), kills));
+            assert_eq!(kill(&mut socket).await, ("active".to_owned(), kills));
         }
+        socket.close().await;
+        both.push(player);
     }
-    socket.close().await;
-    other.close().await;
+    let [hero, friend] = both.try_into().ok().unwrap();
 
     // Two kills can be read, one cannot.
     let world = world.with_pack(folder.path()).killed();
     assert_eq!(schema(&world, "quests"), (3, "3".to_owned()));
     let mut socket = world.join(&hero).await;
     assert_eq!(kill(&mut socket).await, ("active".to_owned(), 3), "migrated as it enters");
+    socket.close().await;
     let mut other = world.join(&friend).await;
     let left = format!("character {}", friend.character);
     let (said, next) = world.said("a state cannot be migrated", 0, Duration::from_secs(20)).await;
@@ -391,10 +395,7 @@ async fn who_brings_state_that_no_script_reads_walks_on_and_loses_nothing() {
     let (said, _) = world.said("a state cannot be migrated", next, Duration::from_secs(20)).await;
     assert!(said.contains(&left) && said.contains("downtown"), "{said}");
     assert_eq!(quest(&mut other).await, ("active".to_owned(), 1));
-    other.walk(200_000, 2_000, 10_000).await;
-    other.until("the forest", |socket| (socket.replica.zone == "greywood").then_some(())).await;
     other.close().await;
-    socket.close().await;
 
     // The former pack reads it: nothing was lost but what was done meanwhile.
     let world = world.with_pack(pack()).killed();
