@@ -395,6 +395,9 @@ async fn who_brings_state_that_no_script_reads_walks_on_and_loses_nothing() {
     let (said, _) = world.said("a state cannot be migrated", next, Duration::from_secs(20)).await;
     assert!(said.contains(&left) && said.contains("downtown"), "{said}");
     assert_eq!(quest(&mut other).await, ("active".to_owned(), 1));
+    other.forget_notes();
+    other.walk(200_000, 2_000, 10_000).await;
+    other.until("the forest", |socket| (socket.replica.zone == "greywood").then_some(())).await;
     other.close().await;
 
     // The former pack reads it: nothing was lost but what was done meanwhile.
@@ -402,6 +405,7 @@ async fn who_brings_state_that_no_script_reads_walks_on_and_loses_nothing() {
     assert_eq!(schema(&world, "quests"), (0, "0".to_owned()));
     let mut other = world.join(&friend).await;
     assert_eq!(quest(&mut other).await, ("active".to_owned(), 1));
+    assert_eq!(kill(&mut other).await, ("active".to_owned(), 2));
     other.close().await;
     let answer = Answer::of(world.operator(reqwest::Method::GET, "/admin/v1/status")).await;
     assert_eq!(answer.status, 200, "{answer:?}");
