@@ -111,15 +111,30 @@ impl Guest {
 
     /// The component without its manifest.
     pub fn component(&self) -> Vec<u8> {
-        let mut resolve = Resolve::default();
-        let (package, _) = resolve.push_dir(wit(self.api)).unwrap();
+        self.around(self.core())
+    }
+
+    /// The core module alone.
+    pub fn core(&self) -> Vec<u8> {
+        let text = self.text(&self.resolve());
+        wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+    }
+
+    /// The component around a core module that imports and exports what this guest does.
+    pub fn around(&self, mut core: Vec<u8>) -> Vec<u8> {
+        let resolve = self.resolve();
+        let (package, _) = resolve.packages.iter().next().unwrap();
         let state = if self.has_state { "-with-state" } else { "" };
         let world = format!("{}-script{state}", self.kind);
         let world = resolve.select_world(&[package], Some(&world)).unwrap();
-        let text = self.text(&resolve);
-        let mut module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
-        ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
+        embed_component_metadata(&mut core, &resolve, world, StringEncoding::UTF8, false).unwrap();
+        ComponentEncoder::default().module(&core).unwrap().validate(true).encode().unwrap()
+    }
+
+    fn resolve(&self) -> Resolve {
+        let mut resolve = Resolve::default();
+        resolve.push_dir(wit(self.api)).unwrap();
+        resolve
     }
 
     /// The component as `lore build` would make it.
@@ -136,24 +151,25 @@ impl Guest {
     /// The same with several instances of that module.
     pub fn with_instances(&self, core: &[u8], count: usize) -> Vec<u8> {
         let mut bytes = self.component();
-        let mut modules = 0;
-        let mut depth = 0;
-        for payload in wasmparser::Parser::new(0).parse_all(&bytes) {
-            match payload.unwrap() {
-                wasmparser::Payload::ModuleSection { .. } => {
-                    modules += u8::from(depth == 0);
-                    depth += 1;
-                }
-                wasmparser::Payload::ComponentSection { .. } => depth += 1,
-                wasmparser::Payload::End(_) => depth -= 1,
-                _ => {}
-            }
-        }
+        let (modules, _) = parts(&bytes);
         section(&mut bytes, 1, core);
         for _ in 0..count {
             // One instance, of that module, with no arguments.
             section(&mut bytes, 2, &[1, 0, modules, 0]);
         }
+        Manifest::embed(&bytes, &self.manifest)
+    }
+
+    /// The component with one core module more, and what it exports as `run` called when it is instantiated.
+    pub fn with_run(&self, core: &[u8]) -> Vec<u8> {
+        let mut bytes = self.component();
+        let (modules, instances) = parts(&bytes);
+        let starter = wat::parse_str(r#"(module (import "it" "run" (func $run)) (start $run))"#).unwrap();
+        section(&mut bytes, 1, core);
+        section(&mut bytes, 1, &starter);
+        section(&mut bytes, 2, &[1, 0, modules, 0]);
+        // An instance of the second module, whose argument `it` is the instance of the first.
+        section(&mut bytes, 2, &[1, 0, modules + 1, 1, 2, b'i', b't', 0x12, instances]);
         Manifest::embed(&bytes, &self.manifest)
     }
 
@@ -230,6 +246,27 @@ impl Guest {
         text.push(')');
         text
     }
+}
+
+/// How many core modules and core instances a component has.
+fn parts(component: &[u8]) -> (u8, u8) {
+    let (mut modules, mut instances) = (0, 0);
+    let mut depth = 0;
+    for payload in wasmparser::Parser::new(0).parse_all(component) {
+        match payload.unwrap() {
+            wasmparser::Payload::ModuleSection { .. } => {
+                modules += u8::from(depth == 0);
+                depth += 1;
+            }
+            wasmparser::Payload::InstanceSection(section) if depth == 0 => {
+                instances += u8::try_from(section.count()).unwrap();
+            }
+            wasmparser::Payload::ComponentSection { .. } => depth += 1,
+            wasmparser::Payload::End(_) => depth -= 1,
+            _ => {}
+        }
+    }
+    (modules, instances)
 }
 
 /// Appends a section to a component.

@@ -1,11 +1,14 @@
-//! Components nobody thought of, from seeds: bent in one place or several, with noise where notes should be. Whatever they
-//! are, they are accepted or refused with a reason, and what is accepted stays within its limits.
+//! Components nobody thought of, from seeds: bent in one place or several, with noise where notes should be, or with code
+//! that a generator of valid WebAssembly made up. Whatever they are, they are accepted or refused with a reason, and what is
+//! accepted stays within its limits.
 //!
 //! `LORE_SMITH` is how many, `LORE_SEED` where they begin.
 
 use crate::fixture::{Guest, attacks, engine, resolve, section};
-use host_api::{Engine, Generation, Kind, Limits, LoadError, Module, ScriptRules};
+use arbitrary::Unstructured;
+use host_api::{Engine, Generation, Kind, Limits, LoadError, Manifest, Module, ScriptRules};
 use std::collections::BTreeMap;
+use wasm_smith::Config;
 
 /// SplitMix64.
 struct Dice(u64);
@@ -140,4 +143,106 @@ fn noise_in_debug_sections_locates_nothing_and_harms_nobody() {
         let error = Module::load(&engine, &guest.with_module(&core)).unwrap_err();
         assert!(matches!(error, LoadError::Start { .. }), "{error}");
     });
+}
+
+/// Settings of the generator for modules that the engine takes.
+fn conforming() -> Config {
+    Config {
+        max_imports: 0,
+        max_memory32_bytes: 4 << 20,
+        max_table_elements: 10_000,
+        allow_start_export: false,
+        exceptions_enabled: false,
+        gc_enabled: false,
+        memory64_enabled: false,
+        reference_types_enabled: false,
+        relaxed_simd_enabled: false,
+        threads_enabled: false,
+        wide_arithmetic_enabled: false,
+        compact_imports_enabled: false,
+        ..Config::default()
+    }
+}
+
+/// What the generator makes up of this seed.
+fn made<T>(dice: &mut Dice, make: impl Fn(&mut Unstructured<'_>) -> arbitrary::Result<T>) -> T {
+    loop {
+        let length = 2_000 + dice.below(30_000);
+        // Without enough bytes it gives up, which says nothing about the host.
+        if let Ok(made) = make(&mut Unstructured::new(&dice.bytes(length))) {
+            return made;
+        }
+    }
+}
+
+#[test]
+fn made_up_code_runs_within_its_limits_or_not_at_all() {
+    let (engine, ability) = stage();
+    let guest = Guest::new(Kind::Combat);
+    let run = wat::parse_str(r#"(module (func (export "run")))"#).unwrap();
+    let config = Config { exports: Some(run), ..conforming() };
+    let mut tally = Tally::default();
+    for_seeds(200, |dice| {
+        let core = made(dice, |noise| wasm_smith::Module::new(config.clone(), noise));
+        tally.try_out(&engine, &ability, &guest.with_run(&core.to_bytes()));
+    });
+    println!("made up: {tally:?}");
+    // Some end well, and some trap or do not end.
+    assert!(tally.of("accepted") > 0 && tally.of("start") > 0, "{tally:?}");
+}
+
+#[test]
+fn made_up_code_in_place_of_a_guest_does_no_harm() {
+    let (engine, ability) = stage();
+    let mut tally = Tally::default();
+    for_seeds(200, |dice| {
+        let guest = Guest::new(Kind::ALL[dice.below(Kind::ALL.len())]);
+        // It imports and exports what the guest does, and has a mind of its own otherwise.
+        let config = Config { module_shape: Some(guest.core()), ..conforming() };
+        let core = made(dice, |noise| wasm_smith::Module::new(config.clone(), noise));
+        let bytes = Manifest::embed(&guest.around(core.to_bytes()), &guest.manifest);
+        tally.try_out(&engine, &ability, &bytes);
+    });
+    println!("in place of a guest: {tally:?}");
+    assert!(tally.of("smoke") > 0, "{tally:?}");
+}
+
+#[test]
+fn made_up_modules_of_every_proposal_do_no_harm() {
+    let (engine, ability) = stage();
+    let guest = Guest::new(Kind::Combat);
+    let everything = Config {
+        max_imports: 0,
+        allow_start_export: true,
+        allow_invalid_funcs: true,
+        custom_page_sizes_enabled: true,
+        max_memories: 4,
+        max_tables: 4,
+        ..Config::default()
+    };
+    let mut tally = Tally::default();
+    for_seeds(200, |dice| {
+        let core = made(dice, |noise| wasm_smith::Module::new(everything.clone(), noise));
+        tally.try_out(&engine, &ability, &guest.with_module(&core.to_bytes()));
+    });
+    println!("of every proposal: {tally:?}");
+    assert!(tally.of("scan") + tally.of("compile") > 0, "{tally:?}");
+}
+
+#[test]
+fn made_up_components_do_no_harm() {
+    let (engine, ability) = stage();
+    let guest = Guest::new(Kind::Combat);
+    let (mut alone, mut inside) = (Tally::default(), Tally::default());
+    for_seeds(200, |dice| {
+        let made_up = made(dice, |noise| wasm_smith::Component::new(Config::default(), noise)).to_bytes();
+        alone.try_out(&engine, &ability, &Manifest::embed(&made_up, &guest.manifest));
+        // It has what is missed in it alone if it is a part of a guest.
+        let mut bytes = guest.component();
+        section(&mut bytes, 4, &made_up);
+        inside.try_out(&engine, &ability, &Manifest::embed(&bytes, &guest.manifest));
+    });
+    println!("components: alone {alone:?}, inside {inside:?}");
+    assert_eq!(alone.of("accepted"), 0, "{alone:?}");
+    assert!(inside.of("scan") + inside.of("compile") > 0, "{inside:?}");
 }
