@@ -1,7 +1,8 @@
 //! What one combat resolution costs: native Rust, WebAssembly components of Rust, C and TypeScript,
 //! LuaJIT, Rhai; and what a tick of ten thousand NPC decisions costs.
 //!
-//! `cargo bench -p host-api` prints two tables. All engines compute the formula of `scripts/combat`
+//! `cargo bench -p host-api` prints two tables, `cargo bench -p host-api -- 'one by one'` only the rows of that name.
+//! All engines compute the formula of `scripts/combat`
 //! over the same views with the same dice, and must agree on a checksum. The component is the
 //! real one, found in `scripts/target/lore` or the directory named by `LORE_SCRIPTS`.
 
@@ -33,14 +34,17 @@ struct Row {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
+    // Cargo passes an option of its own.
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
     let attacks = views();
     let expected = native::pass(&attacks);
-    let mut rows = vec![measure("native Rust", expected, || Ok(native::pass(&attacks)))?];
+    let mut table = Table { only, expected, rows: Vec::new() };
+    table.add("native Rust", || Ok(native::pass(&attacks)))?;
     match component::Scripts::find()? {
         Some(mut scripts) => {
             for batch in [1, 10, 100, 1_000] {
-                let name = format!("component in Rust, batches of {batch}");
-                rows.push(measure(&name, expected, || Ok(scripts.pass(&attacks, batch)))?);
+                let name = format!("component in Rust, {}", batches(batch));
+                table.add(&name, || Ok(scripts.pass(&attacks, batch)))?;
             }
         }
         None => println!(
@@ -58,52 +62,76 @@ fn main() -> Result<(), Box<dyn Error>> {
             );
             continue;
         };
-        for batch in [1, 100] {
-            let name = format!("component in {}, batches of {batch}", guest.language);
-            rows.push(measure(&name, expected, || Ok(scripts.pass(&attacks, batch)))?);
+        for batch in [1, 100, 1_000] {
+            let name = format!("component in {}, {}", guest.language, batches(batch));
+            table.add(&name, || Ok(scripts.pass(&attacks, batch)))?;
         }
     }
     let lua = lua::Lua::new(&attacks)?;
-    rows.push(measure("LuaJIT, a table per call", expected, || lua.pass_single(&attacks))?);
-    rows.push(measure("LuaJIT, batches of 100 tables", expected, || lua.pass_batch(&attacks, 100))?);
-    rows.push(measure("LuaJIT, loop inside, views kept", expected, || lua.pass_inside())?);
+    table.add("LuaJIT, a table per call", || lua.pass_single(&attacks))?;
+    table.add("LuaJIT, batches of 100 tables", || lua.pass_batch(&attacks, 100))?;
+    table.add("LuaJIT, loop inside, views kept", || lua.pass_inside())?;
     let rhai = rhai_script::Rhai::new(&attacks)?;
-    rows.push(measure("Rhai, a map per call", expected, || rhai.pass_single(&attacks))?);
-    rows.push(measure("Rhai, loop inside, views kept", expected, || rhai.pass_inside())?);
-    print(&rows, expected);
-    minds::run()
+    table.add("Rhai, a map per call", || rhai.pass_single(&attacks))?;
+    table.add("Rhai, loop inside, views kept", || rhai.pass_inside())?;
+    table.print();
+    if table.only.is_some() { Ok(()) } else { minds::run() }
 }
 
-/// Repeats `pass` over all views and checks its result every time.
-fn measure(
-    name: &str,
+fn batches(size: usize) -> String {
+    if size == 1 { "one by one".to_owned() } else { format!("batches of {size}") }
+}
+
+/// Rows measured so far, of those that were asked for.
+struct Table {
+    only: Option<String>,
     expected: i64,
-    mut pass: impl FnMut() -> Result<i64, Box<dyn Error>>,
-) -> Result<Row, Box<dyn Error>> {
-    assert_eq!(pass()?, expected, "{name} computes something else");
-    let mut samples = Vec::with_capacity(SAMPLES);
-    for _ in 0..SAMPLES {
-        let start = Instant::now();
-        let mut passes = 0_u32;
-        while passes == 0 || start.elapsed() < SAMPLE {
-            assert_eq!(std::hint::black_box(pass()?), expected, "{name} computes something else");
-            passes += 1;
-        }
-        samples.push(start.elapsed().as_nanos() as f64 / f64::from(passes) / VIEWS as f64);
-    }
-    samples.sort_by(f64::total_cmp);
-    Ok(Row { name: name.to_owned(), min_ns: samples[0], median_ns: samples[SAMPLES / 2] })
+    rows: Vec<Row>,
 }
 
-fn print(rows: &[Row], checksum: i64) {
-    let native = rows[0].min_ns;
-    println!("one combat resolution, {VIEWS} views, {SAMPLES} samples, checksum {checksum} in every engine");
-    println!("dice: splitmix64, in Rust, in the component and in Lua (64-bit cdata); by the host for Rhai");
-    println!();
-    println!("{:<34} {:>9} {:>10} {:>10}", "engine", "min ns", "median ns", "to native");
-    for row in rows {
-        let ratio = row.min_ns / native;
-        println!("{:<34} {:>9.1} {:>10.1} {:>9.1}x", row.name, row.min_ns, row.median_ns, ratio);
+impl Table {
+    /// Repeats `pass` over all views and checks its result every time. The first row, which the others are
+    /// compared with, is always measured.
+    fn add(
+        &mut self,
+        name: &str,
+        mut pass: impl FnMut() -> Result<i64, Box<dyn Error>>,
+    ) -> Result<(), Box<dyn Error>> {
+        if !self.rows.is_empty() && self.only.as_deref().is_some_and(|only| !name.contains(only)) {
+            return Ok(());
+        }
+        let expected = self.expected;
+        assert_eq!(pass()?, expected, "{name} computes something else");
+        let mut samples = Vec::with_capacity(SAMPLES);
+        for _ in 0..SAMPLES {
+            let start = Instant::now();
+            let mut passes = 0_u32;
+            while passes == 0 || start.elapsed() < SAMPLE {
+                assert_eq!(std::hint::black_box(pass()?), expected, "{name} computes something else");
+                passes += 1;
+            }
+            samples.push(start.elapsed().as_nanos() as f64 / f64::from(passes) / VIEWS as f64);
+        }
+        samples.sort_by(f64::total_cmp);
+        self.rows.push(Row { name: name.to_owned(), min_ns: samples[0], median_ns: samples[SAMPLES / 2] });
+        Ok(())
+    }
+
+    fn print(&self) {
+        let native = self.rows[0].min_ns;
+        println!(
+            "one combat resolution, {VIEWS} views, {SAMPLES} samples, checksum {} in every engine",
+            self.expected
+        );
+        println!(
+            "dice: splitmix64, in Rust, in the component and in Lua (64-bit cdata); by the host for Rhai"
+        );
+        println!();
+        println!("{:<36} {:>9} {:>10} {:>10}", "engine", "min ns", "median ns", "to native");
+        for row in &self.rows {
+            let ratio = row.min_ns / native;
+            println!("{:<36} {:>9.1} {:>10.1} {:>9.1}x", row.name, row.min_ns, row.median_ns, ratio);
+        }
     }
 }
 
