@@ -10,6 +10,7 @@ pub mod build;
 pub mod bus;
 pub mod cache;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod content;
 pub mod gateway;

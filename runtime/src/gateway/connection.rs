@@ -2,12 +2,13 @@
 //! holds. A single task, so that the session needs no lock: a client that does not read also does
 //! not get read.
 
-use super::client::{Client, CloseReason, NO_REQUEST, Outgoing};
-use super::rpc::RpcError;
 use super::session::{Action, Session, State};
-use super::wire::{self, notification};
-use super::{Gateway, join, limits};
+use super::{Gateway, join};
 use crate::auth::Claims;
+use crate::client::limits;
+use crate::client::rpc::RpcError;
+use crate::client::wire::{self, notification};
+use crate::client::{Client, CloseReason, NO_REQUEST, Outgoing};
 use crate::zone::{InboxError, Message as ZoneMessage};
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;

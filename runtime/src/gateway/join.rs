@@ -2,11 +2,11 @@
 //! loaded and handed to its zone.
 
 use super::Gateway;
-use super::client::{Client, CloseReason, Outgoing};
-use super::limits::TAKEOVER_TIMEOUT;
 use super::placement;
-use super::rpc::RpcError;
-use super::wire::notification;
+use crate::client::limits::TAKEOVER_TIMEOUT;
+use crate::client::rpc::RpcError;
+use crate::client::wire::notification;
+use crate::client::{Client, CloseReason, Outgoing};
 use crate::store::AccountId;
 use crate::zone::{Arrival, InboxError, Message};
 use sim::input::CharacterState;

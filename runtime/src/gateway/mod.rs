@@ -1,13 +1,7 @@
 //! The gateway: from a client's socket to its session and its zone, and back. Connections hold
 //! no game state: what a character is lives in its zone and in the store.
 
-pub mod client;
-pub mod duel_wire;
-pub mod limits;
-pub mod roster;
-pub mod rpc;
 pub mod session;
-pub mod wire;
 
 mod connection;
 mod join;
@@ -19,9 +13,9 @@ mod upgrade;
 pub use upgrade::router;
 
 use crate::auth::Auth;
+use crate::client::roster::Roster;
 use crate::store::Store;
 use crate::zone::{InboxError, Message, Zones};
-use roster::Roster;
 use sim::content::Content;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! How many sockets are open, in all and by account.
 
-use super::limits::{SOCKETS, SOCKETS_PER_ACCOUNT};
+use crate::client::limits::{SOCKETS, SOCKETS_PER_ACCOUNT};
 use crate::store::AccountId;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

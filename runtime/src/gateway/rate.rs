@@ -1,6 +1,6 @@
 //! Token buckets. Time is an argument: nothing here reads a clock.
 
-use super::limits::Rate;
+use crate::client::limits::Rate;
 use std::time::Duration;
 
 /// Counts tokens in millionths of a minute's worth, so that whole numbers never lose a fraction.

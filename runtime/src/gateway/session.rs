@@ -1,9 +1,9 @@
 //! One client's conversation as a pure state machine: text in, actions out; later answers in,
 //! frames out. No socket, no clock (time is an argument), no zone.
 
-use super::limits;
 use super::rate::TokenBucket;
-use super::rpc::{self, Call, Frame, Id, Params, RpcError};
+use crate::client::limits;
+use crate::client::rpc::{self, Call, Frame, Id, Params, RpcError};
 use crate::zone::Ask;
 use sim::content::{EquipSlot, Position};
 use sim::input::Command;
@@ -380,7 +380,7 @@ fn definition(params: &mut Params<'_>, member: &str, kind: &str) -> Result<sim::
 
 fn equip_slot(params: &mut Params<'_>) -> Result<EquipSlot, RpcError> {
     let name: String = params.required("from")?;
-    super::wire::equip_slot(&name).ok_or_else(|| {
+    crate::client::names::equip_slot(&name).ok_or_else(|| {
         RpcError::InvalidParams("`from` is none of main_hand, off_hand, head, chest, legs, feet".to_owned())
     })
 }

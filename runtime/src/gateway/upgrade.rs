@@ -3,9 +3,10 @@
 //! Done by hand on hyper's upgrade instead of axum's extractor, because that one cannot size the
 //! buffers: 131 KiB a connection instead of 8.
 
+use super::Gateway;
 use super::connection::Connection;
 use super::places::NoPlace;
-use super::{Gateway, limits};
+use crate::client::limits;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};

@@ -1,8 +1,8 @@
 //! JSON of what is sent every tick, written by hand into reused buffers. The rare messages are in
-//! `gateway::wire`.
+//! `client::wire`.
 
-use crate::gateway::rpc::write_string;
-use crate::gateway::wire;
+use crate::client::rpc::write_string;
+use crate::client::{names, wire};
 use sim::World;
 use sim::content::Content;
 use sim::entity::{Changes, Entity, EntityKind};
@@ -87,7 +87,7 @@ fn members(out: &mut String, entity: &Entity, changes: Changes, content: &Conten
     if changes.has(Changes::STATE)
         && let EntityKind::Npc(mind) = &entity.kind
     {
-        put!(out, r#","state":"{}","target":{}"#, wire::npc_state_name(mind.state), mind.target);
+        put!(out, r#","state":"{}","target":{}"#, names::npc_state_name(mind.state), mind.target);
         debug_assert!(mind.state <= NpcState::ReturnHome);
     }
     if changes.has(Changes::STATUSES) {
@@ -118,8 +118,8 @@ pub fn event(out: &mut String, event: &Event, by: &str, content: &Content) {
                 out,
                 r#","duration_ms":{},"hit":"{}","base":{base},"raw":{raw},"amount":{amount},"element":"{}""#,
                 ability.map_or(0, |ability| ability.animation_ms),
-                wire::hit_name(*hit),
-                wire::element_name(*element),
+                names::hit_name(*hit),
+                names::element_name(*element),
             );
         }
         EventKind::Pulse { source, bearer, status, amount } => {

@@ -3,8 +3,8 @@
 //! (the store is away) they stand still instead of losing anything.
 
 use crate::bus::Bus;
-use crate::gateway::client::{Client, Outgoing};
-use crate::gateway::roster::Roster;
+use crate::client::roster::Roster;
+use crate::client::{Client, Outgoing};
 use crate::store::{FactWriter, StoreError, TickFacts};
 use sim::CharacterId;
 use std::sync::Arc;

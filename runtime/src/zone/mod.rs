@@ -18,7 +18,9 @@ pub use schedule::{SimThread, spawn};
 pub use state::{owner, split};
 pub use stats::{Phase, TickSummary, ZoneStats};
 
-use crate::gateway::client::Client;
+pub use crate::client::ZoneIndex;
+
+use crate::client::Client;
 use sim::content::Content;
 use sim::input::{CharacterState, Command};
 use sim::state::{Migrated, OldState, Schemas};
@@ -32,10 +34,6 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// Messages that wait for one zone: two ticks of [`sim::limits::INPUTS_PER_TICK`].
 pub const INBOX: usize = 2 * sim::limits::INPUTS_PER_TICK;
-
-/// Which of the zones of this server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ZoneIndex(pub usize);
 
 /// What a client asks of the zone its character is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +60,7 @@ pub enum Message {
         client: Arc<Client>,
         /// Who.
         character: sim::CharacterId,
-        /// To answer; [`crate::gateway::client::NO_REQUEST`] if the client is gone.
+        /// To answer; [`crate::client::NO_REQUEST`] if the client is gone.
         request: RequestId,
     },
     /// A client asks for something.

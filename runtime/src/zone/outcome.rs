@@ -4,10 +4,10 @@
 use super::journal::Commit;
 use super::room::Room;
 use super::{Arrival, Message};
-use crate::gateway::client::{CloseReason, NO_REQUEST, Outgoing};
-use crate::gateway::duel_wire;
-use crate::gateway::rpc::RpcError;
-use crate::gateway::wire::{self, notification};
+use crate::client::rpc::RpcError;
+use crate::client::wire::{self, notification};
+use crate::client::{CloseReason, NO_REQUEST, Outgoing};
+use crate::client::{duel_wire, names};
 use crate::store::{StampedFact, TickFacts};
 use sim::content::{Area, Content, Position, Zone};
 use sim::input::Input;
@@ -400,7 +400,7 @@ fn updates(
             FactKind::Equipment { slot, item } => {
                 let name = item.and_then(|item| content.items.get(&item)).map(|item| item.name.as_str());
                 let update = inventories.entry(fact.character).or_default();
-                update.equipment.insert(wire::equip_slot_name(*slot), name);
+                update.equipment.insert(names::equip_slot_name(*slot), name);
             }
             FactKind::EventReward { event, rank, participants, points, experience, gold, items } => {
                 let title = content.events.get(event).map_or("", |event| event.title.as_str());

@@ -4,7 +4,7 @@
 
 use super::encode::{self, OwnView};
 use super::room::Member;
-use crate::gateway::client::Outgoing;
+use crate::client::Outgoing;
 use sim::content::Position;
 use sim::entity::Entity;
 use sim::output::Event;

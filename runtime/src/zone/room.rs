@@ -1,24 +1,23 @@
 //! One zone as its thread runs it: the world, its rules, the clients in it, and the tick.
 
+mod inbox;
+
 use super::encode::OwnView;
 use super::journal::Commit;
 use super::replicate::Replication;
 use super::stats::{Phase, Stopwatch};
 use super::{
-    Applied, Arrival, Ask, InboxError, Message, Population, Seat, Swap, ZoneHandle, ZoneIndex, ZoneRules,
-    ZoneStats, Zones,
+    Applied, InboxError, Message, Population, Seat, Swap, ZoneHandle, ZoneIndex, ZoneRules, ZoneStats, Zones,
 };
-use crate::gateway::client::{Client, CloseReason, Outgoing};
-use crate::gateway::limits::SLOW_CLIENT;
-use crate::gateway::rpc::RpcError;
-use crate::gateway::wire;
+use crate::client::limits::SLOW_CLIENT;
+use crate::client::{Client, CloseReason};
 use crate::replay::{ModuleRef, RecordSender, Recorder, Running};
 use host_api::ScriptFailure;
 use sim::content::{Content, Position};
-use sim::input::{CharacterState, Command, Input};
-use sim::output::{Fact, FactKind, Output, Rejection};
+use sim::input::Input;
+use sim::output::{Fact, FactKind, Output};
 use sim::rules::Origin;
-use sim::{CharacterId, DefId, EntityId, RequestId, World, def_id};
+use sim::{CharacterId, DefId, EntityId, RequestId, World};
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -336,150 +335,18 @@ impl Room {
         }
     }
 
-    fn read_inbox(&mut self) {
-        while self.inputs.len() < sim::limits::INPUTS_PER_TICK {
-            let Ok(message) = self.inbox.try_recv() else { return };
-            match message {
-                Message::Enter(arrival) => self.enter(*arrival),
-                Message::Leave { client, character, request } => self.leave(client, character, request),
-                Message::Ask { client, character, request, ask } => {
-                    self.ask(&client, character, request, ask)
-                }
-                Message::Swap(swap) => self.swap(*swap),
-                Message::Inspect(answer) => {
-                    // Who asked may have given up waiting.
-                    let _ = answer.send(self.rules.stats());
-                }
-                Message::Recordings { kind, script, answer } => {
-                    // As above.
-                    let _ = answer.send(self.rules.recording(kind, script));
-                }
-                Message::States { schemas, answer } => {
-                    // As above.
-                    let _ = answer.send(self.world.old_states(&schemas));
-                }
-                Message::Announce(frame) => {
-                    for member in self.members.values() {
-                        member.client.tell(Outgoing::Frame(frame.clone()));
-                    }
-                }
-                Message::Drain => {
-                    self.draining = true;
-                    self.inputs.extend(self.members.keys().map(|id| Input::Leave { character: *id }));
-                }
-            }
-        }
-    }
-
-    fn enter(&mut self, arrival: Arrival) {
-        let Arrival { client, state, seat, last_seq, request } = arrival;
-        if self.draining {
-            client.close(CloseReason::Restart);
-            self.early.freed.push(state.id);
-            return;
-        }
-        let joining = request.map(|request| {
-            let to_next = self.world.experience_to_next(state.level);
-            (request, wire::to_json(&wire::Character::new(&state, self.world.content(), to_next)))
-        });
-        self.members.insert(state.id, Member::new(client, seat, last_seq, joining));
-        self.inputs.push(Input::Enter(Box::new(state)));
-    }
-
-    fn leave(&mut self, client: Arc<Client>, character: CharacterId, request: RequestId) {
-        if let Some(member) =
-            self.members.get_mut(&character).filter(|member| Arc::ptr_eq(&member.client, &client))
-        {
-            if member.leaving.replace(request).is_none() {
-                self.inputs.push(Input::Leave { character });
-            }
-            return;
-        }
-        // It has walked on: behind its arrival, wherever that is.
-        let elsewhere = (client.zone() != self.index).then(|| client.zone());
-        match self.posted_to(&client).or(elsewhere) {
-            Some(index) => self.post.push_back((index, Message::Leave { client, character, request })),
-            None => client.answer(request, Err(RpcError::Rejected(Rejection::NotInZone.code()))),
-        }
-    }
-
-    fn posted_to(&self, client: &Arc<Client>) -> Option<ZoneIndex> {
-        self.post.iter().find_map(|(index, message)| match message {
-            Message::Enter(arrival) if Arc::ptr_eq(&arrival.client, client) => Some(*index),
-            _ => None,
-        })
-    }
-
-    fn ask(&mut self, client: &Arc<Client>, character: CharacterId, request: RequestId, ask: Ask) {
-        let Some(member) =
-            self.members.get_mut(&character).filter(|member| Arc::ptr_eq(&member.client, client))
-        else {
-            return self.pass_on(client, character, request, ask);
-        };
-        let command = match ask {
-            Ask::Command(command) => command,
-            Ask::Choose(name) => match choice(self.world.content(), member.dialog, &name) {
-                Ok(choice) => Command::ChooseDialog { choice },
-                Err(rejection) => {
-                    return client.answer(request, Err(RpcError::Rejected(rejection.code())));
-                }
-            },
-            Ask::Snapshot => {
-                member.needs_snapshot = true;
-                return client.answer(request, Ok("{}".to_owned()));
-            }
-            Ask::Quests => {
-                let json = self
-                    .describe(character, |state, content| wire::to_json(&wire::Quests::new(state, content)));
-                return self.answer_after_commit(character, request, json);
-            }
-            Ask::Inventory => {
-                let json = self.describe(character, |state, content| {
-                    wire::to_json(&wire::Inventory::new(state, content))
-                });
-                return self.answer_after_commit(character, request, json);
-            }
-        };
-        if matches!(command, Command::Move { .. }) {
-            client.answer(request, Ok("{}".to_owned()));
-        }
-        self.inputs.push(Input::Command { character, request, command });
-    }
-
-    fn describe(
-        &self,
-        character: CharacterId,
-        write: impl Fn(&CharacterState, &Content) -> String,
-    ) -> String {
-        match self.world.character(character) {
-            Some(character) => write(&character.state, self.world.content()),
-            None => "{}".to_owned(),
-        }
-    }
-
-    /// The character has walked on: its new zone answers.
-    fn pass_on(&self, client: &Arc<Client>, character: CharacterId, request: RequestId, ask: Ask) {
-        let index = client.zone();
-        if index == self.index {
-            let busy = self.posted_to(client).is_some();
-            let error =
-                if busy { RpcError::Busy(RETRY) } else { RpcError::Rejected(Rejection::NotInZone.code()) };
-            return client.answer(request, Err(error));
-        }
-        let message = Message::Ask { client: Arc::clone(client), character, request, ask };
-        if self.zones.handle(index).submit(message).is_err() {
-            client.answer(request, Err(RpcError::Busy(RETRY)));
-        }
-    }
-
     fn swap(&mut self, swap: Swap) {
         let started = Instant::now();
         let schemas = swap.rules.schemas();
         let migrated = match self.migrate(&swap, &schemas) {
             Ok(migrated) => migrated,
             Err(unready) => {
-                // As above; nothing was changed, so there is nobody else to tell.
-                let _ = swap.applied.send(Err(unready));
+                self.handle.stats.refused_generation.store(swap.generation, Relaxed);
+                // Who asked may have given up waiting.
+                if let Err(Err(unready)) = swap.applied.send(Err(unready)) {
+                    let (zone, generation) = (&self.handle.name, swap.generation);
+                    tracing::warn!(%zone, generation, %unready, "the zone goes on with what it runs");
+                }
                 return;
             }
         };
@@ -621,12 +488,4 @@ fn running(generation: u64, rules: &dyn ZoneRules, content: &Content) -> Running
 
 fn content_label(content: &Content) -> Arc<str> {
     Arc::from(format!("content+{:08x}", content.digest >> 32))
-}
-
-fn choice(content: &Content, open: Option<(DefId, DefId)>, name: &str) -> Result<DefId, Rejection> {
-    let (dialog, node) = open.ok_or(Rejection::NoDialog)?;
-    let dialog = content.dialogs.get(&dialog).ok_or(Rejection::NoDialog)?;
-    let node = dialog.nodes.get(&node).ok_or(Rejection::NoDialog)?;
-    let id = def_id(&format!("dialog/{}/{}/{name}", dialog.name, node.name));
-    if node.choices.contains_key(&id) { Ok(id) } else { Err(Rejection::UnknownChoice) }
 }

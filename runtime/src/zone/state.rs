@@ -3,8 +3,8 @@
 
 use super::room::Room;
 use super::{Swap, Unready};
-use crate::gateway::client::Outgoing;
-use crate::gateway::wire::{self, notification};
+use crate::client::Outgoing;
+use crate::client::wire::{self, notification};
 use sim::input::{Input, QuestProgress};
 use sim::state::{Migrated, OldState, Schemas, StateKey};
 use sim::{CharacterId, DefId, def_id};

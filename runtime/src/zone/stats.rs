@@ -72,6 +72,8 @@ pub struct ZoneStats {
     pub entities: AtomicU32,
     /// Live generation.
     pub generation: AtomicU64,
+    /// The last generation that was not taken, because its state could not go along.
+    pub refused_generation: AtomicU64,
     /// The journal takes no more facts: the zone stands still.
     pub stalled: AtomicBool,
     /// Ticks given up because the machine was too slow.
@@ -104,6 +106,7 @@ impl Default for ZoneStats {
             inputs: AtomicU32::new(0),
             entities: AtomicU32::new(0),
             generation: AtomicU64::new(0),
+            refused_generation: AtomicU64::new(0),
             stalled: AtomicBool::new(false),
             dilated: AtomicU64::new(0),
             swap_micros: AtomicU32::new(0),

@@ -1,12 +1,15 @@
 //! The messages of `docs/protocol.md` that are rare enough for serde; what is sent every tick is
-//! written by hand in `zone::encode`. Both directions of every name on the wire live here.
+//! written by hand in `zone::encode`.
 
+use super::names::{
+    deed_name, equip_slot_name, event_outcome_name, item_kind_name, lighting_name, quest_state_name,
+    rarity_name, weather_name,
+};
 use serde::Serialize;
 use sim::DefId;
-use sim::content::{Content, Element, EquipSlot, ItemCount, ItemKind, Rarity, Weather};
+use sim::content::{Content, EquipSlot, ItemCount};
 use sim::input::{CharacterState, QuestProgress, Stack};
-use sim::output::{Environment, EventReport, Lighting, PriceList};
-use sim::rules::{EventOutcome, HitKind, NpcState, QuestState};
+use sim::output::{Environment, EventReport, PriceList};
 use std::collections::BTreeMap;
 
 /// A notification as a frame.
@@ -491,132 +494,4 @@ pub struct Choice<'a> {
     pub id: &'a str,
     /// The words.
     pub text: &'a str,
-}
-
-const EQUIP_SLOTS: [(&str, EquipSlot); 6] = [
-    ("main_hand", EquipSlot::MainHand),
-    ("off_hand", EquipSlot::OffHand),
-    ("head", EquipSlot::Head),
-    ("chest", EquipSlot::Chest),
-    ("legs", EquipSlot::Legs),
-    ("feet", EquipSlot::Feet),
-];
-
-/// The equipment place of that name.
-pub fn equip_slot(name: &str) -> Option<EquipSlot> {
-    EQUIP_SLOTS.iter().find(|(known, _)| *known == name).map(|(_, slot)| *slot)
-}
-
-/// The name of an equipment place.
-pub fn equip_slot_name(slot: EquipSlot) -> &'static str {
-    EQUIP_SLOTS[slot as usize].0
-}
-
-fn item_kind_name(kind: ItemKind) -> &'static str {
-    match kind {
-        ItemKind::Material => "material",
-        ItemKind::Equipment(_) => "equipment",
-        ItemKind::Consumable => "consumable",
-        ItemKind::Quest => "quest",
-    }
-}
-
-fn rarity_name(rarity: Rarity) -> &'static str {
-    match rarity {
-        Rarity::Poor => "poor",
-        Rarity::Common => "common",
-        Rarity::Uncommon => "uncommon",
-        Rarity::Rare => "rare",
-        Rarity::Epic => "epic",
-    }
-}
-
-fn quest_state_name(state: QuestState) -> &'static str {
-    match state {
-        QuestState::Unavailable => "unavailable",
-        QuestState::Available => "available",
-        QuestState::Active => "active",
-        QuestState::Complete => "complete",
-        QuestState::TurnedIn => "turned_in",
-        QuestState::Failed => "failed",
-        QuestState::Abandoned => "abandoned",
-    }
-}
-
-fn deed_name(deed: sim::content::Deed) -> &'static str {
-    use sim::content::Deed;
-    match deed {
-        Deed::Kill => "kill",
-        Deed::Collect => "collect",
-        Deed::Deliver => "deliver",
-        Deed::Talk => "talk",
-        Deed::Reach => "reach",
-        Deed::UseItem => "use_item",
-    }
-}
-
-fn event_outcome_name(outcome: EventOutcome) -> &'static str {
-    match outcome {
-        EventOutcome::Idle => "idle",
-        EventOutcome::Going => "going",
-        EventOutcome::Success => "success",
-        EventOutcome::Failure => "failure",
-    }
-}
-
-fn lighting_name(lighting: Lighting) -> &'static str {
-    match lighting {
-        Lighting::Sunrise => "sunrise",
-        Lighting::Daylight => "daylight",
-        Lighting::Sunset => "sunset",
-        Lighting::Night => "night",
-    }
-}
-
-fn weather_name(weather: Weather) -> &'static str {
-    match weather {
-        Weather::Clear => "clear",
-        Weather::Cloudy => "cloudy",
-        Weather::Rain => "rain",
-        Weather::Storm => "storm",
-        Weather::Fog => "fog",
-        Weather::Snow => "snow",
-    }
-}
-
-/// What an NPC is doing.
-pub fn npc_state_name(state: NpcState) -> &'static str {
-    match state {
-        NpcState::Idle => "idle",
-        NpcState::Wander => "wander",
-        NpcState::Chase => "chase",
-        NpcState::Attack => "attack",
-        NpcState::Flee => "flee",
-        NpcState::ReturnHome => "return_home",
-    }
-}
-
-/// How a swing ended.
-pub fn hit_name(hit: HitKind) -> &'static str {
-    match hit {
-        HitKind::Miss => "miss",
-        HitKind::Dodge => "dodge",
-        HitKind::Block => "block",
-        HitKind::Hit => "hit",
-        HitKind::Critical => "critical",
-    }
-}
-
-/// How a swing hurts.
-pub fn element_name(element: Element) -> &'static str {
-    match element {
-        Element::Physical => "physical",
-        Element::Fire => "fire",
-        Element::Frost => "frost",
-        Element::Lightning => "lightning",
-        Element::Poison => "poison",
-        Element::Holy => "holy",
-        Element::Shadow => "shadow",
-        Element::Arcane => "arcane",
-    }
 }

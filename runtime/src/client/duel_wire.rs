@@ -1,6 +1,6 @@
 //! What of duels is on the wire: the messages named `duel` in `docs/protocol.md`.
 
-use super::wire::hit_name;
+use super::names::hit_name;
 use serde::Serialize;
 use sim::content::Content;
 use sim::output::{DuelBlow, DuelState, DuelistState, MoveState};

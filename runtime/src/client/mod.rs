@@ -1,14 +1,23 @@
 //! A connected client as the rest of the server sees it: somewhere to put frames, and a way to be
-//! shown the door. The socket itself is in `socket`.
+//! shown the door; the messages it is sent, and the limits it has. The socket itself is in `gateway`.
 
-use super::limits;
-use super::rpc::RpcError;
-use crate::zone::ZoneIndex;
+pub mod duel_wire;
+pub mod limits;
+pub mod names;
+pub mod roster;
+pub mod rpc;
+pub mod wire;
+
+use rpc::RpcError;
 use sim::{CharacterId, RequestId};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{Notify, mpsc};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+/// Which of the zones of this server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ZoneIndex(pub usize);
 
 /// The request id of a notification: nobody waits for the answer.
 pub const NO_REQUEST: RequestId = RequestId(0);

@@ -86,7 +86,7 @@ const _: () = {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::client::{Client, Outgoing};
+    use crate::client::{Client, Outgoing};
     use sim::RequestId;
     use std::time::Duration;
 

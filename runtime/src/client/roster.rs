@@ -1,7 +1,7 @@
 //! Who plays which character. A character has one connection at most, and stays taken until the
 //! state it left with is in the store: only then may it be loaded again.
 
-use super::client::Client;
+use super::Client;
 use crate::online::Online;
 use sim::CharacterId;
 use std::collections::HashMap;
