@@ -29,7 +29,7 @@ pub(crate) struct Sky {
     spawn_permille: u32,
     /// The script's own number.
     memory: i64,
-    /// Game hours since the first tick.
+    /// Game hours since the midnight before the first tick.
     hour: u64,
     /// What there is to decide in the next step.
     due: Option<Occasion>,
