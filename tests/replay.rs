@@ -4,14 +4,15 @@
 
 use crate::live::{Fighter, Server, Workshop, lore, scale, seed};
 use anyhow::{Context, ensure};
-use host_api::{Engine, Limits, Module};
+use host_api::{Engine, Module};
 use runtime::load::mind::Scenario;
 use runtime::load::replica::Heard;
 use runtime::load::wire::Event;
 use runtime::reload::Archive;
-use runtime::replay::{Player, play, segments};
+use runtime::replay::{Player, limits, play, segments};
 use serde_json::Value;
 use std::path::Path;
+use std::process::Output;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -31,14 +32,50 @@ fn modules() -> anyhow::Result<[Vec<u8>; 3]> {
     Ok([build("0.1.31", CRITICAL)?, build("0.1.32", PLANTED)?, build("0.1.33", PLANTED)?])
 }
 
-/// `lore replay greywood ...`: the exit code and the JSON.
+/// `lore replay LOG --json ...` with a folder of `DATA/replay`.
+fn run(data: &Path, log: &str, more: &[&str]) -> anyhow::Result<Output> {
+    let log = data.join("replay").join(log);
+    Ok(lore().arg("replay").arg(log).arg("--json").arg("--data").arg(data).args(more).output()?)
+}
+
+/// Of the Greywood: the exit code and the JSON.
 fn replay(data: &Path, more: &[&str]) -> anyhow::Result<(bool, Value)> {
-    let log = data.join("replay/greywood");
-    let output = lore().arg("replay").arg(log).arg("--json").arg("--data").arg(data).args(more).output()?;
+    replay_of(data, "greywood", more)
+}
+
+fn replay_of(data: &Path, log: &str, more: &[&str]) -> anyhow::Result<(bool, Value)> {
+    let output = run(data, log, more)?;
     let said = String::from_utf8_lossy(&output.stdout);
     let json = serde_json::from_str(&said)
         .with_context(|| format!("{said}{}", String::from_utf8_lossy(&output.stderr)))?;
     Ok((output.status.success(), json))
+}
+
+/// What `--with` says against a module.
+fn refused(data: &Path, with: &str) -> anyhow::Result<String> {
+    let output = run(data, "greywood", &["--with", with])?;
+    ensure!(!output.status.success(), "{with} is played: {}", String::from_utf8_lossy(&output.stdout));
+    Ok(String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// The log of the Greywood twice, as of a server that lost all it had and began anew.
+fn break_log(data: &Path) -> anyhow::Result<()> {
+    let (whole, broken) = (data.join("replay/greywood"), data.join("replay/broken"));
+    std::fs::create_dir_all(&broken)?;
+    let files = segments(&whole)?;
+    for (number, file) in files.iter().chain(&files).enumerate() {
+        std::fs::copy(file, broken.join(format!("{number:06}.replay")))?;
+    }
+    Ok(())
+}
+
+/// A module under another name.
+fn renamed(module: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let (name, other) = (br#""name":"combat""#, br#""name":"kombat""#);
+    let at = module.windows(name.len()).rposition(|bytes| bytes == name).context("no manifest")?;
+    let mut module = module.to_vec();
+    module[at..at + name.len()].copy_from_slice(other);
+    Ok(module)
 }
 
 /// Bots fight while the modules are pushed one after the other; then the server is killed.
@@ -119,10 +156,31 @@ async fn what_was_recorded_happens_again_and_the_push_that_mattered_is_found() -
     ensure!(compared["difference"]["entity"].is_array(), "{compared}");
     ensure!(compared["changed"]["outcome"] != compared["recorded"]["outcome"], "{compared}");
 
+    // Of a log with a break only what comes after it can be judged, and that is said. The module comes from
+    // the archive now.
+    break_log(data.path())?;
+    let (_, bisected) = replay_of(data.path(), "broken", &["--bisect"])?;
+    ensure!(bisected["swaps"] == 6 && bisected["unjudged"] == 3 && bisected["breaks"] == 1, "{bisected}");
+    ensure!(bisected["culprit"]["number"] == 5, "{bisected}");
+    ensure!(bisected["unbroken_from"] == played["from"], "{bisected}");
+    let (same, stored) = replay_of(data.path(), "broken", &["--with", "combat@0.1.33"])?;
+    ensure!(same && stored["difference"] == compared["difference"], "{stored}");
+    let changed = &stored["changed"];
+    ensure!(changed["breaks"] == 1 && changed["unbroken_from"] == played["from"], "{changed}");
+
+    // What is not there, and what would take nobody's place.
+    let error = refused(data.path(), "combat@0.1.99")?;
+    ensure!(error.contains("combat@0.1.33+") && error.contains("combat@0.1.31+"), "{error}");
+    let kombat = data.path().join("kombat.wasm");
+    std::fs::write(&kombat, renamed(&modules[2])?)?;
+    let error = refused(data.path(), kombat.to_str().context("a path")?)?;
+    ensure!(error.contains("no kombat") && error.contains("combat, "), "{error}");
+
     // Who differs first was hit, and the log tells by which decision.
     let entity = compared["difference"]["entity"][0].to_string();
     let until = tick.to_string();
     let (_, explained) = replay(data.path(), &["--until", &until, "--entity", &entity])?;
+    ensure!(explained["decisions_left_out"] == 0, "{explained}");
     let decisions = explained["decisions"].as_array().context("decisions")?;
     let swing = decisions.iter().find(|decision| decision["export"] == "combat.resolve");
     let swing = swing.with_context(|| format!("no swing among {decisions:?}"))?;
@@ -156,7 +214,7 @@ async fn what_was_recorded_happens_again_and_the_push_that_mattered_is_found() -
     drop(workshop);
 
     // So it is in this process, which is another build than the server's where `LORE_BIN` names a release.
-    let engine = Engine::new(Limits::default(), None)?;
+    let engine = Engine::new(limits(), None)?;
     let module = Module::load(&engine, &modules[2])?;
     let archive = Arc::new(Archive::open(data.path())?);
     let files = segments(&data.path().join("replay/greywood"))?;

@@ -7,9 +7,10 @@ use sim::rules::{
     PulseOutcome, QuestStep, Quote, Requirement, Rules, Spoils, Terms, Toll, Turn,
 };
 use sim::{DefId, EntityId};
+use std::collections::VecDeque;
 use std::fmt::Debug;
 
-/// Decisions kept; a longer stretch of ticks wants a narrower question.
+/// Decisions kept, the newest; a longer stretch of ticks wants a narrower question.
 const DECISIONS: usize = 10_000;
 
 /// One decision about the entity in focus.
@@ -33,16 +34,16 @@ pub struct Focus {
     entity: EntityId,
     /// The one tick that is of interest; none: all are.
     only: Option<u64>,
-    /// What was heard, in order.
-    pub decisions: Vec<Decision>,
-    /// Decisions beyond the limit.
-    pub more: u64,
+    /// What was heard last, in order.
+    pub decisions: VecDeque<Decision>,
+    /// Older decisions, beyond the limit.
+    pub left_out: u64,
 }
 
 impl Focus {
     /// Nothing heard yet.
     pub fn on(entity: EntityId) -> Self {
-        Self { entity, only: None, decisions: Vec::new(), more: 0 }
+        Self { entity, only: None, decisions: VecDeque::new(), left_out: 0 }
     }
 
     /// Hears of one tick only.
@@ -65,10 +66,10 @@ impl Focus {
         }
         for (view, answer) in views.iter().zip(answers).filter(|(view, _)| concerns(view, self.entity)) {
             if self.decisions.len() == DECISIONS {
-                self.more += 1;
-                continue;
+                self.decisions.pop_front();
+                self.left_out += 1;
             }
-            self.decisions.push(Decision {
+            self.decisions.push_back(Decision {
                 tick: ctx.tick,
                 export,
                 origin: answer.origin,
@@ -223,5 +224,24 @@ impl Rules for Overheard<'_> {
         self.rules.take_turns(ctx, script, turns, out);
         let concerns = |turn: &Turn, entity| turn.actor.entity == entity || turn.foe.entity == entity;
         self.focus.hear(ctx, "encounter.take-turns", turns, out, concerns);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_too_many_decisions_the_newest_are_kept() {
+        let mut focus = Focus::on(EntityId(1));
+        let last = DECISIONS as u64 + 5;
+        for tick in 1..=last {
+            let ctx = Context { tick, tick_ms: 50, zone: DefId::NONE, minute_of_day: 0 };
+            let answer = Answer { value: tick, origin: Origin::Fallback };
+            focus.hear(&ctx, "npc.think", &[tick], &[answer], |_, _| true);
+        }
+        let ticks = |decision: Option<&Decision>| decision.map(|decision| decision.tick);
+        assert_eq!((focus.decisions.len(), focus.left_out), (DECISIONS, 5));
+        assert_eq!((ticks(focus.decisions.front()), ticks(focus.decisions.back())), (Some(6), Some(last)));
     }
 }

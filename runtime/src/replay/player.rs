@@ -7,7 +7,8 @@ use crate::content;
 use crate::reload::Archive;
 use crate::zone::split;
 use host_api::{
-    Engine, Former, Generation, GenerationError, LoadError, Module, Recording, RulesError, ScriptRules,
+    Engine, FailureKind, Former, Generation, GenerationError, LoadError, Module, Recording, RulesError,
+    ScriptRules,
 };
 use sim::checkpoint::CheckpointError;
 use sim::content::Content;
@@ -54,6 +55,16 @@ pub enum PlayError {
     /// There is nothing to play.
     #[error("{0}")]
     Nothing(String),
+    /// A module would take the place of one that never ran.
+    #[error("{label} would take nobody's place: there ran {}, and no {name}", ran.join(", "))]
+    NeverRan {
+        /// Name of the module.
+        name: String,
+        /// Its label.
+        label: String,
+        /// Names of those that ran.
+        ran: Vec<String>,
+    },
 }
 
 /// Where a replay first went another way than what it is compared with.
@@ -68,6 +79,17 @@ pub struct Difference {
     pub expected: u64,
     /// Digest of the world as played.
     pub found: u64,
+}
+
+/// A call that the clock of the replay ended, and that of the recording did not.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Missed {
+    /// When.
+    pub tick: u64,
+    /// Label of the module.
+    pub module: String,
+    /// `combat.resolve`.
+    pub export: String,
 }
 
 /// What a record did to the world.
@@ -109,6 +131,9 @@ pub struct Player {
     output: Output,
     /// What came of it.
     pub outcome: Outcome,
+    /// Calls that its own clock ended: from the first one on it may not be what the log says. Each has taken
+    /// its seconds, so that there are few.
+    pub missed: Vec<Missed>,
     /// Whom to explain.
     pub focus: Option<Focus>,
     /// The tick of which everything is kept that scripts are asked.
@@ -133,6 +158,7 @@ impl Player {
             zone: String::new(),
             output: Output::default(),
             outcome: Outcome::default(),
+            missed: Vec::new(),
             focus: None,
             kept_tick: None,
             kept: None,
@@ -161,6 +187,11 @@ impl Player {
     pub fn with_module(mut self, module: Module) -> Self {
         self.with = Some(module);
         self
+    }
+
+    /// That module.
+    pub(super) fn replacement(&self) -> Option<&Module> {
+        self.with.as_ref()
     }
 
     /// Leaves out all swaps but the first `count`.
@@ -248,13 +279,25 @@ impl Player {
                     self.kept = Some(rules.take_recording());
                     rules.record(0);
                 }
-                if !rules.drain_failures().is_empty() {
+                let failures = rules.drain_failures();
+                if !failures.is_empty() {
                     rules.restock();
                 }
+                let late = failures.into_iter().filter(|it| matches!(it.kind, FailureKind::Deadline { .. }));
+                self.missed.extend(late.map(|failure| Missed {
+                    tick: world.tick(),
+                    module: failure.module,
+                    export: failure.export.to_string(),
+                }));
                 self.outcome.add(&self.output);
                 Ok(Step::Ticked { expected: *digest, found: world.digest() })
             }
-            Record::Entities(_) | Record::Deadline { .. } | Record::End => Ok(Step::Noted),
+            Record::Deadline { module, export } => {
+                let recorded = (self.world.as_ref().map(World::tick), module, export);
+                self.missed.retain(|missed| (Some(missed.tick), &missed.module, &missed.export) != recorded);
+                Ok(Step::Noted)
+            }
+            Record::Entities(_) | Record::End => Ok(Step::Noted),
         }
     }
 
@@ -318,5 +361,29 @@ impl Player {
         let content = Arc::new(content);
         self.contents.insert(digest, Arc::clone(&content));
         Ok(content)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::limits;
+    use super::super::survey::tests::world;
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_missed_by_the_replay_alone_if_the_log_has_none() {
+        let data = tempfile::tempdir().unwrap();
+        let engine = Engine::new(limits(), None).unwrap();
+        let mut player = Player::new(engine, Arc::new(Archive::open(data.path()).unwrap()));
+        let missed = |tick, export: &str| Missed {
+            tick,
+            module: "combat@0.1.0+1a2b3c4d".to_owned(),
+            export: export.to_owned(),
+        };
+        player.world = Some(world(8));
+        player.missed = vec![missed(7, "combat.resolve"), missed(8, "combat.resolve")];
+        let Missed { module, export, .. } = missed(8, "combat.resolve");
+        player.play(&Record::Deadline { module, export }).unwrap();
+        assert_eq!(player.missed, [missed(7, "combat.resolve")]);
     }
 }

@@ -1,5 +1,6 @@
 //! The zone's side of the replay log. It never waits: when the writer is behind, the log has a gap and
-//! begins anew with a checkpoint as soon as there is room.
+//! begins anew with a checkpoint a little later. A checkpoint costs the tick most of all, so that what is
+//! overloaded makes no more of them than what is not.
 
 use super::log::{Record, Running};
 use super::{SEGMENT_TICKS, SYNC_TICKS};
@@ -21,6 +22,8 @@ pub struct Recorder {
     running: Running,
     /// Ticks in the current file; `None` before the first and in a gap.
     ticks: Option<u64>,
+    /// Ticks until a gap may end.
+    pause: u64,
     continues: bool,
     /// Of the tick that runs.
     inputs: Vec<Input>,
@@ -31,14 +34,16 @@ impl Recorder {
     /// A recorder for a zone that has not ticked yet.
     pub fn new(zone: ZoneIndex, name: &str, running: Running, sender: RecordSender) -> Self {
         let gaps = metrics::counter!("game_replay_gaps_total", "zone" => name.to_owned());
-        let (ticks, continues, inputs) = (None, false, Vec::new());
-        Self { zone, name: name.to_owned(), sender, running, ticks, continues, inputs, gaps }
+        let (ticks, pause, continues, inputs) = (None, 0, false, Vec::new());
+        Self { zone, name: name.to_owned(), sender, running, ticks, pause, continues, inputs, gaps }
     }
 
     /// Before the step: what it will be given.
     pub fn begin(&mut self, world: &World, inputs: &[Input]) {
-        if self.ticks.is_none_or(|ticks| ticks >= SEGMENT_TICKS) {
-            self.start(world);
+        match self.ticks {
+            Some(ticks) if ticks < SEGMENT_TICKS => {}
+            None if self.pause > 0 => self.pause -= 1,
+            _ => self.start(world),
         }
         self.inputs.clear();
         if self.ticks.is_some() {
@@ -92,14 +97,38 @@ impl Recorder {
         if self.ticks.is_none() {
             return;
         }
-        match self.sender.try_send((self.zone, record)) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => {
+        if let Err(error) = self.sender.try_send((self.zone, record)) {
+            // Without a writer there is no log to have a gap.
+            if matches!(error, TrySendError::Full(_)) {
                 self.gaps.increment(1);
-                (self.ticks, self.continues) = (None, false);
             }
-            // The writer has said why it ended.
-            Err(TrySendError::Disconnected(_)) => self.ticks = None,
+            (self.ticks, self.pause, self.continues) = (None, SEGMENT_TICKS, false);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::survey::tests::world;
+    use super::*;
+    use std::sync::mpsc::sync_channel;
+
+    #[test]
+    fn after_a_full_queue_the_next_checkpoint_is_that_of_the_next_file() {
+        let world = world(0);
+        let running = Running { generation: 1, modules: Vec::new(), content: world.content().digest };
+        let (sender, records) = sync_channel(1);
+        let mut recorder = Recorder::new(ZoneIndex(0), "greywood", running, sender);
+        let mut tick = || {
+            recorder.begin(&world, &[]);
+            recorder.end(&world);
+            records.try_iter().any(|(_, record)| matches!(record, Record::Start { continues: false, .. }))
+        };
+        // There is room for the start of a file, and not for the tick after it.
+        assert!(tick());
+        for number in 0..SEGMENT_TICKS {
+            assert!(!tick(), "a checkpoint {number} ticks after the last");
+        }
+        assert!(tick());
     }
 }

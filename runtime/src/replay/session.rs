@@ -1,11 +1,13 @@
 //! Whole logs: play and compare with what was recorded, compare two ways to play, find the swap that
 //! changed the outcome.
 
-use super::log::{Reader, Record};
+use super::files::{Records, is_beyond};
+use super::log::Record;
 use super::outcome::Outcome;
-use super::player::{Difference, PlayError, Player, Step};
+use super::player::{Difference, Missed, PlayError, Player, Step};
+use super::survey::{Change, Survey};
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// What a replay has shown.
@@ -25,8 +27,12 @@ pub struct Played {
     pub swaps: usize,
     /// Places where the log does not go on: gaps and restarts.
     pub breaks: u64,
-    /// Calls that the clock ended.
+    /// First tick after the last of them; the first one of all if there is none.
+    pub unbroken_from: u64,
+    /// Calls that the clock ended when it was recorded.
     pub deadlines: u64,
+    /// Calls that the clock ended now, and not when it was recorded.
+    pub missed: Vec<Missed>,
     /// Whether the last file ends in the middle.
     pub cut_off: bool,
     /// Seconds it took, reading included.
@@ -41,7 +47,7 @@ pub struct Played {
     pub difference: Option<Difference>,
 }
 
-/// Two ways to play one log.
+/// Two ways to play one log. At a break both begin anew with the world that was recorded.
 #[derive(Clone, Debug, Serialize)]
 pub struct Compared {
     /// As recorded.
@@ -52,75 +58,27 @@ pub struct Compared {
     pub difference: Option<Difference>,
 }
 
-/// One swap of a log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Change {
-    /// Counted from 1.
-    pub number: usize,
-    /// First tick with it.
-    pub tick: u64,
-    /// What it brought, by label.
-    pub labels: Vec<String>,
-}
-
 /// Which swap changed the outcome.
 #[derive(Clone, Debug, Serialize)]
 pub struct Bisected {
     /// Swaps in the log.
     pub swaps: usize,
+    /// Of them, those before its last break: whatever runs instead, the world after it is the one that was
+    /// recorded.
+    pub unjudged: usize,
+    /// Places where the log does not go on: gaps and restarts.
+    pub breaks: u64,
+    /// First tick after the last of them, from which on the log was played.
+    pub unbroken_from: u64,
     /// Times the log was played.
     pub plays: u32,
-    /// The first swap without which the world at the end would be another; `None` if none matters.
+    /// The first swap after the last break without which the world at the end would be another; `None` if
+    /// none matters.
     pub culprit: Option<Change>,
     /// The log without it and with it.
     pub outcomes: Option<(Outcome, Outcome)>,
-}
-
-/// The files of a log in order: the file itself, or all of a folder.
-///
-/// # Errors
-/// The folder cannot be read.
-pub fn segments(path: &Path) -> std::io::Result<Vec<PathBuf>> {
-    if path.is_file() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(path)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "replay") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// The records of several files, one after the other.
-struct Records<'a> {
-    files: std::slice::Iter<'a, PathBuf>,
-    reader: Option<Reader>,
-    cut_off: bool,
-}
-
-impl<'a> Records<'a> {
-    fn of(files: &'a [PathBuf]) -> Self {
-        Self { files: files.iter(), reader: None, cut_off: false }
-    }
-
-    fn next_record(&mut self) -> Result<Option<Record>, PlayError> {
-        loop {
-            if let Some(reader) = &mut self.reader {
-                if let Some(record) = reader.next_record()? {
-                    return Ok(Some(record));
-                }
-                self.cut_off = reader.was_cut_off();
-            }
-            match self.files.next() {
-                Some(file) => self.reader = Some(Reader::open(file)?),
-                None => return Ok(None),
-            }
-        }
-    }
+    /// Calls that the clock ended now, and not when it was recorded.
+    pub missed: Vec<Missed>,
 }
 
 /// Plays a log up to `until`, telling `progress` the tick now and then.
@@ -136,8 +94,7 @@ pub fn play(
     let (mut records, mut played) = (Records::of(files), Played::default());
     let started = Instant::now();
     while let Some(record) = records.next_record()? {
-        if matches!(record, Record::Tick { .. }) && player.world().is_some_and(|world| world.tick() >= until)
-        {
+        if is_beyond(&record, player.world().map(sim::World::tick), until) {
             break;
         }
         let step = player.play(&record)?;
@@ -157,7 +114,10 @@ pub fn play(
 fn note(played: &mut Played, player: &Player, record: &Record, step: &Step) {
     let tick = player.world().map_or(0, sim::World::tick);
     match (record, step) {
-        (_, Step::Started { continues: false }) if played.ticks > 0 => played.breaks += 1,
+        (_, Step::Started { continues: false }) => {
+            played.breaks += u64::from(played.ticks > 0);
+            played.unbroken_from = tick + 1;
+        }
         (_, Step::Swapped) => played.swaps += 1,
         (Record::Tick { inputs, .. }, Step::Ticked { expected, found }) => {
             if played.ticks == 0 {
@@ -186,6 +146,7 @@ fn note(played: &mut Played, player: &Player, record: &Record, step: &Step) {
 fn finish(played: &mut Played, player: &Player, elapsed: Duration) {
     played.zone = player.zone().to_owned();
     played.outcome = player.outcome;
+    played.missed.clone_from(&player.missed);
     played.seconds = elapsed.as_secs_f64();
     if let Some(world) = player.world() {
         played.digest = world.digest();
@@ -197,21 +158,26 @@ fn finish(played: &mut Played, player: &Player, elapsed: Duration) {
 /// Plays a log in two ways in lock step.
 ///
 /// # Errors
-/// [`PlayError`]
+/// [`PlayError`]; `changed` runs a module in the place of one that never ran.
 pub fn compare(
     files: &[PathBuf],
     recorded: &mut Player,
     changed: &mut Player,
     until: u64,
 ) -> Result<Compared, PlayError> {
+    if let Some(module) = changed.replacement() {
+        let ran = Survey::of(files, until)?.ran;
+        if !ran.contains(module.name()) {
+            let (name, label) = (module.name().to_owned(), module.label().to_owned());
+            return Err(PlayError::NeverRan { name, label, ran: ran.into_iter().collect() });
+        }
+    }
     let mut records = Records::of(files);
     let mut played = (Played::default(), Played::default());
     let mut difference = None;
     let started = Instant::now();
     while let Some(record) = records.next_record()? {
-        if matches!(record, Record::Tick { .. })
-            && recorded.world().is_some_and(|world| world.tick() >= until)
-        {
+        if is_beyond(&record, recorded.world().map(sim::World::tick), until) {
             break;
         }
         let steps = (recorded.play(&record)?, changed.play(&record)?);
@@ -235,8 +201,8 @@ pub fn compare(
     Ok(Compared { recorded: played.0, changed: played.1, difference })
 }
 
-/// Finds the first swap that the world at the end depends on, by playing the log with more or fewer
-/// of its swaps. `player` makes a new player every time.
+/// Finds the first swap that the world at the end depends on, by playing the log behind its last break with
+/// more or fewer of its swaps. `player` makes a new player every time.
 ///
 /// # Errors
 /// [`PlayError`]
@@ -246,19 +212,30 @@ pub fn bisect(
     until: u64,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Bisected, PlayError> {
-    let changes = changes(files)?;
-    let mut plays = 0;
-    let mut with = |count: usize| {
-        plays += 1;
-        progress(&format!("playing with {count} of {} swaps", changes.len()));
-        play(files, &mut player().with_swaps(count), until, &mut |_| {})
+    let Survey { swaps: changes, unjudged, breaks, unbroken_from, to, file, .. } = Survey::of(files, until)?;
+    let mut bisected = Bisected {
+        swaps: changes.len(),
+        unjudged,
+        breaks,
+        unbroken_from,
+        plays: 0,
+        culprit: None,
+        outcomes: None,
+        missed: Vec::new(),
     };
-    let (none, all) = (with(0)?, with(changes.len())?);
+    let mut with = |count: usize| {
+        bisected.plays += 1;
+        progress(&format!("playing with {count} of {} swaps", changes.len()));
+        let played = play(&files[file..], &mut player().with_swaps(count - unjudged), to, &mut |_| {})?;
+        bisected.missed.extend_from_slice(&played.missed);
+        Ok::<Played, PlayError>(played)
+    };
+    let (none, all) = (with(unjudged)?, with(changes.len())?);
     if none.digest == all.digest {
-        return Ok(Bisected { swaps: changes.len(), plays, culprit: None, outcomes: None });
+        return Ok(bisected);
     }
     // Good plays as without any swap; bad does not.
-    let (mut good, mut bad) = ((0, none), (changes.len(), all));
+    let (mut good, mut bad) = ((unjudged, none), (changes.len(), all));
     while bad.0 - good.0 > 1 {
         let middle = good.0 + (bad.0 - good.0) / 2;
         let played = with(middle)?;
@@ -268,36 +245,7 @@ pub fn bisect(
             bad = (middle, played);
         }
     }
-    let culprit = changes.get(good.0).cloned();
-    Ok(Bisected { swaps: changes.len(), plays, culprit, outcomes: Some((good.1.outcome, bad.1.outcome)) })
-}
-
-/// The swaps of a log, with what is new in each.
-fn changes(files: &[PathBuf]) -> Result<Vec<Change>, PlayError> {
-    let (mut records, mut changes, mut tick) = (Records::of(files), Vec::new(), 0);
-    let mut before: Vec<String> = Vec::new();
-    while let Some(record) = records.next_record()? {
-        match record {
-            Record::Start { running, continues, checkpoint, .. } => {
-                if !continues {
-                    tick = sim::checkpoint::tick_of(&checkpoint)?;
-                }
-                before = labels(&running);
-            }
-            Record::Tick { .. } => tick += 1,
-            Record::Swap { running, .. } => {
-                let now = labels(&running);
-                let new = now.iter().filter(|label| !before.contains(label)).cloned().collect();
-                changes.push(Change { number: changes.len() + 1, tick: tick + 1, labels: new });
-                before = now;
-            }
-            _ => {}
-        }
-    }
-    Ok(changes)
-}
-
-fn labels(running: &super::log::Running) -> Vec<String> {
-    let content = format!("content+{:08x}", running.content >> 32);
-    running.modules.iter().map(|module| module.label.clone()).chain([content]).collect()
+    bisected.culprit = changes.get(good.0).cloned();
+    bisected.outcomes = Some((good.1.outcome, bad.1.outcome));
+    Ok(bisected)
 }

@@ -22,7 +22,7 @@ pub type WriterThread = JoinHandle<()>;
 #[derive(Clone, Copy, Debug)]
 pub struct Keep(pub Duration);
 
-/// Starts the writer. Its errors end the recording and nothing else.
+/// Starts the writer. An error ends the recording of its zone and nothing else.
 ///
 /// # Errors
 /// The folder cannot be made, or the system gives no thread.
@@ -30,46 +30,80 @@ pub fn spawn_writer(folder: PathBuf, keep: Keep) -> std::io::Result<(RecordSende
     std::fs::create_dir_all(&folder)?;
     let (sender, records) = sync_channel(QUEUE);
     let writer = std::thread::Builder::new().name("replay-log".to_owned());
-    let thread = writer.spawn(move || {
-        if let Err(error) = writer_loop(&folder, keep, &records) {
-            tracing::error!(%error, folder = %folder.display(), "replay logs cannot be written; nothing is recorded any more");
-        }
-    })?;
+    let thread = writer.spawn(move || writer_loop(&folder, keep, &records))?;
     Ok((sender, thread))
 }
 
-fn writer_loop(folder: &Path, keep: Keep, records: &Receiver<(ZoneIndex, Record)>) -> std::io::Result<()> {
-    let mut open: BTreeMap<ZoneIndex, LogWriter> = BTreeMap::new();
+fn writer_loop(folder: &Path, keep: Keep, records: &Receiver<(ZoneIndex, Record)>) {
+    let mut logs: BTreeMap<ZoneIndex, ZoneLog> = BTreeMap::new();
     let mut flushed = Instant::now();
     loop {
         match records.recv_timeout(FLUSH) {
             Ok((zone, record)) => {
                 if let Record::Start { zone: name, .. } = &record {
-                    finish(open.remove(&zone))?;
-                    let folder = folder.join(name);
-                    prune(&folder, keep)?;
-                    open.insert(zone, LogWriter::create(&next_file(&folder)?)?);
+                    logs.entry(zone).or_insert_with(|| ZoneLog::new(folder.join(name), keep));
                 }
-                // Nothing but a start comes first: a gap ends with one.
-                if let Some(writer) = open.get_mut(&zone) {
-                    writer.append(&record)?;
+                // Nothing but a start comes first.
+                if let Some(log) = logs.get_mut(&zone) {
+                    log.attempt(|log| log.record(&record));
                 }
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
         if flushed.elapsed() >= FLUSH {
-            open.values_mut().try_for_each(LogWriter::flush)?;
+            logs.values_mut().for_each(|log| log.attempt(ZoneLog::flush));
             flushed = Instant::now();
         }
     }
-    open.into_values().try_for_each(|writer| finish(Some(writer)))
+    logs.values_mut().for_each(|log| log.attempt(ZoneLog::finish));
 }
 
-fn finish(writer: Option<LogWriter>) -> std::io::Result<()> {
-    let Some(writer) = writer else { return Ok(()) };
-    metrics::counter!("game_replay_bytes_total").increment(writer.finish()?);
-    Ok(())
+/// The log of one zone.
+struct ZoneLog {
+    folder: PathBuf,
+    keep: Keep,
+    /// The file that is written; none before the first start.
+    writer: Option<LogWriter>,
+    /// An error ended it.
+    failed: bool,
+}
+
+impl ZoneLog {
+    fn new(folder: PathBuf, keep: Keep) -> Self {
+        Self { folder, keep, writer: None, failed: false }
+    }
+
+    /// Does what may fail, unless something has failed before.
+    fn attempt(&mut self, what: impl FnOnce(&mut Self) -> std::io::Result<()>) {
+        if self.failed {
+            return;
+        }
+        if let Err(error) = what(self) {
+            (self.writer, self.failed) = (None, true);
+            let folder = self.folder.display();
+            tracing::error!(%error, %folder, "the replay log of this zone cannot be written and ends here; make room or let the server write there, then restart it");
+        }
+    }
+
+    fn record(&mut self, record: &Record) -> std::io::Result<()> {
+        if matches!(record, Record::Start { .. }) {
+            self.finish()?;
+            prune(&self.folder, self.keep)?;
+            self.writer = Some(LogWriter::create(&next_file(&self.folder)?)?);
+        }
+        self.writer.as_mut().map_or(Ok(()), |writer| writer.append(record))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.writer.as_mut().map_or(Ok(()), LogWriter::flush)
+    }
+
+    fn finish(&mut self) -> std::io::Result<()> {
+        let Some(writer) = self.writer.take() else { return Ok(()) };
+        metrics::counter!("game_replay_bytes_total").increment(writer.finish()?);
+        Ok(())
+    }
 }
 
 /// `000042.replay`, counted up over all runs.
@@ -132,5 +166,29 @@ mod tests {
         assert_eq!(reader.next_record().unwrap(), None);
         prune(&folder.path().join("field"), Keep(Duration::ZERO)).unwrap();
         assert!(super::super::segments(&folder.path().join("field")).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_zone_that_cannot_be_written_ends_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        // Where the zone's folder should be.
+        std::fs::write(folder.path().join("field"), "a file").unwrap();
+        let (sender, thread) =
+            spawn_writer(folder.path().to_owned(), Keep(Duration::from_secs(3_600))).unwrap();
+        let tick = || Record::Tick { inputs: Vec::new(), digest: 5 };
+        for record in [start("field"), tick(), start("field")] {
+            sender.send((ZoneIndex(0), record)).unwrap();
+        }
+        for record in [start("town"), tick()] {
+            sender.send((ZoneIndex(1), record)).unwrap();
+        }
+        drop(sender);
+        thread.join().unwrap();
+        let files = super::super::segments(&folder.path().join("town")).unwrap();
+        let mut reader = Reader::open(&files[0]).unwrap();
+        assert_eq!(reader.next_record().unwrap(), Some(start("town")));
+        assert_eq!(reader.next_record().unwrap(), Some(tick()));
+        assert_eq!(reader.next_record().unwrap(), None);
+        assert!(!reader.was_cut_off());
     }
 }
