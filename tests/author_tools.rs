@@ -5,6 +5,8 @@ use crate::live::{Workshop, lore};
 use crate::support::starter;
 use anyhow::{Context, ensure};
 use host_api::{Kind, Module};
+use runtime::author::REPLACED;
+use runtime::build::scripts_of;
 use std::process::Command;
 
 #[test]
@@ -18,14 +20,35 @@ fn a_new_script_of_every_kind_builds_passes_its_tests_and_loads() -> anyhow::Res
             std::fs::remove_dir_all(&folder)?;
         }
     }
+    let starters = scripts_of(&scripts)?;
+    // What a world has once is named like the starter's, which it replaces.
+    let replaced =
+        |kind: Kind| starters.iter().find(|script| kind.is_single() && script.manifest.kind == kind);
+    let script = |kind: Kind| replaced(kind).map_or_else(|| name(kind), |script| script.name().to_owned());
     for kind in Kind::ALL {
         let mut new = lore();
-        let made =
-            new.args(["new", &name(kind), "--kind", kind.name(), "--scripts"]).arg(&scripts).output()?;
+        new.args(["new", &name(kind), "--kind", kind.name(), "--scripts"]).arg(&scripts);
+        if let Some(there) = replaced(kind) {
+            let refused = new.output()?;
+            let said = String::from_utf8_lossy(&refused.stderr);
+            let named = said.contains(&format!("`{}`", there.name())) && said.contains("--replace");
+            ensure!(refused.status.code() == Some(1) && named, "{said}");
+            ensure!(!scripts.join(name(kind)).exists(), "it was refused, but not before something was made");
+            new.arg("--replace");
+        }
+        let made = new.output()?;
         ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        if let Some(there) = replaced(kind) {
+            ensure!(there.folder().join(REPLACED).is_file(), "{} does not stay", there.folder().display());
+        }
         let again = new.output()?;
         let said = String::from_utf8_lossy(&again.stderr);
         ensure!(again.status.code() == Some(1) && said.contains("exists already"), "{said}");
+    }
+    let known = scripts_of(&scripts)?;
+    for kind in Kind::ALL.into_iter().filter(|kind| kind.is_single()) {
+        let count = known.iter().filter(|script| script.manifest.kind == kind).count();
+        ensure!(count == 1, "a world could not start with {count} scripts of kind {kind}");
     }
     // The server may be older than what was installed; the author's own compiler runs the tests.
     let mut tests = Command::new("cargo");
@@ -38,13 +61,14 @@ fn a_new_script_of_every_kind_builds_passes_its_tests_and_loads() -> anyhow::Res
     let passed = String::from_utf8_lossy(&tested.stdout).matches("1 passed").count();
     ensure!(passed >= Kind::ALL.len(), "{passed} of {} passed", Kind::ALL.len());
     for kind in Kind::ALL {
-        let built = lore().args(["build", &name(kind), "--scripts"]).arg(&scripts).output()?;
+        let script = script(kind);
+        let built = lore().args(["build", &script, "--scripts"]).arg(&scripts).output()?;
         ensure!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        let component = scripts.join("target/lore").join(format!("{}.wasm", name(kind)));
+        let component = scripts.join("target/lore").join(format!("{script}.wasm"));
         let bytes = std::fs::read(&component).with_context(|| component.display().to_string())?;
         let module = Module::load(starter::engine(), &bytes)?;
-        ensure!((module.name(), module.kind()) == (name(kind).as_str(), kind), "{module:?}");
-        let tested = lore().args(["test", &name(kind), "--no-build", "--scripts"]).arg(&scripts).output()?;
+        ensure!((module.name(), module.kind()) == (script.as_str(), kind), "{module:?}");
+        let tested = lore().args(["test", &script, "--no-build", "--scripts"]).arg(&scripts).output()?;
         let said = String::from_utf8_lossy(&tested.stdout);
         ensure!(tested.status.success() && said.contains("cases passed"), "{said}");
     }

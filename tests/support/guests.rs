@@ -4,7 +4,7 @@
 use super::world::Copied;
 use crate::live::{lore, root};
 use host_api::Kind;
-use runtime::build::{Language, diagnose_languages};
+use runtime::build::{Language, diagnose_languages, scripts_of};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -55,11 +55,17 @@ impl Guests {
         Self { scripts, _only_one: only_one }
     }
 
-    /// `lore new`, after taking away what an earlier run left of that name.
+    /// `lore new`, after taking away what was left of that name, and of a kind that a world has once.
     pub fn begin(&self, name: &str, kind: Kind, language: Language) -> PathBuf {
         let folder = self.scripts.join(name);
         if folder.exists() {
             std::fs::remove_dir_all(&folder).unwrap();
+        }
+        if kind.is_single() {
+            let others = scripts_of(&self.scripts).unwrap();
+            for other in others.iter().filter(|other| other.manifest.kind == kind) {
+                std::fs::remove_dir_all(other.folder()).unwrap();
+            }
         }
         let lang = self::name(language);
         let output = lore()

@@ -8,5 +8,5 @@ mod template;
 mod written;
 
 pub use component::{component_of, engine, from_here, load, scripts_meant};
-pub use template::{NewError, NewScript, has_template, new_script};
+pub use template::{NewError, NewScript, REPLACED, has_template, new_script};
 pub use written::written;

@@ -1,6 +1,6 @@
 //! `lore new`
 
-use crate::author::new_script;
+use crate::author::{NewScript, REPLACED, from_here, new_script};
 use crate::build::{Language, find_workspace, prepare};
 use anyhow::Context as _;
 use clap::ValueEnum;
@@ -13,7 +13,7 @@ use std::path::PathBuf;
 /// or `script.c`.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  lore new night-wolf --kind npc\n  lore new lost-ring --kind quest --lang ts && lore build lost-ring\n  lore new duel --kind combat && (cd scripts && cargo test -p duel) && lore build duel"
+    after_help = "Examples:\n  lore new night-wolf --kind npc\n  lore new lost-ring --kind quest --lang ts && lore build lost-ring\n  lore new duel --kind combat --replace && (cd scripts && cargo test -p duel) && lore build combat"
 )]
 pub struct Args {
     /// 1 to 64 of a-z, 0-9 and `-`; content names it `NAME`.
@@ -25,6 +25,10 @@ pub struct Args {
     /// What it is written in.
     #[arg(long, value_enum, default_value_t)]
     lang: Language,
+    /// Of a kind that a world has once: take the place and the name of the present script, which is built no
+    /// more. Its folder stays.
+    #[arg(long)]
+    replace: bool,
     /// The scripts' workspace; looked for from here upwards if not given.
     #[arg(long, value_name = "DIR")]
     scripts: Option<PathBuf>,
@@ -78,29 +82,33 @@ impl From<KindArg> for Kind {
 }
 
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let Args { name, kind, lang, scripts } = args;
+    let Args { name, kind, lang, replace, scripts } = args;
     let workspace = match scripts {
         Some(workspace) => workspace,
         None => find_workspace(&std::env::current_dir().context("no current folder")?)?,
     };
     let kind = Kind::from(kind);
-    let new = new_script(&workspace, &name, kind, lang)?;
+    let NewScript { script, files, replaced, .. } = new_script(&workspace, &name, kind, lang, replace)?;
     prepare(&workspace, kind, lang)?;
-    for file in &new.files {
+    for file in &files {
         println!("{}", file.display());
     }
     println!("\nIts rules stand in the last one. Then:");
     if lang == Language::Rust {
         println!("  cd {} && cargo test -p {name}", workspace.display());
     }
-    println!("  lore build {name}");
+    println!("  lore build {script}");
     if kind.is_single() {
-        println!(
-            "A world has one script of kind {kind}: to replace it, give this one its name in lore.toml."
-        );
+        println!("  lore push scripts/target/lore/{script}.wasm");
     } else {
         println!(
-            "  lore push scripts/target/lore/{name}.wasm   # then let content name it: script = \"{name}\""
+            "  lore push scripts/target/lore/{script}.wasm   # then let content name it: script = \"{script}\""
+        );
+    }
+    for folder in &replaced {
+        println!(
+            "\nIt is the world's `{script}` now. {} is built no more: its lore.toml is called {REPLACED}.",
+            from_here(folder).display()
         );
     }
     Ok(())
