@@ -1,7 +1,7 @@
 //! Scripts and content change while a player plays: good ones become live between two ticks, bad
 //! ones are refused with what is wrong and where, and a restart brings back what was live.
 
-use crate::live::Workshop;
+use crate::live::{Workshop, lore};
 use crate::support::http_server::Answer;
 use crate::support::socket::Socket;
 use crate::support::world::{Copied, Setup, World, pack};
@@ -280,6 +280,10 @@ async fn dev_mode_makes_live_what_is_saved() {
     let content = Copied::into("content", &folder);
     let scripts = Copied::into("scripts", &folder);
     let _wit = Copied::into("wit", &folder);
+    let begun = scripts.path().join("nobody");
+    if begun.exists() {
+        std::fs::remove_dir_all(&begun).unwrap();
+    }
     let patience = Duration::from_secs(420);
     let world = Setup::default().dev_in(&folder).start();
     let (_, from) = world.said("watching", 0, patience).await;
@@ -294,7 +298,14 @@ async fn dev_mode_makes_live_what_is_saved() {
 
     content.replace("dialogs/innkeeper.toml", "script = \"innkeeper\"", "script = \"nobody\"");
     let (_, from) = world.said("content stays as it was", from, patience).await;
+    // The script that it names comes, and the content is not saved again.
+    let mut new = lore();
+    new.args(["new", "nobody", "--kind", "dialog", "--scripts"]).arg(scripts.path());
+    assert!(new.status().unwrap().success());
+    let (_, from) = world.said("live: nobody@", from, patience).await;
+    let (_, from) = world.said("live: content+", from, patience).await;
     content.replace("dialogs/innkeeper.toml", "script = \"nobody\"", "script = \"innkeeper\"");
+    let (_, from) = world.said("live: content+", from, patience).await;
 
     let before = live_label(&world, "combat");
     scripts.replace("combat/src/formula.rs", "1_500;", "1_750;");

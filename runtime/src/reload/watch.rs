@@ -1,9 +1,9 @@
 //! `lore serve --dev`: what is saved in `scripts/` or `content/` becomes live.
 
-use super::{Author, Pipeline, Plan};
+use super::{Author, Pipeline, Plan, PushError};
 use crate::build::{self, Order, build_scripts};
 use notify::{RecursiveMode, Watcher};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -52,6 +52,7 @@ pub async fn watch_loop(
     watcher.watch(&folders.scripts, RecursiveMode::Recursive)?;
     watcher.watch(&folders.content, RecursiveMode::Recursive)?;
     eprintln!("watching {} and {}", folders.scripts.display(), folders.content.display());
+    let mut misfits = Misfits::default();
     loop {
         let mut paths = BTreeSet::new();
         tokio::select! {
@@ -65,12 +66,7 @@ pub async fn watch_loop(
             true => Changed::everything(),
             false => Changed::of(&paths, &folders),
         };
-        if what.content {
-            push_content(&pipeline, &folders.content).await;
-        }
-        if what.any_script {
-            push_scripts(&pipeline, &folders.scripts, what.only_script).await;
-        }
+        push_saved(&pipeline, &folders, what, &mut misfits).await;
     }
 }
 
@@ -117,28 +113,78 @@ impl Changed {
     }
 }
 
-async fn push_content(pipeline: &Pipeline, folder: &Path) {
-    let author = author("content saved");
-    let files = match crate::content::read_files(folder) {
-        Ok(files) => files,
-        Err(errors) => return eprintln!("content: {errors}"),
-    };
-    match pipeline.push_content(files, &Plan::default(), &author).await {
-        Ok(pushed) => {
-            eprintln!("live: {} in {:.0} ms (generation {})", pushed.label, pushed.live_ms, pushed.generation)
-        }
-        Err(error) => eprintln!("content stays as it was:\n{error}"),
+/// What was refused because it does not fit the other side: it is tried again when that has changed.
+#[derive(Default)]
+struct Misfits {
+    content: bool,
+    /// Components by the names of their scripts.
+    scripts: BTreeMap<String, Vec<u8>>,
+}
+
+/// Components that are ready to be pushed.
+struct Ready {
+    /// By the names of their scripts.
+    scripts: BTreeMap<String, Vec<u8>>,
+    /// When their author began to wait for them.
+    since: Instant,
+    /// Why they are pushed now.
+    why: String,
+}
+
+/// Scripts first: content names them. But a script may require what is in the content saved with it.
+async fn push_saved(pipeline: &Pipeline, folders: &Folders, what: Changed, misfits: &mut Misfits) {
+    let mut content = what.content;
+    if what.any_script
+        && let Some(ready) = build_saved(&folders.scripts, what.only_script).await
+    {
+        let any_live = push_scripts(pipeline, ready, &mut misfits.scripts).await;
+        content |= any_live && misfits.content;
+    }
+    if content && push_content(pipeline, &folders.content, &mut misfits.content).await {
+        let scripts = std::mem::take(&mut misfits.scripts);
+        let why = "fits the content now".to_owned();
+        push_scripts(pipeline, Ready { scripts, since: Instant::now(), why }, &mut misfits.scripts).await;
     }
 }
 
-async fn push_scripts(pipeline: &Pipeline, workspace: &Path, folder: Option<String>) {
-    let started = Instant::now();
+/// Whether the content is live now.
+async fn push_content(pipeline: &Pipeline, folder: &Path, misfit: &mut bool) -> bool {
+    *misfit = false;
+    let files = match crate::content::read_files(folder) {
+        Ok(files) => files,
+        Err(errors) => {
+            eprintln!("content: {errors}");
+            return false;
+        }
+    };
+    match pipeline.push_content(files, &Plan::default(), &author("content saved")).await {
+        Ok(pushed) => {
+            eprintln!(
+                "live: {} in {:.0} ms (generation {})",
+                pushed.label, pushed.live_ms, pushed.generation
+            );
+            true
+        }
+        Err(error) => {
+            *misfit = matches!(error, PushError::Misfit(_));
+            eprintln!("content stays as it was:\n{error}");
+            false
+        }
+    }
+}
+
+/// Builds the script of a folder, or all; `None`, with the reason printed, if that fails.
+async fn build_saved(workspace: &Path, folder: Option<String>) -> Option<Ready> {
+    let since = Instant::now();
     let workspace = workspace.to_owned();
     let built = tokio::task::spawn_blocking(move || {
         // The SDK is no script: everything that uses it is built then.
         let known = build::scripts_of(&workspace)?;
-        let only = folder.filter(|folder| known.iter().any(|script| script.name() == folder));
-        let order = Order { only: only.as_deref(), lines: true, ..Order::default() };
+        let only = folder.and_then(|folder| {
+            let script = known.iter().find(|script| script.folder().ends_with(&folder))?;
+            Some(script.name())
+        });
+        let order = Order { only, lines: true, ..Order::default() };
         let built = build_scripts(&workspace, order, &mut |step| {
             if let build::Step::Diagnostic(text) = step {
                 eprint!("{text}");
@@ -151,28 +197,51 @@ async fn push_scripts(pipeline: &Pipeline, workspace: &Path, folder: Option<Stri
                 source,
             })
         };
-        built.into_iter().map(read).collect::<Result<Vec<_>, _>>()
+        built.into_iter().map(read).collect::<Result<BTreeMap<_, _>, _>>()
     });
-    let built = match built.await {
-        Ok(Ok(built)) => built,
-        Ok(Err(error)) => return eprintln!("scripts stay as they were: {error}"),
-        Err(error) => return eprintln!("scripts stay as they were: the build hit a defect: {error}"),
-    };
-    let built_ms = started.elapsed().as_millis();
-    // Who saves wants to see it, however much it changes.
-    let plan = Plan { skip_proof: true, ..Plan::default() };
-    for (name, bytes) in built {
-        match pipeline.push_module(bytes, &plan, &author("script saved")).await {
-            Ok(pushed) if pushed.unchanged => {}
-            Ok(pushed) => eprintln!(
-                "live: {} in {} ms (built in {built_ms} ms, generation {})",
-                pushed.label,
-                started.elapsed().as_millis(),
-                pushed.generation
-            ),
-            Err(error) => eprintln!("{name} stays as it was: {error}"),
+    match built.await {
+        Ok(Ok(scripts)) => {
+            Some(Ready { scripts, since, why: format!("built in {} ms", since.elapsed().as_millis()) })
+        }
+        Ok(Err(error)) => {
+            eprintln!("scripts stay as they were: {error}");
+            None
+        }
+        Err(error) => {
+            eprintln!("scripts stay as they were: the build hit a defect: {error}");
+            None
         }
     }
+}
+
+/// Whether anything became live.
+async fn push_scripts(pipeline: &Pipeline, ready: Ready, misfits: &mut BTreeMap<String, Vec<u8>>) -> bool {
+    let Ready { scripts, since, why } = ready;
+    // Who saves wants to see it, however much it changes.
+    let plan = Plan { skip_proof: true, ..Plan::default() };
+    let mut any_live = false;
+    for (name, bytes) in scripts {
+        misfits.remove(&name);
+        match pipeline.push_module(bytes.clone(), &plan, &author("script saved")).await {
+            Ok(pushed) if pushed.unchanged => {}
+            Ok(pushed) => {
+                any_live = true;
+                eprintln!(
+                    "live: {} in {} ms ({why}, generation {})",
+                    pushed.label,
+                    since.elapsed().as_millis(),
+                    pushed.generation
+                );
+            }
+            Err(error) => {
+                eprintln!("{name} stays as it was: {error}");
+                if matches!(error, PushError::Misfit(_)) {
+                    misfits.insert(name, bytes);
+                }
+            }
+        }
+    }
+    any_live
 }
 
 fn author(why: &str) -> Author {
