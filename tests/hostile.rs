@@ -2,6 +2,8 @@
 //! so that the others are served, and taken out of the world. `LORE_HOSTILE_BOTS` makes the load heavier.
 
 use crate::live::{Fighter, Server, Workshop, scale, seed};
+use crate::reload_pipeline::{live_label, push as push_bytes};
+use crate::support::world::{World, pack};
 use anyhow::{Context, ensure};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -9,6 +11,7 @@ use runtime::admin::AdminToken;
 use runtime::load::mind::Scenario;
 use runtime::load::replica::Heard;
 use runtime::load::wire::Event;
+use runtime::reload::Archive;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -332,5 +335,60 @@ async fn bad_modules_are_refused_or_contained() -> anyhow::Result<()> {
     let swings = stage.seen.borrow().swings.clone();
     stage.clear().await?;
     eprintln!("hostile: {bots} bots, 0 disconnects, 0 lost replies, swings {swings:?}");
+    Ok(())
+}
+
+/// Puts modules among those that must not run again, as what takes them out of the world does.
+fn bar(data: &Path, modules: &[&[u8]]) -> anyhow::Result<()> {
+    let archive = Archive::open(data)?;
+    let mut set = archive.live()?;
+    for module in modules {
+        let digest = blake3::hash(module).to_hex().to_string();
+        set.quarantined.bar(digest, "failed in 5 ticks".to_owned(), |_| true);
+    }
+    Ok(archive.set_live(&set)?)
+}
+
+#[tokio::test]
+async fn what_was_quarantined_does_not_come_back_with_a_pack() -> anyhow::Result<()> {
+    let own = std::fs::read(pack().join("combat.wasm"))?;
+    let (good, bad) = (distinct(&own, 1), distinct(&own, 2));
+    let folder = tempfile::tempdir()?;
+    for entry in std::fs::read_dir(pack())? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|end| end == "wasm") {
+            std::fs::copy(&path, folder.path().join(path.file_name().context("a name")?))?;
+        }
+    }
+    std::fs::write(folder.path().join("combat.wasm"), &bad)?;
+
+    let mut world = World::start();
+    let pushed = push_bytes(&world, good.clone()).await;
+    ensure!(pushed.status == 200, "{pushed:?}");
+    let live = live_label(&world, "combat");
+    world.terminate();
+    ensure!(world.ended().await.success(), "it did not end well");
+    bar(world.data(), &[&bad])?;
+
+    let world = world.with_pack(folder.path()).start_again();
+    let (line, _) = world.said("what the pack has was quarantined", 0, PATIENCE).await;
+    ensure!(line.contains(&live) && line.contains("failed in 5 ticks"), "{line}");
+    ensure!(live_label(&world, "combat") == live, "what was live goes on");
+    push_bytes(&world, bad.clone()).await.is_problem(409, "quarantined");
+    let mut world = world.restart().await;
+    ensure!(live_label(&world, "combat") == live, "also the next time");
+
+    // Without any version that may run there is no world.
+    world.terminate();
+    ensure!(world.ended().await.success(), "it did not end well");
+    bar(world.data(), &[&good, &own])?;
+    // Should it start after all, it ends at once: the port is taken.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let (taken, pack) = (listener.local_addr()?.to_string(), folder.path().display().to_string());
+    let serve = ["serve", "--pack", &pack, "--listen", &taken, "--admin-listen", "127.0.0.1:0"];
+    let refused = world.lore_offline(&serve);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    let named = said.contains("combat@0.1.0+") && said.contains("no earlier version to go back to");
+    ensure!(!refused.status.success() && named, "{said}");
     Ok(())
 }

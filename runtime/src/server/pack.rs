@@ -34,6 +34,17 @@ pub enum PackError {
     /// Modules and content do not go together.
     #[error(transparent)]
     Misfit(#[from] Misfit),
+    /// A module was taken out of the running world before, and there is no other version to run.
+    #[error(
+        "{label} was quarantined and there is no earlier version to go back to; correct it and build it again: \
+         another build has another digest. It {reason}"
+    )]
+    Quarantined {
+        /// Which.
+        label: String,
+        /// Why it was.
+        reason: String,
+    },
     /// The content has mistakes; all of them, with file and line.
     #[error("the content has mistakes:\n{0}")]
     Content(#[from] ContentErrors),
@@ -94,8 +105,9 @@ impl Assembled {
 }
 
 /// Compiles the modules of a pack; those that were replaced by a push, and whose base in the pack
-/// is still the same, are taken from the archive, as are those the pack never had. If what was live
-/// does not go together any more, the pack's own runs.
+/// is still the same, are taken from the archive, as are those the pack never had. In the place of a
+/// module that was quarantined the last good version runs. If what was live does not go together any more,
+/// the pack's own runs.
 ///
 /// # Errors
 /// See [`PackError`].
@@ -118,7 +130,7 @@ pub fn assemble(
         archive.keep_module(&base.digest(), &bytes).map_err(|source| PackError::Io { path: file, source })?;
         bases.push(base);
     }
-    set.trusted.extend(bases.iter().map(Module::digest));
+    set.trusted.extend(bases.iter().map(Module::digest).filter(|digest| !set.quarantined.holds(digest)));
     let plain = LiveSet { modules: Default::default(), content: None, ..set.clone() };
     match restore(engine, &bases, &content, archive, set) {
         Ok(mut restored) => {
@@ -126,6 +138,8 @@ pub fn assemble(
             restore_former(engine, archive, &mut restored);
             return Ok(restored);
         }
+        // Its own cannot run in the place of what was live: it would bring back what was quarantined.
+        Err(error) if bases.iter().any(|base| plain.quarantined.holds(&base.digest())) => return Err(error),
         Err(error) => tracing::error!(%error, "what was live does not fit any more; the pack's own runs"),
     }
     let generation = Generation::new(plain.generation, bases)?;
@@ -150,7 +164,12 @@ fn restore(
     let content = content_since(content, archive, &mut set).unwrap_or_else(|| content.clone());
     let (mut loaded, mut replaced) = (Vec::new(), Vec::new());
     for base in bases {
-        match pushed_since(engine, base, archive, &mut set) {
+        let reason = set.quarantined.why(&base.digest()).map(str::to_owned);
+        let instead = match reason {
+            Some(reason) => Some(last_good(engine, base, archive, &mut set, reason)?),
+            None => pushed_since(engine, base, archive, &mut set),
+        };
+        match instead {
             Some(module) => {
                 replaced.extend(earlier_versions(engine, archive, &set, base, &module));
                 loaded.push(module);
@@ -211,6 +230,36 @@ fn content_since(base: &Content, archive: &Archive, set: &mut LiveSet) -> Option
             None
         }
     }
+}
+
+/// The version that runs in the place of `base`, which was quarantined: what was live when the server last
+/// ran, else the newest trusted one, else the newest.
+fn last_good(
+    engine: &Engine,
+    base: &Module,
+    archive: &Archive,
+    set: &mut LiveSet,
+    reason: String,
+) -> Result<Module, PackError> {
+    let (script, barred) = (base.name(), base.label());
+    let live = set.modules.get(script).map(|live| &live.digest);
+    let earlier = || set.earlier.get(script).into_iter().flatten().rev();
+    let trusted = earlier().filter(|digest| set.trusted.contains(*digest));
+    let known = live.into_iter().chain(trusted).chain(earlier());
+    let found = known.filter(|digest| !set.quarantined.holds(digest)).find_map(|digest| {
+        from_archive(engine, archive, digest)
+            .inspect_err(|error| tracing::error!(script, digest, error, "a version cannot be restored"))
+            .ok()
+    });
+    let Some(module) = found else {
+        return Err(PackError::Quarantined { label: barred.to_owned(), reason });
+    };
+    let label = module.label();
+    tracing::error!(barred, label, reason, "what the pack has was quarantined; the last good version runs");
+    // As if it had been pushed over what the pack has, until the pack has another.
+    let base = Some(base.digest());
+    set.modules.insert(script.to_owned(), LiveModule { digest: module.digest(), base });
+    Ok(module)
 }
 
 /// The module that was live in the place of `base` when the server last ran.

@@ -6,7 +6,8 @@ use crate::reload::{Archive, Author, Change, Event, LiveSet, Overlay, State, Sub
 use host_api::{Engine, Module};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The versions before `live` that there is a way back to, oldest first; that of the pack always is.
+/// The versions before `live` that there is a way back to, oldest first; that of the pack is, unless it was
+/// quarantined.
 pub(super) fn earlier_versions(
     engine: &Engine,
     archive: &Archive,
@@ -26,7 +27,7 @@ pub(super) fn earlier_versions(
     }
     let listed =
         set.earlier.get(base.name()).and_then(|all| all.iter().position(|one| *one == base.digest()));
-    if base.digest() != live.digest() {
+    if base.digest() != live.digest() && !set.quarantined.holds(&base.digest()) {
         versions.insert(listed.unwrap_or(0).min(versions.len()), base.clone());
     }
     versions
