@@ -147,4 +147,24 @@ async fn an_endless_loop_costs_one_npc_its_decisions_and_nobody_else() {
     // The one that was lost decides again: it comes after whom it was attacked by.
     hero.event("the hare fights back", |event| event["type"] == "swing" && event["attacker"] == cursed).await;
     hero.close().await;
+
+    // What its script was asked can be asked again, as the status says.
+    let failure = &failures[0];
+    let view = failure["view"].as_str().unwrap();
+    assert!(view.contains("Perception") && view.contains(&format!("EntityId({cursed})")), "{failure}");
+    let again = failure["again"].as_str().unwrap().to_owned();
+    let world = world.killed();
+    let (program, arguments) = again.split_once(' ').unwrap();
+    let arguments: Vec<String> = arguments
+        .replace(" replay/", &format!(" {}/replay/", world.data().display()))
+        .split(' ')
+        .map(ToOwned::to_owned)
+        .collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let output = world.lore_offline(&arguments);
+    let test = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        program == "lore" && output.status.success() && test.contains(&cursed.to_string()),
+        "{again}: {test}"
+    );
 }

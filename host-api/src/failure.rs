@@ -29,6 +29,8 @@ pub struct ScriptFailure {
     /// Whether each of the views failed by itself; otherwise the search for the culprits ended at
     /// its limit and innocent ones may be among them.
     pub isolated: bool,
+    /// The first of them as it was asked, if it failed by itself.
+    pub view: Option<String>,
 }
 
 /// How a script failed.
@@ -279,7 +281,7 @@ impl ScriptFailure {
     ) -> Self {
         let item_count = u32::try_from(ids.len()).unwrap_or(u32::MAX);
         let items = ids.take(FAILURE_ITEMS).collect();
-        Self { module: module.to_owned(), export, tick, kind, items, item_count, isolated }
+        Self { module: module.to_owned(), export, tick, kind, items, item_count, isolated, view: None }
     }
 
     /// Whether `other` is the same failure of another view of the same call.

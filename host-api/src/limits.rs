@@ -22,6 +22,9 @@ pub(crate) const MESSAGE_BYTES: usize = 512;
 /// Failures kept until they are drained; older ones are dropped and counted.
 pub(crate) const FAILURES_KEPT: usize = 256;
 
+/// Failures that are kept with their view: writing one down takes microseconds of a tick.
+pub(crate) const FAILURE_VIEWS: usize = 8;
+
 /// Item ids named by one failure; the rest is only counted.
 pub(crate) const FAILURE_ITEMS: usize = 16;
 

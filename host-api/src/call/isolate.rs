@@ -11,6 +11,7 @@ use crate::failure::{FailureKind, ScriptFailure};
 use sim::DefId;
 use sim::rules::{Answer, Context};
 use std::collections::VecDeque;
+use std::fmt::Debug;
 use std::ops::Range;
 
 /// Serves what can be served of a batch that failed with `cause`. `out` holds the fallbacks.
@@ -102,7 +103,9 @@ fn blame<H: Hook>(
     failures: &mut Failures,
 ) -> bool {
     let ids = indices.iter().map(|&index| H::id(&views[index]));
-    failures.push(ScriptFailure::new(slot.module.label(), H::EXPORT, ctx.tick, cause, ids, isolated));
+    let failure = ScriptFailure::new(slot.module.label(), H::EXPORT, ctx.tick, cause, ids, isolated);
+    let view = indices.first().filter(|_| isolated).map(|&index| &views[index] as &dyn Debug);
+    failures.push_asked(failure, view);
     !indices.is_empty()
 }
 

@@ -6,14 +6,15 @@ mod share;
 
 use crate::account::Account;
 use crate::convert::{Hook, lower_context};
-use crate::failure::{BadOutput, FailureKind, ScriptFailure};
+use crate::failure::{BadOutput, FailureKind, ScriptFailure, clip};
 use crate::instance::{Cost, Instance};
-use crate::limits::FAILURES_KEPT;
+use crate::limits::{FAILURE_VIEWS, FAILURES_KEPT, MESSAGE_BYTES};
 use crate::manifest::Export;
 use crate::module::Module;
 use share::Share;
 use sim::rules::{Answer, Context, Origin};
 use std::collections::VecDeque;
+use std::fmt::Debug;
 
 /// A module with the instance that answers for it.
 pub(crate) struct Slot {
@@ -130,12 +131,20 @@ pub(crate) struct Failures {
 
 impl Failures {
     pub(crate) fn push(&mut self, failure: ScriptFailure) {
+        self.push_asked(failure, None);
+    }
+
+    /// The same for a failure at this view.
+    pub(crate) fn push_asked(&mut self, mut failure: ScriptFailure, view: Option<&dyn Debug>) {
         if let Some(last) = self.queue.back_mut().filter(|last| last.absorbs(&failure)) {
             return last.absorb(&failure);
         }
         if self.queue.len() == FAILURES_KEPT {
             self.queue.pop_front();
             self.dropped += 1;
+        }
+        if self.queue.len() < FAILURE_VIEWS {
+            failure.view = view.map(|view| clip(&format!("{view:?}"), MESSAGE_BYTES).to_owned());
         }
         self.queue.push_back(failure);
     }
@@ -228,7 +237,8 @@ fn accept<H: Hook>(
         Err(wrong) => {
             let kind = FailureKind::BadOutput(wrong);
             let ids = std::iter::once(H::id(view));
-            failures.push(ScriptFailure::new(slot.module.label(), H::EXPORT, ctx.tick, kind, ids, true));
+            let failure = ScriptFailure::new(slot.module.label(), H::EXPORT, ctx.tick, kind, ids, true);
+            failures.push_asked(failure, Some(view));
             fallback::<H>(view)
         }
     }

@@ -245,6 +245,7 @@ fn a_million_log_lines() {
     let failures = rules.drain_failures();
     let [failure] = failures.as_slice() else { panic!("{failures:?}") };
     assert!(matches!(failure.kind, FailureKind::LogFlood { lines: 4_097, bytes: 0, .. }), "{failure}");
+    assert!(failure.view.as_ref().is_some_and(|view| view.contains("id: 117,")), "{failure:?}");
     let said = failure.kind.to_string();
     assert!(said.starts_with("flooded the log: 4097 lines of 0 bytes in one call"), "{said}");
 }

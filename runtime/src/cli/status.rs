@@ -85,7 +85,7 @@ fn show(status: &Value) {
     for module in rows(&status["modules"]) {
         println!(
             "{:<36} {:<11} {:>6} {:>10} {:>10} {:>8.1} {:>8}",
-            text(&module["label"]),
+            super::changes::label(module),
             text(&module["kind"]),
             module["schema"].to_string(),
             module["calls"].to_string(),
@@ -96,7 +96,7 @@ fn show(status: &Value) {
     }
     let mut changes = rows(&status["changes"]).peekable();
     if changes.peek().is_some() {
-        println!("\n{:>5} {:<12} CHANGE", "ID", "STATE");
+        println!("\n{:>5} {:<12} {:<20} CHANGE", "ID", "STATE", "SINCE");
     }
     changes.for_each(|change| println!("{}", super::changes::line(change)));
     for failure in rows(&status["failures"]).take(5) {
@@ -108,9 +108,13 @@ fn show(status: &Value) {
             failure["tick"],
             text(&failure["message"])
         );
+        if let Some(view) = failure["view"].as_str() {
+            println!("  asked: {view}");
+        }
+        println!("  again: {}", text(&failure["again"]));
     }
     for (digest, reason) in status["quarantined"].as_object().into_iter().flatten() {
-        println!("\nquarantined {digest:.16}: {}", text(reason));
+        println!("\nquarantined {digest:.12}: {}", text(reason));
     }
 }
 

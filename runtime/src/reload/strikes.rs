@@ -32,6 +32,10 @@ pub struct FailureRow {
     pub message: String,
     /// Views that got the fallback.
     pub views: u32,
+    /// The first of them, as the script was asked.
+    pub view: Option<String>,
+    /// Turns the tick into a test of the script, in the data folder of the server.
+    pub again: String,
 }
 
 /// What the live scripts have failed at.
@@ -128,6 +132,12 @@ async fn located(pipeline: &Pipeline, failure: ScriptFailure) -> ScriptFailure {
     })
 }
 
+/// The command that asks again what was asked in the tick of a failure.
+fn again(zone: &str, failure: &ScriptFailure) -> String {
+    let (tick, script) = (failure.tick, failure.module.split('@').next().unwrap_or_default());
+    format!("lore replay replay/{zone} --export-test {tick} --script {script}")
+}
+
 /// Counts failures until the zones are gone, and acts on them.
 pub async fn strikes_loop(
     pipeline: Arc<Pipeline>,
@@ -146,6 +156,8 @@ pub async fn strikes_loop(
             tick: failure.tick,
             message: failure.to_string(),
             views: failure.item_count,
+            view: failure.view.clone(),
+            again: again(&zones.handle(zone).name, &failure),
         };
         telemetry::of_modules(|| {
             metrics::counter!("script_failures_total", "module" => row.module.clone(), "export" => row.export.clone())
@@ -190,6 +202,7 @@ mod tests {
             items: Vec::new(),
             item_count: 1,
             isolated: true,
+            view: None,
         }
     }
 
@@ -201,6 +214,8 @@ mod tests {
             tick: 0,
             message: String::new(),
             views: 1,
+            view: None,
+            again: String::new(),
         }
     }
 
