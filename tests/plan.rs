@@ -34,11 +34,14 @@ pub fn measure<'a>(report: &'a Value, name: &str) -> &'a Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_shows_what_would_change_before_it_does() {
     let modules = combat(&[("0.5.1", HEAVY), ("0.5.2", RARE), ("0.5.3", "")]).await;
-    let careful = tokio::task::spawn_blocking(|| {
-        let limits = "requires = []\n\n[proof]\ndrift-percent = 1\n";
-        Workshop::open().unwrap().build("combat", "0.5.4", "lore.toml", "requires = []", limits).unwrap()
+    let limited = tokio::task::spawn_blocking(|| {
+        let workshop = Workshop::open().unwrap();
+        [("0.5.4", "proof"), ("0.5.5", "proof.refuse")].map(|(version, table)| {
+            let limits = format!("requires = []\n\n[{table}]\ndrift-percent = 1\n");
+            workshop.build("combat", version, "lore.toml", "requires = []", &limits).unwrap()
+        })
     });
-    let careful = careful.await.unwrap();
+    let [careful, strict] = limited.await.unwrap();
     let mut arena = Arena::open("100000", 6).await;
     let starter = arena.live_label().await;
 
@@ -75,6 +78,10 @@ async fn a_plan_shows_what_would_change_before_it_does() {
     assert_eq!((code, &held["verdict"]["verdict"]), (3, &Value::from("hold")), "{held}");
     assert!(held["verdict"]["why"].to_string().contains("damage"), "{held}");
 
+    let (code, refused) = plan(&arena, &strict).await;
+    assert_eq!((code, &refused["verdict"]["verdict"]), (4, &Value::from("refuse")), "{refused}");
+    assert!(refused["verdict"]["why"].to_string().contains("proof.refuse.drift-percent"), "{refused}");
+
     // A push is proven the same way: it waits for a person, who is shown why.
     let pushed = arena.push(&careful, &[]).await;
     assert_eq!((&pushed["state"], &pushed["proof"]["verdict"]), (&json!("held"), &json!("hold")), "{pushed}");
@@ -89,5 +96,9 @@ async fn a_plan_shows_what_would_change_before_it_does() {
     arena.swing_by(pushed["label"].as_str().unwrap()).await;
     let change = arena.change(&pushed["change"]).await;
     assert_eq!(state_of(&change), "probation", "{change}");
+
+    // What is live guards itself: a version that says nothing of drift is held by what this one says.
+    let (code, held) = plan(&arena, &modules[0]).await;
+    assert_eq!((code, &held["verdict"]["verdict"]), (3, &Value::from("hold")), "{held}");
     arena.close().await;
 }

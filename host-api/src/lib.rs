@@ -44,10 +44,12 @@ pub use failure::{BadOutput, FailureKind, Frame, ScriptFailure};
 pub use generation::{Generation, GenerationError};
 pub use harness::{Called, Clocked, Domain, Harness, HarnessError, RecordedCall, Told, ValueError, View};
 pub use limits::{LimitTooHigh, Limits, RECORDED_VIEWS};
-pub use manifest::{Export, Kind, Manifest, ManifestError, ManifestLimits, ManifestProof, is_script_name};
+pub use manifest::{
+    Export, Kind, Manifest, ManifestError, ManifestLimits, ManifestProof, Thresholds, is_script_name,
+};
 pub use migration::Former;
 pub use module::{LoadError, Module};
-pub use prove::{Difference, ExportProof, Measure, prove};
+pub use prove::{Difference, ExportProof, Measure, Spread, prove};
 pub use record::Recording;
 pub use rules::{RulesError, ScriptRules};
 pub use scan::ScanError;

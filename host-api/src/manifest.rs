@@ -237,7 +237,7 @@ pub struct Manifest {
 }
 
 /// What a new version may change in the answers to recorded calls without a person saying yes. What is
-/// absent may change at will.
+/// absent may change at will. Those of the version before hold as well: of two, the stricter counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ManifestProof {
@@ -250,11 +250,58 @@ pub struct ManifestProof {
     /// More fuel per view, in percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fuel_percent: Option<u32>,
+    /// What is beyond these is refused, and nobody can say yes.
+    #[serde(default, skip_serializing_if = "Thresholds::is_empty")]
+    pub refuse: Thresholds,
 }
 
 impl ManifestProof {
     fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Beyond these a person is asked.
+    pub fn hold(&self) -> Thresholds {
+        let Self { differ_permille, drift_percent, fuel_percent, refuse: _ } = *self;
+        Thresholds { differ_permille, drift_percent, fuel_percent }
+    }
+
+    /// Of both, what is stricter.
+    #[must_use]
+    pub fn stricter(&self, other: &Self) -> Self {
+        let Thresholds { differ_permille, drift_percent, fuel_percent } = self.hold().stricter(&other.hold());
+        let refuse = self.refuse.stricter(&other.refuse);
+        Self { differ_permille, drift_percent, fuel_percent, refuse }
+    }
+}
+
+/// How far answers may be apart; what is absent may be any distance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Thresholds {
+    /// Views decided otherwise, of 1,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub differ_permille: Option<u32>,
+    /// Change of any average, up or down, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift_percent: Option<u32>,
+    /// More fuel per view, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fuel_percent: Option<u32>,
+}
+
+impl Thresholds {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn stricter(&self, other: &Self) -> Self {
+        let least = |a: Option<u32>, b: Option<u32>| a.into_iter().chain(b).min();
+        Self {
+            differ_permille: least(self.differ_permille, other.differ_permille),
+            drift_percent: least(self.drift_percent, other.drift_percent),
+            fuel_percent: least(self.fuel_percent, other.fuel_percent),
+        }
     }
 }
 

@@ -15,17 +15,46 @@ use sim::rules::{Answer, Origin};
 /// Differences shown in full; the others are only counted.
 const WORST: usize = 10;
 
-/// An average over all views, before and after.
+/// A number in the answers to all views, before and after.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measure {
     /// What: `damage` of a swing, the share of `critical` ones.
     pub name: String,
-    /// As the live module answers.
+    /// On average, as the live module answers.
     pub live: f64,
-    /// As the candidate answers.
+    /// On average, as the candidate answers.
     pub candidate: f64,
-    /// By how much it changes; `None` if it was zero and is not any more.
+    /// By how much the average changes; `None` if it was zero and is not any more.
     pub percent: Option<f64>,
+    /// How the live module's answers are spread.
+    #[serde(default)]
+    pub live_spread: Spread,
+    /// How the candidate's answers are spread.
+    #[serde(default)]
+    pub candidate_spread: Spread,
+}
+
+/// How numbers are spread: so many of a hundred are this or less.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// Five.
+    pub p5: f64,
+    /// Half of them.
+    pub p50: f64,
+    /// Ninety-five.
+    pub p95: f64,
+    /// All.
+    pub max: f64,
+}
+
+impl Spread {
+    /// Of some numbers, which it puts in order; zeros of none.
+    fn of(numbers: &mut [f64]) -> Self {
+        numbers.sort_by(f64::total_cmp);
+        let Some(last) = numbers.len().checked_sub(1) else { return Self::default() };
+        let at = |percent: usize| numbers[(last * percent).div_ceil(100)];
+        Self { p5: at(5), p50: at(50), p95: at(95), max: at(100) }
+    }
 }
 
 /// One view that the candidate decides otherwise.
@@ -53,7 +82,9 @@ pub struct ExportProof {
     /// Views recorded from this very live module that it now answers otherwise: it is not
     /// deterministic.
     pub unrepeated: u64,
-    /// What the answers are on average.
+    /// Views that the candidate fails to answer and the live module answers.
+    pub newly_failed: u64,
+    /// What the answers are on average, and how they are spread.
     pub measures: Vec<Measure>,
     /// The answers that are farthest apart, worst first.
     pub worst: Vec<Difference>,
@@ -106,8 +137,8 @@ fn replay<H: Laned>(
     recordings: &[Recording],
 ) -> Result<ExportProof, FailureKind> {
     let mut sides = [Side::new(live)?, Side::new(candidate)?];
-    let (mut views, mut differ, mut unrepeated) = (0, 0, 0);
-    let (mut sums, mut worst) = (Vec::new(), Vec::new());
+    let (mut views, mut differ, mut unrepeated, mut newly_failed) = (0, 0, 0, 0);
+    let (mut samples, mut worst) = (Vec::new(), Vec::new());
     for ring in recordings.iter().filter_map(|recording| H::tape(recording).of(live.script())) {
         let records: Vec<_> = ring.iter().collect();
         // Views of one tick were one batch.
@@ -115,11 +146,12 @@ fn replay<H: Laned>(
             let [was, now] = sides.each_mut().map(|side| side.answer::<H>(batch));
             views += batch.len() as u64;
             for ((record, was), now) in batch.iter().zip(was).zip(now) {
-                add_measures::<H>(&mut sums, &was.value, &now.value);
+                add_measures::<H>(&mut samples, &was.value, &now.value);
                 let distance = H::distance(&was.value, &now.value);
                 differ += u64::from(distance > 0);
                 keep_worst::<H>(&mut worst, distance, &record.view, &was.value, &now.value);
                 let same_code = record.answer.origin == Origin::Script(live.stamp());
+                newly_failed += u64::from(now.origin == Origin::Fallback && was.origin != Origin::Fallback);
                 unrepeated += u64::from(same_code && record.answer.value != was.value);
             }
         }
@@ -134,7 +166,8 @@ fn replay<H: Laned>(
         views,
         differ,
         unrepeated,
-        measures: averages(&sums, views),
+        newly_failed,
+        measures: samples.into_iter().map(Samples::measure).collect(),
         worst,
         live: live.cost(H::EXPORT),
         candidate: proven.cost(H::EXPORT),
@@ -142,28 +175,37 @@ fn replay<H: Laned>(
     })
 }
 
-/// Name and sums of one measure: live, candidate.
-type Sum = (&'static str, f64, f64);
+/// One measure of every view.
+struct Samples {
+    name: &'static str,
+    live: Vec<f64>,
+    candidate: Vec<f64>,
+}
 
-fn add_measures<H: Hook>(sums: &mut Vec<Sum>, was: &H::Answer, now: &H::Answer) {
-    let both = H::measure(was).into_iter().zip(H::measure(now));
-    for (at, ((name, was), (_, now))) in both.enumerate() {
-        if sums.len() == at {
-            sums.push((name, 0.0, 0.0));
+impl Samples {
+    fn measure(mut self) -> Measure {
+        let average = |numbers: &[f64]| numbers.iter().sum::<f64>() / numbers.len().max(1) as f64;
+        let (live, candidate) = (average(&self.live), average(&self.candidate));
+        Measure {
+            name: self.name.to_owned(),
+            live,
+            candidate,
+            percent: change_percent(live, candidate),
+            live_spread: Spread::of(&mut self.live),
+            candidate_spread: Spread::of(&mut self.candidate),
         }
-        sums[at].1 += was;
-        sums[at].2 += now;
     }
 }
 
-fn averages(sums: &[Sum], views: u64) -> Vec<Measure> {
-    let average = |&(name, live, candidate): &Sum| Measure {
-        name: name.to_owned(),
-        live: live / views.max(1) as f64,
-        candidate: candidate / views.max(1) as f64,
-        percent: change_percent(live, candidate),
-    };
-    sums.iter().map(average).collect()
+fn add_measures<H: Hook>(samples: &mut Vec<Samples>, was: &H::Answer, now: &H::Answer) {
+    let both = H::measure(was).into_iter().zip(H::measure(now));
+    for (at, ((name, was), (_, now))) in both.enumerate() {
+        if samples.len() == at {
+            samples.push(Samples { name, live: Vec::new(), candidate: Vec::new() });
+        }
+        samples[at].live.push(was);
+        samples[at].candidate.push(now);
+    }
 }
 
 /// By how much a value changes; `None` if there is nothing to compare it with.

@@ -1,7 +1,7 @@
 //! Recording what a zone asks, and replaying it on a candidate.
 
 use crate::fixture::{Guest, attacks, engine, resolve, rules_under};
-use host_api::{Engine, ExportProof, FailureKind, Kind, Module, Recording, prove};
+use host_api::{Engine, ExportProof, FailureKind, Kind, Module, Recording, Spread, prove};
 
 /// What `live` was asked and answered, `rounds` times a hundred attacks, keeping `views`.
 fn recording(engine: &Engine, live: &Guest, rounds: usize, views: usize) -> Recording {
@@ -43,6 +43,23 @@ fn only_the_views_that_change_are_counted() {
     let damage = &proof.measures[0];
     assert_eq!(damage.name, "damage");
     assert_ne!(damage.live, damage.candidate);
+    // Seven times the id: 100 to 199.
+    let spread = Spread { p5: 735.0, p50: 1_050.0, p95: 1_365.0, max: 1_393.0 };
+    assert_eq!(damage.live_spread, spread);
+}
+
+#[test]
+fn who_fails_where_the_other_does_not_is_told_from_who_fails_as_often() {
+    let engine = engine();
+    let recorded = recording(&engine, &Guest::new(Kind::Combat), 1, 4_096);
+    let failing = |id| Module::load(&engine, &Guest::combat_for(id, "unreachable").bytes()).unwrap();
+    let newly_failed = |live, candidate| {
+        let recorded = std::slice::from_ref(&recorded);
+        let proofs = prove(&failing(live), &failing(candidate), recorded).unwrap();
+        assert_eq!(proofs[0].candidate.fallbacks, proofs[0].live.fallbacks);
+        proofs[0].newly_failed
+    };
+    assert_eq!((newly_failed(137, 137), newly_failed(137, 140)), (0, 1));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::admin::client::{AdminArgs, AdminClient, is_content};
 use crate::reload::{ContentReport, ExportReport, Report, StateReport, Verdict};
 use anyhow::Context as _;
+use host_api::Spread;
 use serde::Deserialize as _;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -103,6 +104,10 @@ fn describe_export(report: &ExportReport) {
     row("time, ns", live.time_ns, candidate.time_ns, percent(live.time_ns, candidate.time_ns));
     for measure in &report.measures {
         row(&measure.name, measure.live, measure.candidate, measure.percent);
+        let (live, candidate) = (spread(&measure.live_spread), spread(&measure.candidate_spread));
+        if live != candidate {
+            println!("  {:<16} {live:>14} {candidate:>14}", "  5/50/95 %");
+        }
     }
     println!("  {:<16} {:>14} {:>14}", "failed", live.fallbacks, candidate.fallbacks);
     report.failures.iter().for_each(|failure| println!("  ! {failure}"));
@@ -134,6 +139,11 @@ fn row(name: &str, live: f64, candidate: f64, percent: Option<f64>) {
         None => "new".to_owned(),
     };
     println!("  {name:<16} {live:>14.3} {candidate:>14.3} {change:>9}");
+}
+
+fn spread(spread: &Spread) -> String {
+    let Spread { p5, p50, p95, .. } = spread;
+    format!("{p5:.0}/{p50:.0}/{p95:.0}")
 }
 
 fn percent(live: f64, candidate: f64) -> Option<f64> {

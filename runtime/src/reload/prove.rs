@@ -4,7 +4,10 @@
 use super::change::{Change, Drift};
 use super::{Pipeline, PushError, StateReport, Verdict, blocking};
 use crate::zone::Message;
-use host_api::{Counters, Difference, ExportProof, FailureKind, Kind, Measure, Module, Recording};
+use host_api::{
+    Counters, Difference, ExportProof, FailureKind, Kind, ManifestProof, Measure, Module, Recording,
+    Thresholds,
+};
 use serde::{Deserialize, Serialize};
 use sim::DefId;
 use std::collections::BTreeMap;
@@ -52,13 +55,16 @@ pub struct ExportReport {
     pub differ_permille: u64,
     /// Views that the live module itself decides otherwise today.
     pub unrepeated: u64,
+    /// Views that the candidate fails to answer and the live module answers.
+    #[serde(default)]
+    pub newly_failed: u64,
     /// What the live module needs.
     pub live: Needs,
     /// What the candidate needs.
     pub candidate: Needs,
     /// How the candidate failed first, with file and line.
     pub failures: Vec<String>,
-    /// What the answers are on average.
+    /// What the answers are on average, and how they are spread.
     pub measures: Vec<Measure>,
     /// The answers farthest apart, worst first.
     pub worst: Vec<Difference>,
@@ -95,6 +101,7 @@ impl From<ExportProof> for ExportReport {
             differ: proof.differ,
             differ_permille: proof.differ * 1_000 / proof.views.max(1),
             unrepeated: proof.unrepeated,
+            newly_failed: proof.newly_failed,
             live: Needs::of(&proof.live),
             candidate: Needs::of(&proof.candidate),
             failures: failures.collect(),
@@ -157,7 +164,8 @@ impl Pipeline {
             let ExportReport { export, unrepeated, .. } = export;
             notes.push(format!("{export}: the live module itself does not repeat {unrepeated} answers"));
         }
-        let verdict = judge(candidate, &exports);
+        let limits = candidate.manifest().proof.stricter(&live.manifest().proof);
+        let verdict = judge(&limits, &exports);
         Ok(Report {
             label: candidate.label().to_owned(),
             live: Some(live.label().to_owned()),
@@ -291,27 +299,26 @@ fn farthest(change: &Change, exports: &[ExportReport]) -> Option<Drift> {
     })
 }
 
-/// To fail where the live module does not is never let through; what crosses the thresholds of the candidate's manifest is for a person
-/// to decide.
-fn judge(candidate: &Module, exports: &[ExportReport]) -> Verdict {
-    let failed = exports.iter().filter(|export| export.candidate.fallbacks > export.live.fallbacks);
-    let failed: Vec<String> = failed
-        .map(|export| {
-            let ExportReport { export, views, failures, candidate, .. } = export;
-            let first = failures.first().map(|first| format!(": {first}")).unwrap_or_default();
-            format!("{export}: fails for {} of {views} recorded calls{first}", candidate.fallbacks)
-        })
-        .collect();
-    if !failed.is_empty() {
-        return Verdict::Refuse { why: failed };
+/// To fail where the live module does not is never let through, nor what crosses a threshold of refusal; what
+/// crosses another is for a person to decide.
+fn judge(limits: &ManifestProof, exports: &[ExportReport]) -> Verdict {
+    let failed = exports.iter().filter(|export| export.newly_failed > 0).map(|export| {
+        let ExportReport { export, views, failures, newly_failed, .. } = export;
+        let first = failures.first().map(|first| format!(": {first}")).unwrap_or_default();
+        format!("{export}: fails for {newly_failed} of {views} recorded calls{first}")
+    });
+    let beyond = exports.iter().flat_map(|export| crossed(&limits.refuse, "proof.refuse", export));
+    let why: Vec<String> = failed.chain(beyond).collect();
+    if !why.is_empty() {
+        return Verdict::Refuse { why };
     }
-    let why: Vec<String> = exports.iter().flat_map(|export| crossed(candidate, export)).collect();
+    let why: Vec<String> =
+        exports.iter().flat_map(|export| crossed(&limits.hold(), "proof", export)).collect();
     if why.is_empty() { Verdict::Accept } else { Verdict::Hold { why } }
 }
 
-/// The thresholds that one export crosses.
-fn crossed(candidate: &Module, report: &ExportReport) -> Vec<String> {
-    let limits = candidate.manifest().proof;
+/// The thresholds that one export crosses; `table` is where the manifest has them.
+fn crossed(limits: &Thresholds, table: &str, report: &ExportReport) -> Vec<String> {
     let name = &report.export;
     let mut why = Vec::new();
     if report.views < VIEWS_MIN {
@@ -321,14 +328,14 @@ fn crossed(candidate: &Module, report: &ExportReport) -> Vec<String> {
         && report.differ_permille > u64::from(most)
     {
         let differ = report.differ_permille;
-        why.push(format!("{name}: {differ} of 1,000 views differ, {most} may (proof.differ-permille)"));
+        why.push(format!("{name}: {differ} of 1,000 views differ, {most} may ({table}.differ-permille)"));
     }
     if let Some(most) = limits.drift_percent {
         for measure in &report.measures {
-            let Measure { name: what, live, candidate, percent } = measure;
+            let Measure { name: what, live, candidate, percent, .. } = measure;
             if percent.unwrap_or(NEW_PERCENT).abs() > f64::from(most) {
                 why.push(format!(
-                    "{name}: {what} goes from {live:.3} to {candidate:.3}, {most} % may change (proof.drift-percent)"
+                    "{name}: {what} goes from {live:.3} to {candidate:.3}, {most} % may change ({table}.drift-percent)"
                 ));
             }
         }
@@ -338,7 +345,7 @@ fn crossed(candidate: &Module, report: &ExportReport) -> Vec<String> {
         && now > was * (1.0 + f64::from(most) / 100.0)
     {
         why.push(format!(
-            "{name}: fuel per view goes from {was:.0} to {now:.0}, {most} % more may be (proof.fuel-percent)"
+            "{name}: fuel per view goes from {was:.0} to {now:.0}, {most} % more may be ({table}.fuel-percent)"
         ));
     }
     why
