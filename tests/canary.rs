@@ -163,7 +163,7 @@ fn zones(pushed: &Value) -> Vec<&str> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_canary_runs_in_its_zone_first_and_then_everywhere() {
-    let modules = combat(&[("0.4.1", "")]).await;
+    let modules = combat(&[("0.4.1", ""), ("0.4.3", " ")]).await;
     let mut arena = Arena::open("150", 2).await;
     let starter = arena.live_label().await;
     let pushed = arena.push(&modules[0], &["--canary", "greywood"]).await;
@@ -184,6 +184,12 @@ async fn a_canary_runs_in_its_zone_first_and_then_everywhere() {
     let content = root().join("content");
     let (taken, said) = lore(&arena, &["push", content.to_str().unwrap(), "--canary", "greywood"]).await;
     assert!(!taken && said.contains("between zones"), "{said}");
+    let (taken, said) = arena.try_push(&modules[1], &["--canary", "100%"]).await;
+    assert!(!taken && said.contains("there is no zone 100%"), "{said}");
+
+    // A share of the four zones, whichever they are.
+    let half = arena.push(&modules[1], &["--canary", "50%", "--hold"]).await;
+    assert_eq!((half["state"].as_str(), zones(&half).len()), (Some("canary"), 2), "{half}");
     arena.close().await;
 }
 

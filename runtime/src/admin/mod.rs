@@ -129,7 +129,7 @@ struct Asked {
 /// How a push shall become live, in the query.
 #[derive(Deserialize)]
 struct Wish {
-    /// Names of zones, with commas between.
+    /// Names of zones, with commas between, or a share of all: `25%`.
     #[serde(default)]
     canary: String,
     #[serde(default)]

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 /// file. What is refused leaves the world as it was.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  lore push scripts/target/lore/combat.wasm --why 'softer wolves'\n  lore push combat.wasm --canary greywood --hold --wait\n  lore push content --admin http://127.0.0.1:7878\n\nWith --wait it exits with 1 when a change did not become live."
+    after_help = "Examples:\n  lore push scripts/target/lore/combat.wasm --why 'softer wolves'\n  lore push combat.wasm --canary greywood --hold --wait\n  lore push combat.wasm --canary 25%\n  lore push content --admin http://127.0.0.1:7878\n\nWith --wait it exits with 1 when a change did not become live."
 )]
 pub struct Args {
     /// What to push.
@@ -21,8 +21,9 @@ pub struct Args {
     path: PathBuf,
     #[command(flatten)]
     admin: AdminArgs,
-    /// Zones that get it first; after its probation there it goes to all by itself.
-    #[arg(long, value_name = "ZONE,ZONE", value_delimiter = ',')]
+    /// Zones that get it first, by name or as a share of all (25%); after its probation there it goes to all
+    /// by itself.
+    #[arg(long, value_name = "ZONE,ZONE|PERCENT%", value_delimiter = ',')]
     canary: Vec<String>,
     /// Wait for `lore approve` before it runs anywhere; with --canary, before it goes to all zones.
     #[arg(long)]

@@ -26,7 +26,7 @@ pub enum Subject {
 /// How a change shall become live.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// The zones that get it first; none means all at once.
+    /// The zones that get it first, by name or as a share such as `25%`; none means all at once.
     pub canary: Vec<String>,
     /// Whether a person shall say yes: before it runs anywhere, or, with a canary, before it goes on.
     pub hold: bool,

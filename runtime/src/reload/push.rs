@@ -71,9 +71,31 @@ impl Pipeline {
                 return Ok(Pushed::unchanged(module.label().to_owned(), trunk.number(), started));
             }
         }
+        let plan = Plan { canary: self.canary_zones(&plan.canary, &digest), ..plan.clone() };
         let archive = Arc::clone(&self.archive);
         blocking(move || archive.keep_module(&digest, &bytes)).await??;
-        self.take_in(Candidate::Module(module), plan, author, started).await
+        self.take_in(Candidate::Module(module), &plan, author, started).await
+    }
+
+    /// The zones of a canary: a share such as `25%` becomes so many of all zones, at least one and not all.
+    /// Which ones depends on the candidate, so that it is not always the same players who try.
+    fn canary_zones(&self, asked: &[String], digest: &str) -> Vec<String> {
+        let mut zones: Vec<String> = self.zones.iter().map(|(_, zone)| zone.name.to_string()).collect();
+        zones.sort_by_key(|zone| sim::def_id(&format!("{digest}/{zone}")));
+        let mut chosen = Vec::new();
+        for wish in asked {
+            let percent = wish.strip_suffix('%').and_then(|percent| percent.parse().ok());
+            match percent.filter(|percent| (1..100_usize).contains(percent)) {
+                Some(percent) => {
+                    let count = (zones.len() * percent).div_ceil(100).clamp(1, (zones.len() - 1).max(1));
+                    chosen.extend_from_slice(&zones[..count]);
+                }
+                None => chosen.push(wish.clone()),
+            }
+        }
+        chosen.sort();
+        chosen.dedup();
+        chosen
     }
 
     /// Lets content become live in every zone, or when a person says so.
@@ -127,13 +149,16 @@ impl Pipeline {
 
     fn open(&self, candidate: &Candidate, plan: &Plan, author: &Author) -> u64 {
         let mut live = self.live();
-        let (subject, script, before) = match candidate {
+        let (subject, script, before, drift_percent) = match candidate {
             Candidate::Module(module) => {
-                let before = live.layout.trunk.module(module.name()).map(|before| before.label().to_owned());
-                (Subject::Module, module.name().to_owned(), before)
+                let before = live.layout.trunk.module(module.name());
+                let own = module.manifest().proof;
+                let proof = before.map_or(own, |before| own.stricter(&before.manifest().proof));
+                let before = before.map(|before| before.label().to_owned());
+                (Subject::Module, module.name().to_owned(), before, proof.drift_percent)
             }
             Candidate::Content(_) => {
-                (Subject::Content, CONTENT.to_owned(), Some(content_label(&self.content())))
+                (Subject::Content, CONTENT.to_owned(), Some(content_label(&self.content())), None)
             }
         };
         let manifest = candidate.manifest();
@@ -151,7 +176,7 @@ impl Pipeline {
             probation_ticks: self.probation_ticks.max(asked),
             skip_proof: plan.skip_proof,
             proof: None,
-            drift_percent: manifest.and_then(|manifest| manifest.proof.drift_percent),
+            drift_percent,
             shown_percent: BTreeMap::new(),
             baseline: BTreeMap::new(),
             watched: BTreeMap::new(),
