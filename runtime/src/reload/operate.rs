@@ -90,6 +90,7 @@ impl Pipeline {
         author: &Author,
     ) -> Result<Pushed, PushError> {
         let started = Instant::now();
+        let decided = breach.as_ref().and_then(|breach| self.tick_of(&breach.zone));
         let _turn = self.changing.lock().await;
         let number = self.next_number();
         let (layout, failing, back, change) = {
@@ -116,7 +117,6 @@ impl Pipeline {
         if let Some(change) = change.and_then(|id| self.change(id)) {
             change.state.after(event)?;
         }
-        let decided = breach.as_ref().and_then(|breach| self.tick_of(&breach.zone));
         let ready = self.ready(number, layout, None).await?;
         let prepare_ms = millis(started);
         let swapped = self.hand_out(ready).await?;

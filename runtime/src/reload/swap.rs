@@ -68,10 +68,13 @@ impl Pipeline {
                 fits(&generation, &definitions)?;
                 changing.push((index, generation));
             }
-            // A zone runs exactly what it was given last, or it is behind.
+            // A zone runs exactly what it was given last, or has refused it, or it is behind.
             for (index, _) in &changing {
                 let zone = self.zones.handle(*index);
-                let behind = zone.stats.generation.load(Relaxed) != live.numbers[index.0];
+                let given = live.numbers[index.0];
+                let behind = ![&zone.stats.generation, &zone.stats.refused_generation]
+                    .iter()
+                    .any(|number| number.load(Relaxed) == given);
                 if behind || zone.stats.stalled.load(Relaxed) {
                     return Err(PushError::Zone(zone.name.to_string()));
                 }
