@@ -2,7 +2,9 @@
 //! leaves it alone, duels are agreed on and fought to every end there is. Scripts are swapped in the middle of
 //! both, and what a duel came to outlives the server.
 
-use crate::live::{Workshop, lore};
+use crate::live::{Workshop, lore, root};
+use crate::memories::{planned, recorded, replays, schema};
+use crate::migration::rollback;
 use crate::reload_pipeline::{live_label, push};
 use crate::support::socket::Socket;
 use crate::support::world::{Copied, Setup, World};
@@ -91,13 +93,7 @@ async fn a_boss_goes_through_its_phases_also_under_a_new_script_and_forgets_who_
     assert!(whelps(&socket) <= 2, "nobody has come twice");
 
     // Beyond its leash it turns back, heals, and is alone again.
-    socket.walk(300_000, 150_000, 10_000).await;
-    let healed = |socket: &mut Socket| {
-        let boss = socket.replica.entities.get(&boss)?;
-        (boss["hp"] == boss["hp_max"] && whelps(socket) == 0).then_some(())
-    };
-    socket.until("peace", healed).await;
-    socket.forget_notes();
+    forget(&mut socket, boss).await;
     assert_eq!(fight_on(&mut socket, boss).await, "Old Greyjaw howls, and wolves answer in The Greywood.");
     socket.close().await;
     world.terminate();
@@ -114,6 +110,125 @@ async fn a_boss_goes_through_its_phases_also_under_a_new_script_and_forgets_who_
     let mut newer = directs.filter(|one| one["by"].as_str().unwrap().starts_with("encounters@0.2.0+"));
     let first = newer.next().unwrap()["view"].as_str().unwrap().to_owned();
     assert!(first.contains("occasion: Changed") && first.contains("phase: 1,"), "{first}");
+}
+
+/// Leads a boss through its phases and says so: schema 1 keeps in the memory how far it is, schema 2 in the phase, and
+/// schema 3 knows nothing of fights that have begun.
+const LEADER: &str = r#"
+fn stage(bout: &Bout) -> i64 {
+    if SCHEMA == 2 { i64::from(bout.phase) } else { bout.memory }
+}
+
+fn lead(bout: &Bout, tick_ms: u32) -> Direction {
+    let come = bout.phases.iter().rposition(|phase| bout.health_permille <= phase.health_below_permille);
+    let (before, now) = (stage(bout), come.map_or(0, |index| index as i64 + 1));
+    let stage = before.max(now);
+    let begun = bout.phases.get((stage - 1) as usize).filter(|_| stage > before);
+    let (phase, memory) = if SCHEMA == 2 { (stage as u32, 0) } else { (0, stage) };
+    let announcement = begun.map_or(0, |phase| phase.announcement);
+    Direction { phase, memory, announcement, summon: 0, ability: 0, ..bout::direct(bout, tick_ms) }
+}
+
+use wit::exports::lore::script::migration::{self, EncounterState, State};
+
+const SCHEMA: u32 = @SCHEMA;
+
+fn turn(states: Vec<State>, to: u32) -> Vec<Result<State, String>> {
+    let turn = |state| match state {
+        State::Encounter(fight) => {
+            let stage = fight.memory.max(i64::from(fight.phase));
+            if stage > 0 && to == 3 {
+                return Err("nobody knows how it began".to_owned());
+            }
+            let (phase, memory) = if to == 2 { (stage as u32, 0) } else { (0, stage) };
+            Ok(State::Encounter(EncounterState { phase, memory, ..fight }))
+        }
+        other => Ok(other),
+    };
+    states.into_iter().map(turn).collect()
+}
+
+impl migration::Guest for Encounters {
+    fn schema() -> u32 {
+        SCHEMA
+    }
+    fn migrate(_from: u32, states: Vec<State>) -> Vec<Result<State, String>> {
+        turn(states, SCHEMA)
+    }
+    fn revert(to: u32, states: Vec<State>) -> Vec<Result<State, String>> {
+        turn(states, to)
+    }
+}
+
+#[cfg(target_arch = "wasm32")]"#;
+
+/// Versions of the leader in schemas 1, 2 and 3.
+fn leaders() -> [Vec<u8>; 3] {
+    let original = std::fs::read_to_string(root().join("scripts/encounters/src/lib.rs")).unwrap();
+    let workshop = Workshop::open().unwrap();
+    ["1", "2", "3"].map(|schema| {
+        let source = original
+            .replace("\"encounter-script\"", "\"encounter-script-with-state\"")
+            .replace("bout::direct(bout, ctx.tick_ms)", "lead(bout, ctx.tick_ms)")
+            .replace("\n#[cfg(target_arch = \"wasm32\")]", &LEADER.replace("@SCHEMA", schema));
+        workshop.build("encounters", &format!("{schema}.0.0"), "src/lib.rs", &original, &source).unwrap()
+    })
+}
+
+/// Leaves the boss alone until it has forgotten the fight and is by itself.
+async fn forget(socket: &mut Socket, boss: u64) {
+    socket.walk(300_000, 150_000, 10_000).await;
+    let healed = |socket: &mut Socket| {
+        let boss = socket.replica.entities.get(&boss)?;
+        (boss["hp"] == boss["hp_max"] && whelps(socket) == 0).then_some(())
+    };
+    socket.until("peace", healed).await;
+    socket.forget_notes();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_far_a_boss_is_outlives_what_it_is_kept_in() {
+    let [one, two, three] = tokio::task::spawn_blocking(leaders).await.unwrap();
+    let (howl, rage) = (
+        "Old Greyjaw howls, and wolves answer in The Greywood.",
+        "Old Greyjaw bleeds, and his rage is heard all over The Greywood.",
+    );
+    let world = den().setting("LORE_RELOAD_PROBATION_TICKS", "20").start();
+    assert_eq!(push(&world, one).await.status, 200);
+    let first = live_label(&world, "encounters");
+    assert_eq!(schema(&world, "encounters"), (1, "1".to_owned()));
+    let (_, mut socket) = world.player("warrior").await;
+    let boss = socket.replica.find("old_greyjaw").unwrap();
+    assert_eq!(fight_on(&mut socket, boss).await, howl);
+
+    let state = planned(&world, &two, "accept").await;
+    assert_eq!((&state["live"], &state["changed"], &state["failed"]), (&json!(1), &json!(1), &json!(0)));
+    let example = &state["examples"][0];
+    let (before, after) = (json!("phase 0, memory 1"), json!("phase 1, memory 0"));
+    assert_eq!((&example["before"], &example["after"]), (&before, &after), "{state}");
+    let pushed = push(&world, two).await;
+    assert_eq!(pushed.status, 200, "{pushed:?}");
+    let second = live_label(&world, "encounters");
+
+    let state = planned(&world, &three, "refuse").await;
+    assert_eq!(state["failed"], 1, "{state}");
+    let refused = push(&world, three).await;
+    refused.is_problem(409, "state_refused");
+    let whose = format!("the fight of NPC {boss}: nobody knows how it began");
+    assert!(refused.body["detail"].as_str().unwrap().contains(&whose), "{refused:?}");
+    assert_eq!(live_label(&world, "encounters"), second);
+
+    // It has howled: what it says next is what the second phase begins with.
+    assert_eq!(fight_on(&mut socket, boss).await, rage);
+    forget(&mut socket, boss).await;
+    assert_eq!(fight_on(&mut socket, boss).await, howl);
+    // What the second version wrote comes back in what the first one reads.
+    let back = rollback(&world, "encounters").await;
+    assert_eq!((back.status.as_u16(), &back.body["label"]), (200, &json!(first)), "{back:?}");
+    assert_eq!(fight_on(&mut socket, boss).await, rage);
+    recorded(&mut socket).await;
+    socket.close().await;
+    replays(&world.killed(), "greywood");
 }
 
 /// Two newcomers beside each other.

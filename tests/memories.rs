@@ -152,7 +152,7 @@ fn innkeepers() -> [Vec<u8>; 3] {
 }
 
 /// The schema of a live script, as `lore status` has it: for machines and for people.
-fn schema(world: &World, script: &str) -> (u64, String) {
+pub fn schema(world: &World, script: &str) -> (u64, String) {
     let status = status(world);
     let module = status["modules"].as_array().unwrap().iter().find(|module| module["name"] == script);
     let output = world.lore(&["status"]);
@@ -162,14 +162,14 @@ fn schema(world: &World, script: &str) -> (u64, String) {
 }
 
 /// What a plan says of the state of the script, after its verdict.
-async fn planned(world: &World, bytes: &[u8], verdict: &str) -> Value {
+pub async fn planned(world: &World, bytes: &[u8], verdict: &str) -> Value {
     let report = plan(world, bytes).await;
     assert_eq!(report["verdict"]["verdict"], verdict, "{report}");
     report["state"].clone()
 }
 
 /// Waits until what happened is in the log on disk, which it reaches every second: two seconds of ticks.
-async fn recorded(socket: &mut Socket) {
+pub async fn recorded(socket: &mut Socket) {
     let enough = socket.replica.tick + 40;
     while socket.replica.tick < enough {
         socket.step_in_place().await;
@@ -177,7 +177,7 @@ async fn recorded(socket: &mut Socket) {
 }
 
 /// Lets what was recorded in a zone happen again, once the server was killed: there, back, and all between.
-fn replays(world: &World, zone: &str) {
+pub fn replays(world: &World, zone: &str) {
     let log = world.data().join("replay").join(zone);
     let output = world.lore_offline(&["replay", log.to_str().unwrap(), "--json"]);
     let played: Value = serde_json::from_slice(&output.stdout).unwrap();
