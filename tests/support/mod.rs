@@ -7,4 +7,5 @@ pub mod http_server;
 pub mod raw;
 pub mod socket;
 pub mod starter;
+pub mod views;
 pub mod world;
