@@ -309,6 +309,32 @@ async fn round(
     playing.join_all().await.into_iter().collect()
 }
 
+/// Every fourth character has a mind to talk to the innkeeper: it does so before the first kill, so that there are
+/// quests to lose.
+async fn take_quests(server: &Server, all: &mut [(Fighter, Told)]) -> anyhow::Result<()> {
+    let talkers = all.iter_mut().skip(1).step_by(4);
+    let errands = talkers.map(|(fighter, told)| async {
+        let (mut client, mut now) = rejoin(server, fighter).await?;
+        let taken = CancellationToken::new();
+        let mut unreadable = None;
+        let hear = |heard: &Heard| {
+            unreadable = now.hear(heard).err().or(unreadable.take());
+            if matches!(heard, Heard::QuestUpdate(_)) {
+                taken.cancel();
+            }
+        };
+        let errand = fighter.play(&mut client, &taken, hear);
+        let ended = tokio::time::timeout(Duration::from_secs(120), errand).await;
+        ended.with_context(|| format!("{} got no quest", fighter.player.name))??;
+        ensure!(unreadable.is_none(), "{unreadable:?}");
+        client.close().await;
+        *told = now;
+        anyhow::Ok(())
+    });
+    futures_util::future::try_join_all(errands).await?;
+    Ok(())
+}
+
 /// Kills the server again and again, wherever it keeps its world.
 async fn kill_and_look(home: &Home, store: &str) -> anyhow::Result<()> {
     let (kills, bots, seed) = (scale("LORE_KILLS", 3), scale("LORE_KILL_BOTS", 8), seed("kill"));
@@ -318,6 +344,7 @@ async fn kill_and_look(home: &Home, store: &str) -> anyhow::Result<()> {
     for index in 0..bots {
         all.push((Fighter::enlist(&server, Scenario::Mixed, index, seed).await?, Told::default()));
     }
+    take_quests(&server, &mut all).await?;
     let (mut facts, mut quests) = (0, 0);
     for kill in 0..kills {
         all = round(server, all, &mut rng).await?;

@@ -194,7 +194,7 @@ impl Fighter {
         let mut client = Client::connect(&server.ws, &self.player.token).await?;
         let params = json!({"character": self.player.character});
         let joined = client.call("world.join", params).await?;
-        self.mind.respawned();
+        self.mind.rejoined();
         Ok((client, joined))
     }
 

@@ -19,8 +19,11 @@ const CHAT_GAP: Duration = Duration::from_secs(12);
 const DIALOG_GAP: Duration = Duration::from_millis(700);
 /// Answers given in one conversation.
 const DIALOG_TURNS: u32 = 6;
-/// How long a bot looks for somebody to talk to, or stands in a crossing that does not let it pass.
-const ERRAND_PATIENCE: Duration = Duration::from_secs(20);
+/// How long a bot looks for somebody to talk to and talks.
+const TALK_PATIENCE: Duration = Duration::from_secs(60);
+/// How long a bot stands in a crossing that does not let it pass, and how long it makes room then.
+const CROSSING_PATIENCE: Duration = Duration::from_secs(2);
+const STROLL: Duration = Duration::from_secs(5);
 /// Share of the full speed that bots walk at: leaves room for jitter.
 const STRIDE_PERMILLE: i64 = 900;
 /// Where one can talk and pick up, with a margin, millimetres.
@@ -181,6 +184,14 @@ impl Mind {
         self.goal = None;
     }
 
+    /// Joined again after the connection was lost, wherever the character is now: who was talking begins again.
+    pub fn rejoined(&mut self) {
+        self.respawned();
+        self.attacking_since = None;
+        self.dialog = None;
+        self.dialog_turns = 0;
+    }
+
     /// Somebody speaks to the character.
     pub fn spoken_to(&mut self, choices: Vec<Choice>) {
         self.dialog = Some(choices);
@@ -249,7 +260,7 @@ impl Mind {
         since: Duration,
         orders: &mut Vec<Order>,
     ) {
-        if self.dialog_turns >= DIALOG_TURNS || now.saturating_sub(since) > ERRAND_PATIENCE {
+        if self.dialog_turns >= DIALOG_TURNS || now.saturating_sub(since) > TALK_PATIENCE {
             if self.dialog.take().is_some() {
                 orders.push(Order::CloseDialog);
             }
@@ -381,10 +392,10 @@ impl Mind {
             return;
         }
         let since = *self.at_crossing_since.get_or_insert(now);
-        if now.saturating_sub(since) > Duration::from_secs(2) {
+        if now.saturating_sub(since) > CROSSING_PATIENCE {
             // The other side is full: make room here and try again later.
             self.at_crossing_since = None;
-            self.errand = Errand::Stroll { until: now + ERRAND_PATIENCE / 4 };
+            self.errand = Errand::Stroll { until: now + STROLL };
         }
     }
 
