@@ -28,9 +28,12 @@ pub(crate) const FAILURE_VIEWS: usize = 8;
 /// Item ids named by one failure; the rest is only counted.
 pub(crate) const FAILURE_ITEMS: usize = 16;
 
-/// Views kept per module and export for the proof of its next version: some seconds of a full zone, a
-/// few hundred bytes each.
+/// Views kept per module and export for the proof of its next version, a few hundred bytes each.
 pub const RECORDED_VIEWS: usize = 4_096;
+
+/// Views kept of every tick of a busy export once those are full: what a proof sees then reaches back 2,000
+/// ticks, 100 s, and not only the last second of a crowd.
+pub(crate) const RECORDED_PER_TICK: u64 = 2;
 
 /// Entries of the cache of compiled code, some 100 KB each: several times what one server runs. Beyond it
 /// those go that were not used for longest.

@@ -8,6 +8,7 @@ use crate::convert::{
     Advance, Conduct, Converse, Direct, Govern, GrowStats, Hook, Judge, OpenDuels, PlanCasts, PulseStatuses,
     PunishDeaths, QuotePrices, RequireExperience, Resolve, Reward, RewardKills, RollLoot, TakeTurns, Think,
 };
+use crate::limits::RECORDED_PER_TICK;
 use crate::manifest::Kind;
 use sim::rules::{Answer, Context, Origin};
 use sim::{DefId, ModuleStamp};
@@ -21,8 +22,44 @@ pub(crate) struct Record<V, A> {
     pub(crate) answer: Answer<A>,
 }
 
-/// The last records of one module and export, oldest first. Never grows beyond its capacity.
-pub(crate) type Ring<H> = VecDeque<Record<<H as Hook>::View, <H as Hook>::Answer>>;
+/// What one module was asked through one export, oldest first: all of it as long as there is room, then a few of
+/// each tick, so that a busy second does not push out the minutes before. Never grows beyond its capacity.
+pub(crate) struct Ring<H: Hook> {
+    records: VecDeque<Record<H::View, H::Answer>>,
+    /// Views that may be kept now.
+    allowed: usize,
+    /// Of the last call.
+    tick: u64,
+}
+
+impl<H: Hook> Clone for Ring<H> {
+    fn clone(&self) -> Self {
+        Self { records: self.records.clone(), allowed: self.allowed, tick: self.tick }
+    }
+}
+
+impl<H: Hook> Ring<H> {
+    fn new(capacity: usize) -> Self {
+        Self { records: VecDeque::with_capacity(capacity), allowed: capacity, tick: 0 }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Record<H::View, H::Answer>> {
+        self.records.iter()
+    }
+
+    /// How many of so many views are kept.
+    fn take(&mut self, views: usize, capacity: usize, tick: u64) -> usize {
+        let gained = tick.saturating_sub(self.tick).saturating_mul(RECORDED_PER_TICK);
+        let gained = usize::try_from(gained).unwrap_or(usize::MAX);
+        // What was saved up in quiet times lets a rare crowd in, but not in the place of everything.
+        let most = (capacity / 4).max(self.allowed);
+        self.allowed = self.allowed.saturating_add(gained).min(most);
+        self.tick = tick;
+        let taken = views.min(self.allowed);
+        self.allowed -= taken;
+        taken
+    }
+}
 
 /// The rings of one export, by script.
 pub(crate) struct Tape<H: Hook>(BTreeMap<DefId, Ring<H>>);
@@ -40,7 +77,7 @@ impl<H: Hook> Clone for Tape<H> {
 }
 
 impl<H: Hook> Tape<H> {
-    /// Keeps the views just answered, dropping the oldest beyond `capacity`. Allocates once per
+    /// Keeps some of the views just answered, dropping the oldest beyond `capacity`. Allocates once per
     /// script, and what the views' own lists need.
     pub(crate) fn push(
         &mut self,
@@ -53,23 +90,23 @@ impl<H: Hook> Tape<H> {
         if capacity == 0 {
             return;
         }
-        let ring = self.0.entry(script).or_insert_with(|| VecDeque::with_capacity(capacity));
-        let new = views.len().min(capacity);
-        let skipped = views.len() - new;
-        let room = capacity - new;
-        ring.drain(..ring.len().saturating_sub(room));
-        let newest = views.iter().zip(answers).skip(skipped);
-        ring.extend(newest.map(|(view, answer)| Record {
-            ctx: *ctx,
-            view: view.clone(),
-            answer: answer.clone(),
+        let ring = self.0.entry(script).or_insert_with(|| Ring::new(capacity));
+        let taken = ring.take(views.len(), capacity, ctx.tick);
+        let room = capacity - taken;
+        ring.records.drain(..ring.records.len().saturating_sub(room));
+        // Evenly from the whole batch, and others in the next tick.
+        let step = views.len() / taken.max(1);
+        let offset = ctx.tick as usize % step.max(1);
+        ring.records.extend((0..taken).map(|n| {
+            let index = n * views.len() / taken + offset;
+            Record { ctx: *ctx, view: views[index].clone(), answer: answers[index].clone() }
         }));
     }
 
     /// Drops what others answered, fallbacks too.
     fn keep_answers_of(&mut self, stamp: ModuleStamp) {
         self.0.values_mut().for_each(|ring| {
-            ring.retain(|record| record.answer.origin == Origin::Script(stamp));
+            ring.records.retain(|record| record.answer.origin == Origin::Script(stamp));
         });
     }
 
@@ -181,4 +218,37 @@ lanes! {
     turns: TakeTurns,
     events: Conduct,
     merits: Reward,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crowd_does_not_push_out_what_was_before() {
+        let mut ring = Ring::<Resolve>::new(400);
+        assert_eq!(
+            (ring.take(300, 400, 7), ring.take(1_000, 400, 7), ring.take(1_000, 400, 7)),
+            (300, 100, 0)
+        );
+        // Two of every tick from now on, so that 400 reach back 200 ticks.
+        assert!((8..500).all(|tick| ring.take(1_000, 400, tick) == 2));
+        // A rare crowd gets a quarter of the room.
+        assert_eq!((ring.take(1_000, 400, 5_000), ring.take(1_000, 400, 5_000)), (100, 0));
+        // A clock that was set back allows nothing, and what is asked goes on.
+        assert_eq!((ring.take(10, 400, 4_000), ring.take(10, 400, 4_001)), (0, 2));
+    }
+
+    #[test]
+    fn views_are_taken_evenly() {
+        let views: Vec<_> = (0..10).map(|id| sim::rules::Attack { id, ..Resolve::sample() }).collect();
+        let answers: Vec<_> = views.iter().map(crate::call::fallback::<Resolve>).collect();
+        let mut tape = Tape::<Resolve>::default();
+        let ctx = |tick| Context { tick, tick_ms: 50, zone: DefId(1), minute_of_day: 0 };
+        for tick in [1, 2, 3] {
+            tape.push(DefId(5), 10, &ctx(tick), &views, &answers);
+        }
+        let kept: Vec<u32> = tape.of(DefId(5)).unwrap().iter().map(|record| record.view.id).collect();
+        assert_eq!(kept, [4, 5, 6, 7, 8, 9, 2, 7, 3, 8]);
+    }
 }

@@ -3,7 +3,7 @@
 use super::value::{Lowering, json};
 use super::{Harness, HarnessError};
 use crate::convert::Hook;
-use crate::record::{Laned, Recording, Visitor, visit};
+use crate::record::{Laned, Recording, Ring, Visitor, visit};
 use serde_json::{Value, json as text};
 use sim::rules::Context;
 use std::convert::Infallible;
@@ -82,7 +82,7 @@ impl Visitor for Recorded<'_> {
     type Error = Infallible;
 
     fn visit<H: Laned>(&mut self) -> Result<(), Infallible> {
-        for record in H::tape(self.recording).of(self.script).into_iter().flatten() {
+        for record in H::tape(self.recording).of(self.script).into_iter().flat_map(Ring::iter) {
             self.found.push(RecordedCall {
                 function: H::EXPORT.name(),
                 context: told(&record.ctx),
