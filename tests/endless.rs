@@ -3,6 +3,7 @@
 //! `LORE_ENDLESS_NPCS` fills the zone further.
 
 use crate::live::{Workshop, scale};
+use crate::memories::recorded;
 use crate::support::world::{Copied, Setup, World};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -146,6 +147,7 @@ async fn an_endless_loop_costs_one_npc_its_decisions_and_nobody_else() {
 
     // The one that was lost decides again: it comes after whom it was attacked by.
     hero.event("the hare fights back", |event| event["type"] == "swing" && event["attacker"] == cursed).await;
+    recorded(&mut hero).await;
     hero.close().await;
 
     // What its script was asked can be asked again, as the status says.
@@ -162,9 +164,9 @@ async fn an_endless_loop_costs_one_npc_its_decisions_and_nobody_else() {
         .collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let output = world.lore_offline(&arguments);
-    let test = String::from_utf8_lossy(&output.stdout);
+    let [test, said] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
     assert!(
         program == "lore" && output.status.success() && test.contains(&cursed.to_string()),
-        "{again}: {test}"
+        "{again}: {test}{said}"
     );
 }
