@@ -1,13 +1,89 @@
 //! An author begins a script of every kind: it builds, passes its tests and is taken by a server's engine,
 //! all without a line written.
 
-use crate::live::{Workshop, lore};
+use crate::live::{Workshop, lore, root};
 use crate::support::starter;
 use anyhow::{Context, ensure};
 use host_api::{Kind, Module};
 use runtime::author::REPLACED;
 use runtime::build::scripts_of;
+use std::path::Path;
 use std::process::Command;
+
+/// Kinds whose rules the guide shows, the heading there, and what of them the host calls.
+const GUIDE: [(Kind, &str, &str); 5] = [
+    (
+        Kind::Combat,
+        "Swings",
+        "fn resolve(_: Context, asked: Vec<Attack>) -> Vec<Outcome> { lore_sdk::each(&asked, resolve) }",
+    ),
+    (
+        Kind::Ability,
+        "Abilities and statuses",
+        "fn plan_casts(ctx: Context, asked: Vec<Cast>) -> Vec<Plan> {
+            lore_sdk::each(&asked, |cast| plan(cast, ctx.tick_ms))
+        }
+        fn pulse_statuses(_: Context, asked: Vec<Pulse>) -> Vec<PulseOutcome> { lore_sdk::each(&asked, pulse) }",
+    ),
+    (
+        Kind::Npc,
+        "NPCs",
+        "fn think(_: Context, asked: Vec<Perception>) -> Vec<Decision> { lore_sdk::each(&asked, think) }",
+    ),
+    (
+        Kind::Quest,
+        "Quests",
+        "fn advance(_: Context, asked: Vec<Inquiry>) -> Vec<Step> { lore_sdk::each(&asked, advance) }",
+    ),
+    (
+        Kind::Dialog,
+        "Dialogs",
+        "fn converse(_: Context, asked: Vec<Conversation>) -> Vec<Reply> { lore_sdk::each(&asked, reply) }",
+    ),
+];
+
+/// The first block in this language below a heading of the guide.
+fn block<'a>(guide: &'a str, heading: &str, language: &str) -> anyhow::Result<&'a str> {
+    let (_, section) = guide.split_once(&format!("\n### {heading}\n")).context("no such heading")?;
+    let section = section.split("\n##").next().unwrap_or(section);
+    let (_, from) = section.split_once(&format!("```{language}\n")).context("no such block")?;
+    Ok(from.split_once("\n```").context("a block without an end")?.0)
+}
+
+/// What the guide shows of a kind, as a script with scenarios.
+fn write_example(folder: &Path, kind: Kind, heading: &str, exports: &str) -> anyhow::Result<()> {
+    let guide = std::fs::read_to_string(root().join("docs/scripting.md"))?;
+    let rules = block(&guide, heading, "rust")?;
+    let source = format!(
+        "//! Of the guide.
+
+#[allow(missing_docs, unsafe_code)]
+pub mod wit {{
+    //! Generated.
+    wit_bindgen::generate!({{ world: \"{kind}-script\", path: \"../../wit\" }});
+}}
+
+{rules}
+
+use wit::exports::lore::script::{kind}::{{Context, Guest}};
+
+/// What this script exports.
+pub struct Example;
+
+impl Guest for Example {{
+    {exports}
+}}
+
+#[cfg(target_arch = \"wasm32\")]
+wit::export!(Example with_types_in wit);
+"
+    );
+    std::fs::write(folder.join("src/lib.rs"), source)?;
+    std::fs::remove_dir_all(folder.join("tests"))?;
+    std::fs::create_dir(folder.join("tests"))?;
+    std::fs::write(folder.join("tests/guide.toml"), block(&guide, heading, "toml")?)?;
+    Ok(())
+}
 
 #[test]
 fn a_new_script_of_every_kind_builds_passes_its_tests_and_loads() -> anyhow::Result<()> {
@@ -71,6 +147,15 @@ fn a_new_script_of_every_kind_builds_passes_its_tests_and_loads() -> anyhow::Res
         let tested = lore().args(["test", &script, "--no-build", "--scripts"]).arg(&scripts).output()?;
         let said = String::from_utf8_lossy(&tested.stdout);
         ensure!(tested.status.success() && said.contains("cases passed"), "{said}");
+    }
+    // What the guide shows instead of them is no worse.
+    for (kind, heading, exports) in GUIDE {
+        write_example(&scripts.join(name(kind)), kind, heading, exports)
+            .with_context(|| format!("the guide, {heading}"))?;
+        let tested = lore().args(["test", &script(kind), "--scripts"]).arg(&scripts).output()?;
+        let said = [tested.stdout, tested.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        ensure!(tested.status.success() && said.contains("cases passed"), "the guide, {heading}: {said}");
     }
     Ok(())
 }
