@@ -73,6 +73,8 @@ impl Metrics {
         metrics::counter!("log_lines_dropped_total").absolute(lost as u64);
         self.process.run_upkeep();
         self.modules.run_upkeep();
+        // What has been idle for long is dropped as figures are rendered, and maybe nobody asks for them.
+        drop(self.modules.render());
     }
 }
 
