@@ -108,9 +108,10 @@ fn the_tables_name_what_the_server_has_and_nothing_else() {
         "runtime/src/gateway/connection.rs",
         "runtime/src/zone/outcome.rs",
         "runtime/src/zone/room.rs",
+        "runtime/src/zone/room/inbox.rs",
         "runtime/src/zone/replicate.rs",
         "runtime/src/zone/encode.rs",
-        "runtime/src/gateway/wire.rs",
+        "runtime/src/client/wire.rs",
     ] {
         let calls = read(file);
         let calls: String = calls.lines().map(|line| format!("{}\n", line.trim_start())).collect();
@@ -136,7 +137,7 @@ fn the_words_of_the_error_tables_are_those_of_the_server() {
             (cells[1].parse().unwrap(), cells[2].trim_matches('`').to_owned())
         })
         .collect();
-    let source = read("runtime/src/gateway/rpc.rs");
+    let source = read("runtime/src/client/rpc.rs");
     for (code, reason) in &codes {
         let said = source.contains(&format!("({code}, \"{reason}\")"));
         assert!(said, "the server never says {code} {reason}");
