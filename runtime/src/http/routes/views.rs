@@ -1,9 +1,10 @@
 //! Characters, inventories and quests as clients see them: stored names joined with the content.
 //! Content may have changed since something was stored; then its name has to do.
 
+use crate::client::names::deed_name;
 use crate::store::{CharacterSummary, Inventory, InventorySlot, QuestRow, equip_slot_name};
 use serde::Serialize;
-use sim::content::{Ability, AbilityTarget, Content, Deed, ItemKind, Rarity};
+use sim::content::{Ability, AbilityTarget, Content, ItemKind, Rarity};
 use sim::def_id;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -197,14 +198,7 @@ fn quest(row: QuestRow, content: &Content) -> QuestBody {
     };
     let objectives = quest.objectives.iter().enumerate().map(|(index, objective)| ObjectiveBody {
         text: objective.text.clone(),
-        deed: match objective.deed {
-            Deed::Kill => "kill",
-            Deed::Collect => "collect",
-            Deed::Deliver => "deliver",
-            Deed::Talk => "talk",
-            Deed::Reach => "reach",
-            Deed::UseItem => "use_item",
-        },
+        deed: deed_name(objective.deed),
         done: row.done.get(index).copied().unwrap_or(0),
         needed: objective.needed,
     });
