@@ -173,10 +173,9 @@ pub(super) fn select(scripts: Vec<Script>, only: Option<&str>) -> Result<Vec<Scr
     if let Some(at) = known.iter().position(|known| *known == name) {
         return Ok(vec![scripts[at].clone()]);
     }
-    let hint = crate::content::closest(name, known.iter().copied());
     Err(BuildError::UnknownScript {
         name: name.to_owned(),
-        hint: hint.map(|close| format!(" (did you mean `{close}`?)")).unwrap_or_default(),
+        hint: crate::content::suggestion(name, known.iter().copied()),
         known: known.join(", "),
     })
 }

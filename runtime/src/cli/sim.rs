@@ -3,7 +3,7 @@
 use crate::author::balance::{Attacker, Blows, Line, Pace, Tally, bars, simulate, svg};
 use crate::author::{component_of, engine, load};
 use crate::build::{find_workspace, scripts_of};
-use crate::content::closest;
+use crate::content::suggestion;
 use anyhow::{Context as _, anyhow, bail, ensure};
 use hdrhistogram::Histogram;
 use host_api::{Engine, Generation, Module};
@@ -149,9 +149,9 @@ fn line(args: &Args, content: &Content) -> anyhow::Result<Line> {
 }
 
 fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
-    let hint = closest(name, known.clone()).map(|close| format!(" (did you mean `{close}`?)"));
+    let hint = suggestion(name, known.clone());
     let all: Vec<&str> = known.collect();
-    format!("there is no {what} `{name}`{}; there are {}", hint.unwrap_or_default(), all.join(", "))
+    format!("there is no {what} `{name}`{hint}; there are {}", all.join(", "))
 }
 
 /// The built scripts, some replaced.

@@ -126,5 +126,10 @@ pub fn closest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<
         .map(|(_, name)| name)
 }
 
+/// What is told behind a name nobody knows: the one that was probably meant, as a question, or nothing.
+pub fn suggestion<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> String {
+    closest(wrong, known).map(|close| format!(" (did you mean `{close}`?)")).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests;
