@@ -1,8 +1,10 @@
 //! `lore logs`
 
 use crate::admin::client::{AdminArgs, AdminClient};
+use crate::content::suggestion;
 use crate::telemetry::ScriptLine;
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
+use std::collections::BTreeSet;
 use std::io::Write;
 
 /// Show what scripts of a running server write to their logs, and how they fail.
@@ -41,7 +43,16 @@ async fn logs(args: Args) -> anyhow::Result<()> {
         let lines = stream.whole().await?;
         let lines: Vec<ScriptLine> = serde_json::from_value(lines["lines"].clone())
             .context("the server is of another version than this lore")?;
+        if let Some(script) = args.script.as_deref().filter(|_| lines.is_empty()) {
+            let unknown = unknown(&client, script).await?;
+            ensure!(unknown.is_none(), "{}", unknown.unwrap_or_default());
+        }
         return lines.iter().try_for_each(|line| show(line, args.json));
+    }
+    if let Some(script) = &args.script
+        && let Some(unknown) = unknown(&client, script).await?
+    {
+        eprintln!("{unknown}; its lines are shown once it is");
     }
     while let Some((event, data)) = stream.next().await? {
         match event.as_str() {
@@ -55,6 +66,19 @@ async fn logs(args: Args) -> anyhow::Result<()> {
         }
     }
     bail!("the server has ended")
+}
+
+/// That no such script is live, and which ones are; nothing if it is.
+async fn unknown(client: &AdminClient, script: &str) -> anyhow::Result<Option<String>> {
+    let status = client.status().await?;
+    let labels = super::status::rows(&status["modules"]).map(|module| super::status::text(&module["label"]));
+    let known: BTreeSet<&str> = labels.map(|label| label.split('@').next().unwrap_or(label)).collect();
+    if known.contains(script) {
+        return Ok(None);
+    }
+    let hint = suggestion(script, known.iter().copied());
+    let known: Vec<&str> = known.into_iter().collect();
+    Ok(Some(format!("no script `{script}` is live{hint}; there are: {}", known.join(", "))))
 }
 
 fn show(line: &ScriptLine, json: bool) -> anyhow::Result<()> {
