@@ -42,7 +42,7 @@ pub enum KeyError {
         source: io::Error,
     },
     /// The file is not one of ours; move it away to get new keys (everybody logs in again).
-    #[error("{}: not a key file: {reason}", path.display())]
+    #[error("{}: not a key file: {reason}; restore it, or delete it: then everybody has to log in again", path.display())]
     Malformed {
         /// Which file.
         path: PathBuf,

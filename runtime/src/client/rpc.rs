@@ -74,11 +74,13 @@ pub fn decode(text: &str) -> Frame<'_> {
         return Frame::Single(decode_call(raw));
     }
     match serde_json::from_str::<Vec<&RawValue>>(raw.get()) {
-        Ok(calls) if calls.is_empty() => {
-            Frame::Single(Err((Id::Null, RpcError::InvalidRequest("the batch is empty"))))
-        }
+        Ok(calls) if calls.is_empty() => Frame::Single(Err((
+            Id::Null,
+            RpcError::InvalidRequest("the batch is empty; put 1 to 32 calls into it"),
+        ))),
         Ok(calls) if calls.len() > limits::BATCH_CALLS => {
-            Frame::Single(Err((Id::Null, RpcError::InvalidRequest("the batch holds more than 32 calls"))))
+            let why = "the batch holds more than 32 calls; send it in parts";
+            Frame::Single(Err((Id::Null, RpcError::InvalidRequest(why))))
         }
         Ok(calls) => Frame::Batch(calls.into_iter().map(decode_call).collect()),
         Err(_) => Frame::Single(Err((Id::Null, RpcError::Parse))),
@@ -105,7 +107,10 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
 fn decode_call(raw: &RawValue) -> Parsed<'_> {
     let invalid = |id: Option<Id>, why| Err((id.unwrap_or(Id::Null), RpcError::InvalidRequest(why)));
     if !raw.get().starts_with('{') {
-        return invalid(None, "a call is an object");
+        return invalid(
+            None,
+            "a call is an object such as {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"system.ping\"}",
+        );
     }
     let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(raw.get()) else {
         return invalid(None, "a member of the call appears twice");
@@ -216,7 +221,9 @@ impl<'a> Params<'a> {
             None => Ok(()),
             Some((name, _)) => {
                 let name: String = name.chars().take(40).collect();
-                Err(RpcError::InvalidParams(format!("`{name}` is not a member of these params")))
+                Err(RpcError::InvalidParams(format!(
+                    "`{name}` is not a member of these params; leave it out"
+                )))
             }
         }
     }
@@ -233,19 +240,19 @@ fn without_place(error: &serde_json::Error) -> String {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RpcError {
     /// Not JSON.
-    #[error("the message is not JSON")]
+    #[error("the message is not JSON; send one JSON-RPC 2.0 call, or an array of them")]
     Parse,
     /// JSON, but not JSON-RPC 2.0.
     #[error("{0}")]
     InvalidRequest(&'static str),
     /// No such method.
-    #[error("there is no method `{0}`")]
+    #[error("there is no method `{0}`; docs/protocol.md lists all")]
     MethodNotFound(String),
     /// The message names the member.
     #[error("{0}")]
     InvalidParams(String),
     /// A defect of the server.
-    #[error("the server has a defect; nothing was changed")]
+    #[error("the server has a defect, which is in its log; nothing was changed")]
     Internal,
     /// The token is not good for this.
     #[error("{0}")]
@@ -407,7 +414,10 @@ mod tests {
         );
         assert!(message(call.params.required::<i32>("f").expect_err("infinite")).starts_with("`f`: "));
         assert_eq!(message(call.params.required::<i32>("y").expect_err("missing")), "`y` is missing");
-        assert_eq!(message(call.params.finish().expect_err("odd")), "`odd` is not a member of these params");
+        assert_eq!(
+            message(call.params.finish().expect_err("odd")),
+            "`odd` is not a member of these params; leave it out"
+        );
     }
 
     #[test]

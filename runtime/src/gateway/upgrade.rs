@@ -37,9 +37,9 @@ enum Refusal {
     Version,
     #[error("`Sec-WebSocket-Key` is missing")]
     Key,
-    #[error("the subprotocol is `lore.v1.json`")]
+    #[error("none of the subprotocols asked for is spoken; ask for `{SUBPROTOCOL}`")]
     Subprotocol,
-    #[error("this page may not open a connection")]
+    #[error("this page may not open a connection; the server has to list its origin in `cors-origins`")]
     Origin,
     #[error("a valid access token is needed: `Authorization: Bearer TOKEN` or `?token=TOKEN`")]
     Token,
