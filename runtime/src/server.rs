@@ -333,7 +333,9 @@ async fn load(engine: &Engine, pack: Pack, config: &Config) -> anyhow::Result<(A
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("listen on {address}"))
+    let taken =
+        "is another server there? choose another with --listen or --admin-listen; port 0 takes a free one";
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}; {taken}"))
 }
 
 /// Deals the zones out to threads: one thread per two cores unless configured.

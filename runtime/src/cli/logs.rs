@@ -3,7 +3,7 @@
 use crate::admin::client::{AdminArgs, AdminClient};
 use crate::content::suggestion;
 use crate::telemetry::ScriptLine;
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 use std::collections::BTreeSet;
 use std::io::Write;
 
@@ -43,17 +43,12 @@ async fn logs(args: Args) -> anyhow::Result<()> {
         let lines = stream.whole().await?;
         let lines: Vec<ScriptLine> = serde_json::from_value(lines["lines"].clone())
             .context("the server is of another version than this lore")?;
-        if let Some(script) = args.script.as_deref().filter(|_| lines.is_empty()) {
-            let unknown = unknown(&client, script).await?;
-            ensure!(unknown.is_none(), "{}", unknown.unwrap_or_default());
+        if lines.is_empty() {
+            doubt(&client, args.script.as_deref()).await?;
         }
         return lines.iter().try_for_each(|line| show(line, args.json));
     }
-    if let Some(script) = &args.script
-        && let Some(unknown) = unknown(&client, script).await?
-    {
-        eprintln!("{unknown}; its lines are shown once it is");
-    }
+    doubt(&client, args.script.as_deref()).await?;
     while let Some((event, data)) = stream.next().await? {
         match event.as_str() {
             "line" => {
@@ -68,17 +63,18 @@ async fn logs(args: Args) -> anyhow::Result<()> {
     bail!("the server has ended")
 }
 
-/// That no such script is live, and which ones are; nothing if it is.
-async fn unknown(client: &AdminClient, script: &str) -> anyhow::Result<Option<String>> {
+/// Says on standard error that no such script is live, and which ones are: it may have gone, or be misspelt.
+async fn doubt(client: &AdminClient, script: Option<&str>) -> anyhow::Result<()> {
+    let Some(script) = script else { return Ok(()) };
     let status = client.status().await?;
     let labels = super::status::rows(&status["modules"]).map(|module| super::status::text(&module["label"]));
     let known: BTreeSet<&str> = labels.map(|label| label.split('@').next().unwrap_or(label)).collect();
-    if known.contains(script) {
-        return Ok(None);
+    if !known.contains(script) {
+        let hint = suggestion(script, known.iter().copied());
+        let known: Vec<&str> = known.into_iter().collect();
+        eprintln!("no script `{script}` is live{hint}; there are: {}", known.join(", "));
     }
-    let hint = suggestion(script, known.iter().copied());
-    let known: Vec<&str> = known.into_iter().collect();
-    Ok(Some(format!("no script `{script}` is live{hint}; there are: {}", known.join(", "))))
+    Ok(())
 }
 
 fn show(line: &ScriptLine, json: bool) -> anyhow::Result<()> {
