@@ -1,8 +1,8 @@
 //! `lore plan`
 
-use crate::admin::client::{AdminArgs, AdminClient, is_content};
+use crate::admin::client::{AdminArgs, AdminClient, components_in, is_content};
 use crate::reload::{ContentReport, ExportReport, Report, StateReport, Verdict};
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use host_api::Spread;
 use serde::Deserialize as _;
 use serde_json::Value;
@@ -39,6 +39,11 @@ async fn plan(args: Args) -> anyhow::Result<ExitCode> {
     let client = AdminClient::connect(&args.admin)?;
     if args.path.is_dir() && is_content(&args.path) {
         return plan_content(&args, &client).await;
+    }
+    if args.path.is_dir() {
+        let components = components_in(&args.path);
+        let names: Vec<String> = components.iter().map(|path| path.display().to_string()).collect();
+        bail!("{} is a folder of components; name one of them: {}", args.path.display(), names.join(", "));
     }
     let bytes = std::fs::read(&args.path).with_context(|| super::push::unreadable(&args.path))?;
     let answer = client.plan(bytes).await.with_context(|| args.path.display().to_string())?;
