@@ -165,7 +165,7 @@ impl Check<'_> {
         range: RangeInclusive<N>,
     ) {
         if !range.contains(&mm) {
-            let units = |mm: N| mm.into() as f64 / 1_000.0;
+            let units = |mm: N| Into::<i64>::into(mm) as f64 / 1_000.0;
             let (is, least, most) = (units(mm), units(*range.start()), units(*range.end()));
             self.error(at, format!("{what} is {is}, must be {least} to {most} units"));
         }
