@@ -16,6 +16,7 @@ mod bulk;
 mod cache;
 mod call;
 mod capability;
+mod closest;
 mod convert;
 mod engine;
 mod failure;
@@ -39,6 +40,7 @@ mod symbols;
 
 pub use api::Api;
 pub use capability::Capability;
+pub use closest::closest;
 pub use engine::{Engine, EngineError};
 pub use failure::{BadOutput, FailureKind, Frame, ScriptFailure};
 pub use generation::{Generation, GenerationError};
