@@ -39,7 +39,7 @@ mod stats;
 mod symbols;
 
 pub use api::Api;
-pub use capability::Capability;
+pub use capability::{Capability, Grants};
 pub use closest::closest;
 pub use engine::{Engine, EngineError};
 pub use failure::{BadOutput, FailureKind, Frame, ScriptFailure};

@@ -120,7 +120,7 @@ impl Module {
     /// # Errors
     /// See [`LoadError`]; each says what, where and what to do.
     pub fn load(engine: &Engine, bytes: &[u8]) -> Result<Self, LoadError> {
-        let manifest = scan(bytes, engine.limits(), engine.grant())?;
+        let manifest = scan(bytes, engine.limits(), engine.grants())?;
         let api = manifest.api().map_err(ScanError::from)?;
         let name = || manifest.name.clone();
         let limits =
