@@ -45,9 +45,10 @@ pub use engine::{Engine, EngineError};
 pub use failure::{BadOutput, FailureKind, Frame, ScriptFailure};
 pub use generation::{Generation, GenerationError};
 pub use harness::{Called, Clocked, Domain, Harness, HarnessError, RecordedCall, Told, ValueError, View};
-pub use limits::{LimitTooHigh, Limits, RECORDED_VIEWS};
+pub use limits::{CallLimits, LimitTooHigh, Limits, ModuleLimits, RECORDED_VIEWS};
 pub use manifest::{
-    Export, Kind, Manifest, ManifestError, ManifestLimits, ManifestProof, Thresholds, is_script_name,
+    Export, ExportLimits, Kind, Manifest, ManifestError, ManifestLimits, ManifestProof, Thresholds,
+    is_script_name,
 };
 pub use migration::Former;
 pub use module::{LoadError, Module};
@@ -56,4 +57,4 @@ pub use record::Recording;
 pub use rules::{RulesError, ScriptRules};
 pub use scan::ScanError;
 pub use scope::{Scope, ScopeError};
-pub use stats::{Counters, ExportStats, SubjectStats};
+pub use stats::{Counters, ExportStats, SubjectStats, TickFuel};
