@@ -142,8 +142,9 @@ impl TryFrom<String> for Name {
         if known().any(|known| known == name) {
             return Ok(Self(name));
         }
+        let shown: String = name.chars().take(40).collect();
         // Messages and tables write `combat.resolve`.
-        let function = name.rsplit('.').next().unwrap_or(&name);
+        let function = shown.rsplit('.').next().unwrap_or(&shown);
         let hint = match closest(function, known()) {
             Some(close) => format!("did you mean `{close}`?"),
             None => format!(
@@ -151,10 +152,7 @@ impl TryFrom<String> for Name {
                 NAMES.join(", ")
             ),
         };
-        Err(format!(
-            "no limit and no function is called `{}`: {hint}",
-            name.chars().take(40).collect::<String>()
-        ))
+        Err(format!("no limit and no function is called `{shown}`: {hint}"))
     }
 }
 
