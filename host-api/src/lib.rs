@@ -16,6 +16,7 @@ mod bulk;
 mod cache;
 mod call;
 mod capability;
+mod closest;
 mod convert;
 mod engine;
 mod failure;
@@ -38,14 +39,16 @@ mod stats;
 mod symbols;
 
 pub use api::Api;
-pub use capability::Capability;
+pub use capability::{Capability, Grants};
+pub use closest::closest;
 pub use engine::{Engine, EngineError};
 pub use failure::{BadOutput, FailureKind, Frame, ScriptFailure};
 pub use generation::{Generation, GenerationError};
 pub use harness::{Called, Clocked, Domain, Harness, HarnessError, RecordedCall, Told, ValueError, View};
-pub use limits::{LimitTooHigh, Limits, RECORDED_VIEWS};
+pub use limits::{CallLimits, LimitTooHigh, Limits, ModuleLimits, RECORDED_VIEWS};
 pub use manifest::{
-    Export, Kind, Manifest, ManifestError, ManifestLimits, ManifestProof, Thresholds, is_script_name,
+    Export, ExportLimits, Kind, Manifest, ManifestError, ManifestLimits, ManifestProof, Thresholds,
+    is_script_name,
 };
 pub use migration::Former;
 pub use module::{LoadError, Module};
@@ -54,4 +57,4 @@ pub use record::Recording;
 pub use rules::{RulesError, ScriptRules};
 pub use scan::ScanError;
 pub use scope::{Scope, ScopeError};
-pub use stats::{Counters, ExportStats, SubjectStats};
+pub use stats::{Counters, ExportStats, SubjectStats, TickFuel};

@@ -82,8 +82,9 @@ impl ScriptRules {
         self.record_views = views;
     }
 
-    /// Gives every module its share of a tick ([`Limits::fuel_per_tick`](crate::Limits)). For rules that
-    /// are asked once per tick; elsewhere there is no tick to share.
+    /// Gives every module its share of a tick, as long as the context says it is
+    /// ([`ModuleLimits::tick_share_percent`](crate::ModuleLimits)). For rules that are asked once per tick;
+    /// elsewhere there is no tick to share.
     pub fn limit_ticks(&mut self) {
         self.slots.values_mut().for_each(Slot::limit_ticks);
     }
@@ -149,12 +150,16 @@ impl ScriptRules {
     /// Counters of every export of every module.
     pub fn stats(&self) -> impl Iterator<Item = ExportStats> {
         self.slots.values().flat_map(|slot| {
-            slot.accounts.iter().map(|account| ExportStats {
-                label: slot.module.label().to_owned(),
-                kind: slot.module.kind(),
-                export: account.export,
-                counters: account.counters,
-                subjects: account.subjects(),
+            slot.accounts.iter().zip(&slot.module.limits().exports).map(move |(account, (_, limits))| {
+                ExportStats {
+                    label: slot.module.label().to_owned(),
+                    kind: slot.module.kind(),
+                    export: account.export,
+                    counters: account.counters,
+                    limits: *limits,
+                    tick_fuel: slot.tick_fuel(),
+                    subjects: account.subjects(),
+                }
             })
         })
     }

@@ -106,8 +106,11 @@ impl Server {
             None => Bus::in_process(),
         };
 
-        let engine =
-            Engine::granting(&config.scripts.grant, Limits::default(), Some(&config.data.join("compiled")))?;
+        let engine = Engine::granting(
+            config.scripts.grants(),
+            Limits::default(),
+            Some(&config.data.join("compiled")),
+        )?;
         let (assembled, archive) = load(&engine, pack, &config).await?;
         let content = Arc::clone(&assembled.content);
         let (journal_sender, journal_queue) = mpsc::channel(JOURNAL_QUEUE);

@@ -8,9 +8,9 @@ use crate::account::Account;
 use crate::convert::{Hook, lower_context};
 use crate::failure::{BadOutput, FailureKind, ScriptFailure, clip};
 use crate::instance::{Cost, Instance};
-use crate::limits::{FAILURE_VIEWS, FAILURES_KEPT, MESSAGE_BYTES};
-use crate::manifest::Export;
+use crate::limits::{Allowance, FAILURE_VIEWS, FAILURES_KEPT, MESSAGE_BYTES};
 use crate::module::Module;
+use crate::stats::TickFuel;
 use share::Share;
 use sim::rules::{Answer, Context, Origin};
 use std::collections::VecDeque;
@@ -25,7 +25,7 @@ pub(crate) struct Slot {
     spare: Option<Instance>,
     /// Calls that failed or had a view answered by the fallback.
     pub(crate) strikes: u64,
-    /// One per export of the module's kind.
+    /// One per export of the module's kind, in their order.
     pub(crate) accounts: Vec<Account>,
     share: Share,
     /// Whether its log lines are for nobody: what it is asked is not happening.
@@ -52,9 +52,15 @@ impl Slot {
         Ok(Self { quiet: true, ..Self::new(module)? })
     }
 
-    /// From now on the module has a share of each tick, as the host's limits say.
+    /// From now on the module has a share of each tick, as its limits say.
     pub(crate) fn limit_ticks(&mut self) {
-        self.share.limit(self.module.engine().limits().fuel_per_tick);
+        let percent = self.module.limits().tick_share_percent;
+        self.share.limit(self.module.engine().limits().share_per_ms(percent));
+    }
+
+    /// Its share of a tick, and what it used of it.
+    pub(crate) fn tick_fuel(&self) -> TickFuel {
+        self.share.tick_fuel()
     }
 
     /// Makes a new spare if the last one was used.
@@ -65,13 +71,9 @@ impl Slot {
         }
     }
 
-    fn account(&mut self, export: Export) -> &mut Account {
-        let known = self.accounts.iter().position(|account| account.export == export);
-        let index = known.unwrap_or_else(|| {
-            self.accounts.push(Account::new(export));
-            self.accounts.len() - 1
-        });
-        &mut self.accounts[index]
+    /// The account of an export; a slot is asked by hooks of its module's kind only.
+    fn account<H: Hook>(&mut self) -> &mut Account {
+        &mut self.accounts[H::PLACE]
     }
 
     /// Calls the component once. An instance that failed is never used again.
@@ -79,7 +81,7 @@ impl Slot {
         &mut self,
         ctx: &Context,
         views: &[H::Wire],
-        fuel: u64,
+        allowed: Allowance,
     ) -> (Result<Vec<H::Reply>, FailureKind>, Cost) {
         let instance = match self.live.take().or_else(|| self.spare.take()) {
             Some(instance) => Ok(instance),
@@ -92,7 +94,7 @@ impl Slot {
                 return (Err(FailureKind::Instantiate { message }), Cost::default());
             }
         };
-        let (outcome, mut cost) = instance.call::<H>(lower_context(ctx), views, fuel);
+        let (outcome, mut cost) = instance.call::<H>(lower_context(ctx), views, allowed);
         if !self.quiet && (cost.log_lines > 0 || cost.log_dropped > 0) {
             let budget = self.module.log_budget();
             let withheld = instance.publish_log(self.module.label(), H::EXPORT.name(), ctx.tick, budget);
@@ -111,9 +113,10 @@ impl Slot {
             self.live = Some(instance);
         }
         self.share.spend(cost.fuel, outcome.as_ref().err());
-        let counters = &mut self.account(H::EXPORT).counters;
+        let counters = &mut self.account::<H>().counters;
         counters.calls += 1;
         counters.fuel += cost.fuel;
+        counters.fuel_peak_permille = counters.fuel_peak_permille.max(cost.fuel_permille);
         counters.time_ns += cost.time_ns;
         counters.log_lines += cost.log_lines;
         counters.log_dropped += cost.log_dropped;
@@ -177,10 +180,10 @@ pub(crate) fn ask<H: Hook>(
     let mut search = Search { fuel: limits.fuel_isolation, calls: limits.isolation_calls };
     let mut fallbacks = 0;
     let mut struck = false;
-    slot.share.begin(ctx.tick);
-    for views in views.chunks(slot.module.batch()) {
-        let fuel = slot.module.fuel(views.len());
-        if let Some(kind) = slot.share.refuses(fuel) {
+    slot.share.begin(ctx);
+    for views in views.chunks(slot.module.batch(Some(H::PLACE))) {
+        let allowed = slot.module.allowance(Some(H::PLACE), views.len());
+        if let Some(kind) = slot.share.refuses(allowed.fuel) {
             let ids = views.iter().map(H::id);
             failures.push(ScriptFailure::new(slot.module.label(), H::EXPORT, ctx.tick, kind, ids, false));
             out.extend(views.iter().map(fallback::<H>));
@@ -189,8 +192,8 @@ pub(crate) fn ask<H: Hook>(
         }
         wire.clear();
         wire.extend(views.iter().map(H::lower));
-        let (outcome, cost) = slot.call::<H>(ctx, wire, fuel);
-        slot.account(H::EXPORT).divide(views.iter().map(H::subject), cost, false);
+        let (outcome, cost) = slot.call::<H>(ctx, wire, allowed);
+        slot.account::<H>().divide(views.iter().map(H::subject), cost, false);
         match outcome {
             Ok(replies) => {
                 for (view, reply) in views.iter().zip(replies) {
@@ -219,7 +222,7 @@ pub(crate) fn ask<H: Hook>(
         }
     }
     slot.strikes += u64::from(struck || fallbacks > 0);
-    let counters = &mut slot.account(H::EXPORT).counters;
+    let counters = &mut slot.account::<H>().counters;
     counters.items += views.len() as u64;
     counters.fallbacks += fallbacks;
 }

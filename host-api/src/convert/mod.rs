@@ -45,6 +45,8 @@ use wasmtime::component::{ComponentType, Func, Lift, Lower};
 pub(crate) trait Hook {
     const KIND: Kind;
     const EXPORT: Export;
+    /// Its place among the exports of its kind.
+    const PLACE: usize = Self::EXPORT.place_in(Self::KIND);
     /// What the simulation asks.
     type View: Clone + std::fmt::Debug;
     /// What it is answered.

@@ -15,7 +15,8 @@ pub use value::ValueError;
 
 use crate::bindings::log::Level;
 use crate::failure::{BadOutput, FailureKind};
-use crate::instance::{ScriptState, prepare};
+use crate::instance::{ScriptState, admit, prepare};
+use crate::limits::Allowance;
 use crate::module::Module;
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -37,6 +38,8 @@ pub struct Harness {
 struct Function {
     /// `combat.resolve`.
     name: String,
+    /// Among the exports of the module's kind.
+    place: Option<usize>,
     index: ComponentExportIndex,
     context: Type,
     view: Type,
@@ -212,13 +215,13 @@ impl Harness {
     /// There is no such function. How a call failed stands in [`Called::outcome`].
     pub fn ask(&mut self, function: &str, told: &Told, views: &[View]) -> Result<Called, HarnessError> {
         let function = self.find(function)?;
-        let index = function.index;
-        let batch = self.module.batch();
+        let (index, place) = (function.index, function.place);
+        let batch = self.module.batch(place);
         let mut all = Called { outcome: Ok(Vec::new()), fuel: 0, time_ns: 0, log: Vec::new() };
         // An empty batch is a call too.
         let first = std::iter::once(&views[..views.len().min(batch)]);
         for views in first.chain(views.chunks(batch).skip(1)) {
-            let called = self.call(index, told, views);
+            let called = self.call(index, place, told, views);
             all.fuel += called.fuel;
             all.time_ns += called.time_ns;
             all.log.extend(called.log);
@@ -233,27 +236,32 @@ impl Harness {
         Ok(all)
     }
 
-    fn call(&mut self, index: ComponentExportIndex, told: &Told, views: &[View]) -> Called {
+    fn call(
+        &mut self,
+        index: ComponentExportIndex,
+        place: Option<usize>,
+        told: &Told,
+        views: &[View],
+    ) -> Called {
         let failed = |kind| Called { outcome: Err(kind), fuel: 0, time_ns: 0, log: Vec::new() };
         let (mut store, instance) = match self.live.take().map_or_else(|| self.instantiate(), Ok) {
             Ok(live) => live,
             Err(kind) => return failed(kind),
         };
-        let fuel = self.module.fuel(views.len());
+        // With their names, values take many times the bytes they have in a zone: the host's own bound holds.
+        let output_bytes = self.module.engine().limits().output_bytes;
+        let allowed = Allowance { output_bytes, ..self.module.allowance(place, views.len()) };
         let params = [told.0.clone(), Val::List(views.iter().map(|view| view.value.clone()).collect())];
         let mut results = [Val::Bool(false)];
-        let deadline = self.module.engine().limits().deadline_epochs;
-        store.data_mut().begin();
-        store.set_epoch_deadline(deadline);
         let begun = Instant::now();
         let called = match instance.get_func(&mut store, index) {
             Some(function) => {
-                store.set_fuel(fuel).and_then(|()| function.call(&mut store, &params, &mut results))
+                admit(&mut store, &allowed).and_then(|()| function.call(&mut store, &params, &mut results))
             }
             None => return failed(FailureKind::NoModule),
         };
         let time_ns = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let fuel = fuel.saturating_sub(store.get_fuel().unwrap_or(0));
+        let fuel = allowed.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
         let log = store.data_mut().take_log().into_iter().map(|(level, line)| (name(level), line)).collect();
         let outcome = match called {
             Ok(()) => self.check(views, &results[0]),
@@ -270,7 +278,7 @@ impl Harness {
     }
 
     fn instantiate(&self) -> Result<(Store<ScriptState>, Instance), FailureKind> {
-        prepare(self.module.engine(), self.module.call_limits(), |store| {
+        prepare(self.module.engine(), self.module.limits(), |store| {
             self.module.engine().linker().instantiate(store, self.module.component())
         })
         .map_err(|mut kind| {
@@ -379,8 +387,11 @@ fn functions(module: &Module) -> Vec<Function> {
                 (params.as_slice(), results.as_slice())
                 && let Some(index) = component.get_export_index(Some(&interface), function)
             {
+                let name = format!("{}.{function}", module.kind());
+                let place = module.kind().exports().iter().position(|export| export.name() == name);
                 functions.push(Function {
-                    name: format!("{}.{function}", module.kind()),
+                    name,
+                    place,
                     index,
                     context: context.clone(),
                     view: views.ty(),

@@ -12,6 +12,7 @@ mod grants;
 mod harness;
 mod hostile;
 mod interface;
+mod limits;
 mod load;
 mod migration;
 mod prove;

@@ -75,6 +75,9 @@ pub struct ExportReport {
 pub struct Needs {
     /// Fuel per view.
     pub fuel: f64,
+    /// Of the fuel it was given, what the call that used most of it used, percent.
+    #[serde(default)]
+    pub fuel_peak_percent: f64,
     /// Nanoseconds per view, as measured on this machine.
     pub time_ns: f64,
     /// Views it failed to answer.
@@ -86,6 +89,7 @@ impl Needs {
         let items = cost.items.max(1) as f64;
         Self {
             fuel: cost.fuel as f64 / items,
+            fuel_peak_percent: cost.fuel_peak_permille as f64 / 10.0,
             time_ns: cost.time_ns as f64 / items,
             fallbacks: cost.fallbacks,
         }
