@@ -50,7 +50,7 @@ use host_api::{Engine, Former, Generation, GenerationError, LoadError, Module, R
 use layout::Earlier;
 use serde::Serialize;
 use sim::content::Content;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -89,6 +89,9 @@ pub enum PushError {
     /// There is no module of this name, or nothing before it.
     #[error("there is no earlier version of `{0}` to go back to")]
     NothingBefore(String),
+    /// It was taken out of the running world, and nothing came in its place.
+    #[error("{0} rests: it kept failing, and there is no earlier version to go back to; push a repaired one")]
+    Rests(String),
     /// An instance could not be prepared.
     #[error(transparent)]
     Rules(#[from] RulesError),
@@ -189,6 +192,8 @@ pub struct Pushed {
     pub live_ms: f64,
     /// Nothing was done: it was live already.
     pub unchanged: bool,
+    /// It is not asked: it kept failing and there is no earlier version, so that its fallbacks decide.
+    pub resting: bool,
     /// The definitions that changed, one line each; of content only.
     pub rows: Vec<String>,
     /// Number of the change, if there is a record of it.
@@ -211,6 +216,7 @@ impl Pushed {
             prepare_ms,
             live_ms,
             unchanged: true,
+            resting: false,
             rows: Vec::new(),
             change: None,
             state: None,
@@ -378,6 +384,15 @@ impl Pipeline {
     pub fn quarantined(&self) -> Vec<(String, String)> {
         let owned = |(digest, why): (&str, &str)| (digest.to_owned(), why.to_owned());
         self.live().set.quarantined.iter().map(owned).collect()
+    }
+
+    /// Labels of the modules that rest in all zones but those that try another, and why.
+    pub fn resting(&self) -> BTreeMap<String, String> {
+        let live = self.live();
+        let trunk = &live.layout.trunk;
+        let why = |module: &Module| live.set.quarantined.why(&module.digest()).unwrap_or_default().to_owned();
+        let resting = trunk.modules().filter(|module| trunk.rests(module));
+        resting.map(|module| (module.label().to_owned(), why(module))).collect()
     }
 
     /// Changes, newest first.

@@ -7,7 +7,7 @@ use super::{
     Author, ContentFiles, Layout, LiveModule, Pipeline, Plan, PushError, Pushed, Verdict, blocking,
     can_follow, content_label, hex, keeps_state, millis, now_ms,
 };
-use host_api::{ExportStats, Generation, Kind, Manifest, Module};
+use host_api::{ExportStats, Kind, Manifest, Module};
 use sim::content::Content;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -258,7 +258,7 @@ impl Pipeline {
             Candidate::Content(content) => {
                 can_follow(&self.content(), content)?;
                 keeps_state(&layout.trunk, &self.content(), content)?;
-                let trunk = Generation::new(number, layout.trunk.modules().cloned())?;
+                let trunk = layout.trunk.numbered(number);
                 return Ok((Layout { trunk, overlays: layout.overlays.clone() }, true));
             }
             Candidate::Module(module) => module,
@@ -345,6 +345,7 @@ impl Pipeline {
             prepare_ms,
             live_ms,
             unchanged: false,
+            resting: false,
             rows: Vec::new(),
             change: Some(id),
             state: self.change(id).map(|change| change.state),
@@ -370,7 +371,8 @@ impl Pipeline {
             None => before.as_ref().map(Module::digest),
         };
         live.set.modules.insert(module.name().to_owned(), LiveModule { digest: module.digest(), base });
-        if let Some(before) = before {
+        // There is no way back to what is barred.
+        if let Some(before) = before.filter(|before| live.may_run(&before.digest())) {
             live.earlier.remember(before);
         }
     }
@@ -411,7 +413,9 @@ impl Pipeline {
         let first = zones.iter().map(|swapped| (swapped.zone.clone(), swapped.tick)).chain(late);
         change.watched = first.map(|(zone, since)| (zone, Watched { since, ..Watched::default() })).collect();
         let mut baseline: BTreeMap<String, Cost> = BTreeMap::new();
-        for row in costs.iter().filter(|row| Some(&row.label) == change.before.as_ref()) {
+        // What was not called, because it rested, is nothing to compare with.
+        let called = costs.iter().filter(|row| row.counters.calls > 0);
+        for row in called.filter(|row| Some(&row.label) == change.before.as_ref()) {
             let cost = baseline.entry(row.export.name().to_owned()).or_default();
             cost.items += row.counters.items;
             cost.fuel += row.counters.fuel;
