@@ -179,7 +179,10 @@ fn restore(
             continue;
         }
         match from_archive(engine, archive, &live.digest) {
-            Ok(module) => loaded.push(module),
+            Ok(module) => {
+                replaced.extend(earlier_versions(engine, archive, &set, &module, &module));
+                loaded.push(module);
+            }
             Err(error) => {
                 tracing::error!(
                     script = name,
