@@ -271,6 +271,7 @@ fn problem(error: &PushError) -> Problem {
         PushError::Impossible(_) => (StatusCode::CONFLICT, "not_in_this_state"),
         PushError::NothingBefore(_) => (StatusCode::CONFLICT, "nothing_before"),
         PushError::Rests(_) => (StatusCode::CONFLICT, "rests"),
+        PushError::Overtaken(_) => (StatusCode::CONFLICT, "overtaken"),
         PushError::Rules(_) | PushError::Zone(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
         PushError::Archive(_) => (StatusCode::INSUFFICIENT_STORAGE, "storage"),
         PushError::Defect => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),

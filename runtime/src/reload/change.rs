@@ -181,6 +181,12 @@ impl Change {
         self.drift_percent.map(|percent| f64::from(percent) + shown)
     }
 
+    /// Whether another change has come before it since it was opened; `live` is the label of what runs in
+    /// all zones where it shall run.
+    pub fn is_overtaken(&self, live: Option<&str>) -> bool {
+        self.state.is_over() || self.before.as_deref() != live
+    }
+
     /// Whether some zone runs it beside others that do not.
     pub fn is_partial(&self) -> bool {
         let runs = matches!(self.state, State::Canary | State::Held | State::Staged);
@@ -303,6 +309,18 @@ pub(super) mod tests {
         let text = serde_json::to_string(&book).expect("JSON");
         let again: Changes = serde_json::from_str(&text).expect("read");
         assert_eq!(again.find(held).expect("kept").steps.len(), 2);
+    }
+
+    #[test]
+    fn a_change_is_overtaken_by_what_became_live_meanwhile() {
+        let mut change = checked("b");
+        assert!(!change.is_overtaken(None) && change.is_overtaken(Some("combat@0.1.0+a")));
+        change.before = Some("combat@0.1.0+a".to_owned());
+        assert!(!change.is_overtaken(Some("combat@0.1.0+a")));
+        // It was taken back, or another version was approved.
+        assert!(change.is_overtaken(Some("combat@0.1.0+9")));
+        change.take(Event::Supersede, &Author::default(), 1).expect("superseded");
+        assert!(change.is_overtaken(Some("combat@0.1.0+a")));
     }
 
     #[test]

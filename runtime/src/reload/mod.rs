@@ -92,6 +92,9 @@ pub enum PushError {
     /// It was taken out of the running world, and nothing came in its place.
     #[error("{0} rests: it kept failing, and there is no earlier version to go back to; push a repaired one")]
     Rests(String),
+    /// What it was checked and proven against runs no longer.
+    #[error("something else became live while {0} was proven; nothing was changed, push it again")]
+    Overtaken(String),
     /// An instance could not be prepared.
     #[error(transparent)]
     Rules(#[from] RulesError),
@@ -299,7 +302,11 @@ pub struct Pipeline {
     probation_ticks: u64,
     tick_ms: u32,
     replay_keep: Duration,
-    /// Held while one change goes from checked to live: changes happen one after the other.
+    /// Held by a push from its check to its end: they are judged one after the other. Nobody waits for it
+    /// who holds `changing`.
+    pushing: tokio::sync::Mutex<()>,
+    /// Held while what runs changes and is written down. Not while a candidate is tried and proven, so
+    /// that what fails in the running world is taken out meanwhile.
     changing: tokio::sync::Mutex<()>,
     live: Mutex<Live>,
     /// The live definitions, for those who wait for changes.
@@ -343,6 +350,7 @@ impl Pipeline {
             probation_ticks,
             tick_ms,
             replay_keep,
+            pushing: tokio::sync::Mutex::new(()),
             changing: tokio::sync::Mutex::new(()),
             live: Mutex::new(live),
             content: tokio::sync::watch::Sender::new(content),

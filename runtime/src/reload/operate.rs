@@ -19,12 +19,15 @@ impl Pipeline {
     /// [`PushError`]; it waits on then.
     pub async fn approve(&self, id: u64, author: &Author) -> Result<Pushed, PushError> {
         let started = Instant::now();
+        let approved = |change: Option<Change>| {
+            let change = change.ok_or(PushError::NoChange(id))?;
+            change.state.after(Event::Approve)?;
+            Ok::<_, PushError>(change)
+        };
+        let candidate = self.candidate(&approved(self.change(id))?).await?;
         let _turn = self.changing.lock().await;
-        let change = self.change(id).ok_or(PushError::NoChange(id))?;
-        change.state.after(Event::Approve)?;
-        let candidate = self.candidate(&change).await?;
-        let pushed = self.enter(id, &candidate, author, started).await?;
-        Ok(pushed)
+        approved(self.change(id))?;
+        self.enter(id, &candidate, author, started).await
     }
 
     /// Ends a change that waits for a person, or is tried in some zones.

@@ -59,13 +59,10 @@ impl Pipeline {
         let (module, bytes) =
             blocking(move || Module::load(&engine, &bytes).map(|module| (module, bytes))).await??;
         let digest = module.digest();
-        let _turn = self.changing.lock().await;
+        let _push = self.pushing.lock().await;
+        self.is_not_barred(&module)?;
         {
             let live = self.live();
-            if let Some(reason) = live.set.quarantined.why(&digest) {
-                let (label, reason) = (module.label().to_owned(), reason.to_owned());
-                return Err(PushError::Quarantined { label, reason });
-            }
             let trunk = &live.layout.trunk;
             if trunk.module(module.name()).is_some_and(|before| before.digest() == digest) {
                 return Ok(Pushed::unchanged(module.label().to_owned(), trunk.number(), started));
@@ -115,7 +112,7 @@ impl Pipeline {
         let (content, files) = blocking(move || (crate::content::load_files(&files), files)).await?;
         let (content, _) = content.map_err(|errors| PushError::Content(errors.to_string()))?;
         let content = Arc::new(content);
-        let _turn = self.changing.lock().await;
+        let _push = self.pushing.lock().await;
         if self.content().digest == content.digest {
             let number = self.generation().number();
             return Ok(Pushed::unchanged(content_label(&content), number, started));
@@ -137,8 +134,14 @@ impl Pipeline {
     ) -> Result<Pushed, PushError> {
         let id = self.open(&candidate, plan, author);
         let taken = self.advance(id, &candidate, author, started).await;
-        if let Err(error) = &taken {
-            let author = Author { who: author.who.clone(), why: error.to_string() };
+        let failed = taken.as_ref().err().map(ToString::to_string);
+        if let Some(why) = failed {
+            let author = Author { who: author.who.clone(), why };
+            let _turn = self.changing.lock().await;
+            // Another change may have taken its place already.
+            if self.change(id).is_none_or(|change| change.state.is_over()) {
+                return taken;
+            }
             if let Err(error) = self.step(id, Event::Refuse, &author) {
                 tracing::error!(%error, change = id, "a change that failed could not be refused");
             }
@@ -190,7 +193,33 @@ impl Pipeline {
         id
     }
 
-    /// From checked to held, or into the zones.
+    fn is_not_barred(&self, module: &Module) -> Result<(), PushError> {
+        match self.live().set.quarantined.why(&module.digest()) {
+            None => Ok(()),
+            Some(reason) => {
+                let (label, reason) = (module.label().to_owned(), reason.to_owned());
+                Err(PushError::Quarantined { label, reason })
+            }
+        }
+    }
+
+    /// Whether what a candidate was checked and proven against is still what runs.
+    fn is_not_overtaken(&self, id: u64, candidate: &Candidate) -> Result<(), PushError> {
+        let live = match candidate {
+            Candidate::Module(module) => {
+                self.generation().module(module.name()).map(|live| live.label().to_owned())
+            }
+            Candidate::Content(_) => Some(content_label(&self.content())),
+        };
+        let change = self.change(id).ok_or(PushError::NoChange(id))?;
+        match change.is_overtaken(live.as_deref()) {
+            true => Err(PushError::Overtaken(change.label)),
+            false => Ok(()),
+        }
+    }
+
+    /// From checked to held, or into the zones. What takes long comes first: meanwhile other modules may be
+    /// taken out of the zones.
     async fn advance(
         &self,
         id: u64,
@@ -220,6 +249,8 @@ impl Pipeline {
             }
             None => (Event::Accept, author.clone()),
         };
+        let _turn = self.changing.lock().await;
+        self.is_not_overtaken(id, candidate)?;
         self.step(id, event, &judged)?;
         if event == Event::Accept && change.hold && change.canary.is_empty() {
             self.step(id, Event::Hold, author)?;
@@ -299,7 +330,7 @@ impl Pipeline {
         self.plan_states(module).await?.check()
     }
 
-    /// Puts a candidate into its zones: the chosen ones, or all.
+    /// Puts a candidate into its zones: the chosen ones, or all. For whom holds `changing`.
     pub(super) async fn enter(
         &self,
         id: u64,
@@ -308,6 +339,9 @@ impl Pipeline {
         started: Instant,
     ) -> Result<Pushed, PushError> {
         let change = self.change(id).ok_or(PushError::NoChange(id))?;
+        if let Candidate::Module(module) = candidate {
+            self.is_not_barred(module)?;
+        }
         let number = self.next_number();
         let (layout, wide) = self.layout_with(&change, candidate, number)?;
         let content = match candidate {
