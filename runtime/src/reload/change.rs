@@ -99,11 +99,32 @@ pub struct Watched {
     pub ticks: u64,
     /// 99 of 100 of these took at most this long, milliseconds.
     pub tick_p99_ms: f64,
-    /// By export.
+    /// First tick of which its costs are known: what was counted before the server started is lost.
+    #[serde(default)]
+    pub costs_since: u64,
+    /// By export, from that tick on.
     pub costs: BTreeMap<String, Cost>,
     /// If its manifest limits it and enough was asked.
     #[serde(default)]
     pub drift: Option<Drift>,
+}
+
+impl Watched {
+    /// Watched from this tick on.
+    pub fn new(tick: u64) -> Self {
+        Self { since: tick, costs_since: tick, ..Self::default() }
+    }
+
+    /// Counts costs anew from this tick on: what has counted them is gone.
+    pub fn count_from(&mut self, tick: u64) {
+        self.costs_since = tick.max(self.since);
+        self.costs.clear();
+    }
+
+    /// Ticks with it of which its costs are known.
+    pub fn counted_ticks(&self) -> u64 {
+        (self.since + self.ticks).saturating_sub(self.costs_since)
+    }
 }
 
 /// A change, from its push to its end.

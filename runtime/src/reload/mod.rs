@@ -331,7 +331,14 @@ impl Pipeline {
             tick_ms,
             replay_keep,
         } = setup;
-        let Assembled { layout, set, replaced, former, .. } = assembled;
+        let Assembled { layout, mut set, replaced, former, .. } = assembled;
+        for change in set.changes.iter_mut().filter(|change| change.is_watched()) {
+            for (_, zone) in zones.iter() {
+                if let Some(seen) = change.watched.get_mut(&*zone.name) {
+                    seen.count_from(zone.stats.tick.load(Relaxed) + 1);
+                }
+            }
+        }
         let history = archive.recent(HISTORY).unwrap_or_else(|error| {
             tracing::warn!(%error, "the history of earlier runs cannot be read");
             VecDeque::new()

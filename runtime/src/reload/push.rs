@@ -445,7 +445,7 @@ impl Pipeline {
         let late = self.zones.iter().map(|(_, zone)| zone).filter(late);
         let late = late.map(|zone| (zone.name.to_string(), zone.stats.tick.load(Relaxed) + 1));
         let first = zones.iter().map(|swapped| (swapped.zone.clone(), swapped.tick)).chain(late);
-        change.watched = first.map(|(zone, since)| (zone, Watched { since, ..Watched::default() })).collect();
+        change.watched = first.map(|(zone, since)| (zone, Watched::new(since))).collect();
         let mut baseline: BTreeMap<String, Cost> = BTreeMap::new();
         // What was not called, because it rested, is nothing to compare with.
         let called = costs.iter().filter(|row| row.counters.calls > 0);
