@@ -1,6 +1,6 @@
 //! The reload pipeline: a candidate is checked and compiled off the tick, then every zone swaps
 //! at a tick boundary; on any failure what was live stays live. What is live is watched, and the last
-//! good version takes over from one that breaks a rule.
+//! good version takes over from one that breaks a rule. Where there is none, what keeps failing rests.
 //!
 //! The life of a change is a pure state machine (`state`) over a record (`change`), with pure rules
 //! (`rules`) and a pure picture of what runs where (`layout`). What drives it: `push`, `operate` and

@@ -60,7 +60,7 @@ impl Pipeline {
             blocking(move || Module::load(&engine, &bytes).map(|module| (module, bytes))).await??;
         let digest = module.digest();
         let _push = self.pushing.lock().await;
-        self.is_not_barred(&module)?;
+        self.refuse_if_barred(&module)?;
         {
             let live = self.live();
             let trunk = &live.layout.trunk;
@@ -193,7 +193,7 @@ impl Pipeline {
         id
     }
 
-    fn is_not_barred(&self, module: &Module) -> Result<(), PushError> {
+    fn refuse_if_barred(&self, module: &Module) -> Result<(), PushError> {
         match self.live().set.quarantined.why(&module.digest()) {
             None => Ok(()),
             Some(reason) => {
@@ -204,7 +204,7 @@ impl Pipeline {
     }
 
     /// Whether what a candidate was checked and proven against is still what runs.
-    fn is_not_overtaken(&self, id: u64, candidate: &Candidate) -> Result<(), PushError> {
+    fn refuse_if_overtaken(&self, id: u64, candidate: &Candidate) -> Result<(), PushError> {
         let live = match candidate {
             Candidate::Module(module) => {
                 self.generation().module(module.name()).map(|live| live.label().to_owned())
@@ -250,7 +250,7 @@ impl Pipeline {
             None => (Event::Accept, author.clone()),
         };
         let _turn = self.changing.lock().await;
-        self.is_not_overtaken(id, candidate)?;
+        self.refuse_if_overtaken(id, candidate)?;
         self.step(id, event, &judged)?;
         if event == Event::Accept && change.hold && change.canary.is_empty() {
             self.step(id, Event::Hold, author)?;
@@ -340,7 +340,7 @@ impl Pipeline {
     ) -> Result<Pushed, PushError> {
         let change = self.change(id).ok_or(PushError::NoChange(id))?;
         if let Candidate::Module(module) = candidate {
-            self.is_not_barred(module)?;
+            self.refuse_if_barred(module)?;
         }
         let number = self.next_number();
         let (layout, wide) = self.layout_with(&change, candidate, number)?;
