@@ -1,6 +1,6 @@
 //! The simulation's questions, answered by the modules of one generation.
 
-use crate::call::{Failures, Slot, ask, fallback};
+use crate::call::{Failures, Slot, ask, fallback, rest};
 use crate::convert::{
     Advance, Conduct, Converse, Direct, Govern, GrowStats, Judge, OpenDuels, PlanCasts, PulseStatuses,
     PunishDeaths, QuotePrices, RequireExperience, Resolve, Reward, RewardKills, RollLoot, TakeTurns, Think,
@@ -47,8 +47,8 @@ pub struct RulesError {
 }
 
 impl ScriptRules {
-    /// Prepares an instance and a spare of every module. Takes about 60 µs a module; keep it off
-    /// the tick.
+    /// Prepares an instance and a spare of every module that does not rest. Takes about 60 µs a module;
+    /// keep it off the tick.
     ///
     /// # Errors
     /// A module that loaded before can no longer be instantiated: the machine is out of memory.
@@ -56,8 +56,11 @@ impl ScriptRules {
         let mut slots = BTreeMap::new();
         let mut single = BTreeMap::new();
         for module in generation.modules() {
-            let slot = Slot::new(module.clone())
-                .map_err(|failure| RulesError { module: module.label().to_owned(), failure })?;
+            let slot = match generation.rests(module) {
+                true => Slot::resting(module.clone()),
+                false => Slot::new(module.clone())
+                    .map_err(|failure| RulesError { module: module.label().to_owned(), failure })?,
+            };
             slots.insert((module.kind(), module.script()), slot);
             if module.kind().is_single() {
                 single.insert(module.kind(), module.script());
@@ -105,13 +108,13 @@ impl ScriptRules {
     }
 
     /// Goes on with what the rules before, of these schemas, have recorded, as far as their scripts are
-    /// still there and read state as those did.
+    /// still there, do not rest and read state as those did.
     pub fn adopt_recording(&mut self, mut recording: Recording, schemas: &Schemas) {
         if self.record_views > 0 {
             let before = |script: DefId| schemas.get(&script).copied().unwrap_or(0);
             recording.retain(|kind, script| {
                 let slot = self.slots.get(&(kind, script));
-                slot.is_some_and(|slot| slot.module.schema() == before(script))
+                slot.is_some_and(|slot| !slot.rests && slot.module.schema() == before(script))
             });
             self.recording = recording;
         }
@@ -177,7 +180,7 @@ impl ScriptRules {
     }
 
     /// Asks the module `script` of the hook's kind if it is live and decides in this zone, else answers with
-    /// fallbacks.
+    /// fallbacks: those of a module at rest are no failure.
     fn ask<H: Laned>(
         &mut self,
         ctx: &Context,
@@ -190,6 +193,7 @@ impl ScriptRules {
             return;
         }
         let (label, why) = match self.slots.get_mut(&(H::KIND, script)) {
+            Some(slot) if slot.rests => return rest::<H>(slot, views, out),
             Some(slot) if slot.module.decides_in(ctx.zone) => {
                 let Lane { wire, tape } = H::lane(&mut self.wires, &mut self.recording);
                 ask::<H>(slot, ctx, views, wire, out, &mut self.failures);

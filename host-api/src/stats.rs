@@ -46,7 +46,7 @@ pub struct Counters {
     pub fuel_peak_permille: u64,
     /// Calls that failed: trapped, ran out of something, or answered with the wrong length.
     pub failed_calls: u64,
-    /// Views that were answered with the fallback.
+    /// Views that were answered with the fallback; all of them while the module rests.
     pub fallbacks: u64,
     /// Nanoseconds inside the component and at its border.
     pub time_ns: u64,

@@ -30,6 +30,8 @@ pub(crate) struct Slot {
     share: Share,
     /// Whether its log lines are for nobody: what it is asked is not happening.
     quiet: bool,
+    /// Whether it is not asked at all.
+    pub(crate) rests: bool,
 }
 
 impl Slot {
@@ -40,8 +42,14 @@ impl Slot {
     pub(crate) fn new(module: Module) -> Result<Self, FailureKind> {
         let live = Some(module.instantiate()?);
         let spare = Some(module.instantiate()?);
+        Ok(Self { live, spare, rests: false, ..Self::resting(module) })
+    }
+
+    /// A slot of a module that is not asked, and needs no instance.
+    pub(crate) fn resting(module: Module) -> Self {
         let accounts = module.kind().exports().iter().map(|&export| Account::new(export)).collect();
-        Ok(Self { module, live, spare, strikes: 0, accounts, share: Share::default(), quiet: false })
+        let (live, spare, share) = (None, None, Share::default());
+        Self { module, live, spare, strikes: 0, accounts, share, quiet: false, rests: true }
     }
 
     /// The same for a rehearsal, whose log lines go nowhere and use up no budget.
@@ -65,7 +73,7 @@ impl Slot {
 
     /// Makes a new spare if the last one was used.
     pub(crate) fn restock(&mut self) {
-        if self.spare.is_none() {
+        if self.spare.is_none() && !self.rests {
             // Without a spare the next failure makes its instance itself, and reports why not.
             self.spare = self.module.instantiate().ok();
         }
@@ -225,6 +233,14 @@ pub(crate) fn ask<H: Hook>(
     let counters = &mut slot.account::<H>().counters;
     counters.items += views.len() as u64;
     counters.fallbacks += fallbacks;
+}
+
+/// Appends the fallback for every view, as a module at rest answers: it costs nothing and is no failure.
+pub(crate) fn rest<H: Hook>(slot: &mut Slot, views: &[H::View], out: &mut Vec<Answer<H::Answer>>) {
+    out.extend(views.iter().map(fallback::<H>));
+    let counters = &mut slot.account(H::EXPORT).counters;
+    counters.items += views.len() as u64;
+    counters.fallbacks += views.len() as u64;
 }
 
 /// The script's answer if it is one, else the fallback and a failure.

@@ -17,6 +17,7 @@ mod load;
 mod migration;
 mod prove;
 mod reference;
+mod rest;
 mod talk;
 mod trade;
 mod versions;

@@ -156,7 +156,7 @@ fn when(step: &Value) -> String {
 }
 
 /// Of all mistakes in a content the first, of a failure what failed.
-fn first_line(text: &str) -> String {
+pub fn first_line(text: &str) -> String {
     match text.split_once('\n') {
         Some((first, _)) => format!("{first} ..."),
         None => text.to_owned(),

@@ -116,6 +116,9 @@ pub fn describe(pushed: &Value) {
         pushed["generation"],
         zones.join(", ")
     );
+    if pushed["resting"] == true {
+        println!("  it rests: its fallbacks decide until a repaired version is pushed");
+    }
     let rows = pushed["rows"].as_array().into_iter().flatten().filter_map(Value::as_str);
     rows.for_each(|row| println!("  {row}"));
 }

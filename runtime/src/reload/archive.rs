@@ -52,7 +52,7 @@ pub struct LiveSet {
     /// Content that was pushed, if any.
     #[serde(default)]
     pub content: Option<LiveContent>,
-    /// Digests that must not run again, and why.
+    /// Digests that must not run again, and why. What is live all the same rests.
     #[serde(default)]
     pub quarantined: Quarantine,
     /// Digests of earlier versions to go back to, by script name, oldest first.

@@ -99,11 +99,32 @@ pub struct Watched {
     pub ticks: u64,
     /// 99 of 100 of these took at most this long, milliseconds.
     pub tick_p99_ms: f64,
-    /// By export.
+    /// First tick of which its costs are known: what was counted before the server started is lost.
+    #[serde(default)]
+    pub costs_since: u64,
+    /// By export, from that tick on.
     pub costs: BTreeMap<String, Cost>,
     /// If its manifest limits it and enough was asked.
     #[serde(default)]
     pub drift: Option<Drift>,
+}
+
+impl Watched {
+    /// Watched from this tick on.
+    pub fn new(tick: u64) -> Self {
+        Self { since: tick, costs_since: tick, ..Self::default() }
+    }
+
+    /// Counts costs anew from this tick on: what has counted them is gone.
+    pub fn count_from(&mut self, tick: u64) {
+        self.costs_since = tick.max(self.since);
+        self.costs.clear();
+    }
+
+    /// Ticks with it of which its costs are known.
+    pub fn counted_ticks(&self) -> u64 {
+        (self.since + self.ticks).saturating_sub(self.costs_since)
+    }
 }
 
 /// A change, from its push to its end.
@@ -179,6 +200,12 @@ impl Change {
             _ => 0.0,
         };
         self.drift_percent.map(|percent| f64::from(percent) + shown)
+    }
+
+    /// Whether another change has come before it since it was opened; `live` is the label of what runs in
+    /// all zones where it shall run.
+    pub fn is_overtaken(&self, live: Option<&str>) -> bool {
+        self.state.is_over() || self.before.as_deref() != live
     }
 
     /// Whether some zone runs it beside others that do not.
@@ -303,6 +330,18 @@ pub(super) mod tests {
         let text = serde_json::to_string(&book).expect("JSON");
         let again: Changes = serde_json::from_str(&text).expect("read");
         assert_eq!(again.find(held).expect("kept").steps.len(), 2);
+    }
+
+    #[test]
+    fn a_change_is_overtaken_by_what_became_live_meanwhile() {
+        let mut change = checked("b");
+        assert!(!change.is_overtaken(None) && change.is_overtaken(Some("combat@0.1.0+a")));
+        change.before = Some("combat@0.1.0+a".to_owned());
+        assert!(!change.is_overtaken(Some("combat@0.1.0+a")));
+        // It was taken back, or another version was approved.
+        assert!(change.is_overtaken(Some("combat@0.1.0+9")));
+        change.take(Event::Supersede, &Author::default(), 1).expect("superseded");
+        assert!(change.is_overtaken(Some("combat@0.1.0+a")));
     }
 
     #[test]

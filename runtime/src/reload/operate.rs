@@ -8,7 +8,7 @@ use super::{
     millis,
 };
 use crate::content::suggestion;
-use host_api::{Generation, Module};
+use host_api::Module;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -21,12 +21,15 @@ impl Pipeline {
     /// [`PushError`]; it waits on then.
     pub async fn approve(&self, id: u64, author: &Author) -> Result<Pushed, PushError> {
         let started = Instant::now();
+        let approved = |change: Option<Change>| {
+            let change = change.ok_or(PushError::NoChange(id))?;
+            change.state.after(Event::Approve)?;
+            Ok::<_, PushError>(change)
+        };
+        let candidate = self.candidate(&approved(self.change(id))?).await?;
         let _turn = self.changing.lock().await;
-        let change = self.change(id).ok_or(PushError::NoChange(id))?;
-        change.state.after(Event::Approve)?;
-        let candidate = self.candidate(&change).await?;
-        let pushed = self.enter(id, &candidate, author, started).await?;
-        Ok(pushed)
+        approved(self.change(id))?;
+        self.enter(id, &candidate, author, started).await
     }
 
     /// Ends a change that waits for a person, or is tried in some zones.
@@ -94,7 +97,8 @@ impl Pipeline {
     }
 
     /// Takes a module out of the zones where it runs: a candidate gives way to what runs in the others,
-    /// what runs in all to the version before, which must be a good one unless a person decides.
+    /// what runs in all to the version before, which must be a good one unless a person decides. What
+    /// failed too often and has no version before it rests.
     pub(super) async fn retire(
         &self,
         label: &str,
@@ -120,10 +124,20 @@ impl Pipeline {
                     Event::Undo => live.earlier.last(script, may_run),
                     _ => live.earlier.last_good(script, may_run),
                 };
-                let back = back.ok_or_else(|| PushError::NothingBefore(script.to_owned()))?;
-                let trunk = live.layout.trunk.with_module(number, back.clone())?;
+                let Layout { trunk, overlays } = &live.layout;
+                let layout = match (&back, event) {
+                    (Some(back), _) => {
+                        let trunk = trunk.with_module(number, back.clone())?;
+                        Layout { trunk, overlays: overlays.clone() }
+                    }
+                    (None, _) if trunk.rests(&failing) => {
+                        return Err(PushError::Rests(failing.label().to_owned()));
+                    }
+                    (None, Event::Strike) => live.layout.with_rest(number, &failing),
+                    (None, _) => return Err(PushError::NothingBefore(script.to_owned())),
+                };
                 let change = live.set.changes.of_trunk(&digest).map(|change| change.id);
-                (Layout { trunk, overlays: live.layout.overlays.clone() }, failing, Some(back), change)
+                (layout, failing, back, change)
             }
         };
         let from_all = layout.trunk.number() == number;
@@ -152,8 +166,9 @@ impl Pipeline {
             }
             self.step(id, event, author)?;
         }
+        let now = back.as_ref().or(from_all.then_some(&failing));
         let pushed = Pushed {
-            label: back.as_ref().map_or_else(|| "nothing".to_owned(), |back| back.label().to_owned()),
+            label: now.map_or_else(|| "nothing".to_owned(), |now| now.label().to_owned()),
             before: Some(label.to_owned()),
             generation: swapped.number,
             zones: swapped.zones,
@@ -161,12 +176,13 @@ impl Pipeline {
             prepare_ms,
             live_ms: millis(started),
             unchanged: false,
+            resting: now.is_some_and(|now| self.generation().rests(now)),
             rows: Vec::new(),
             change,
             state: change.and_then(|id| self.change(id)).map(|change| change.state),
             proof: None,
         };
-        let digest = back.map(|back| back.digest()).unwrap_or_default();
+        let digest = now.map(Module::digest).unwrap_or_default();
         self.record(action(event), &pushed, &digest, author).await;
         Ok(pushed)
     }
@@ -194,7 +210,7 @@ impl Pipeline {
         let number = self.next_number();
         let (layout, change) = {
             let live = self.live();
-            let trunk = Generation::new(number, live.layout.trunk.modules().cloned())?;
+            let trunk = live.layout.trunk.numbered(number);
             let change = live.set.changes.of_trunk(&hex(now.digest)).map(|change| change.id);
             (Layout { trunk, overlays: live.layout.overlays.clone() }, change)
         };
@@ -218,6 +234,7 @@ impl Pipeline {
             prepare_ms,
             live_ms: millis(started),
             unchanged: false,
+            resting: false,
             rows: Vec::new(),
             change,
             state: change.map(|_| State::RolledBack),

@@ -43,13 +43,13 @@ pub fn broken(change: &Change, tick_ms: u32) -> Option<Breach> {
             let what = format!("{export} uses {have} fuel a view, at most {limit} are allowed");
             return Some(breach("fuel", have as f64, limit as f64, what));
         }
-        let share = share_permille(seen, tick_ms);
-        if seen.ticks >= TICKS && share > SHARE_PERMILLE {
+        let (share, counted) = (share_permille(seen, tick_ms), seen.counted_ticks());
+        if counted >= TICKS && share > SHARE_PERMILLE {
             let what = format!("it takes {share} permille of the tick, at most {SHARE_PERMILLE} are allowed");
             return Some(breach("share", share as f64, SHARE_PERMILLE as f64, what));
         }
         let (p99, budget) = (seen.tick_p99_ms, f64::from(tick_ms));
-        if seen.ticks >= 2 * TICKS && p99 > budget && share >= PART_PERMILLE {
+        if counted >= 2 * TICKS && p99 > budget && share >= PART_PERMILLE {
             let what =
                 format!("ticks take {p99:.1} ms (p99) of {budget} ms, and it has {share} permille of it");
             return Some(breach("tick-p99", p99, budget, what));
@@ -78,7 +78,7 @@ fn fuel<'a>(change: &Change, seen: &'a Watched) -> Option<(&'a str, u64, u64)> {
 
 fn share_permille(seen: &Watched, tick_ms: u32) -> u64 {
     let spent: u64 = seen.costs.values().map(|cost| cost.time_ns).sum();
-    let had = seen.ticks.saturating_mul(u64::from(tick_ms)).saturating_mul(1_000_000);
+    let had = seen.counted_ticks().saturating_mul(u64::from(tick_ms)).saturating_mul(1_000_000);
     spent.saturating_mul(1_000).checked_div(had).unwrap_or(0)
 }
 
@@ -96,7 +96,7 @@ mod tests {
         let costs = [("combat.resolve".to_owned(), cost)].into();
         change
             .watched
-            .insert("greywood".to_owned(), Watched { since: 7, ticks, tick_p99_ms, costs, drift: None });
+            .insert("greywood".to_owned(), Watched { ticks, tick_p99_ms, costs, ..Watched::new(7) });
         change
     }
 
@@ -121,6 +121,18 @@ mod tests {
         let mut few = seen(100, 9_000, 0, 1.0);
         few.baseline.values_mut().for_each(|before| before.items = 99);
         assert_eq!(rule(&few), None, "too few views before");
+    }
+
+    #[test]
+    fn after_a_restart_times_are_those_of_the_ticks_they_were_counted_in() {
+        let mut change = seen(100, 1_000, 251, 1.0);
+        // A thousand ticks before it: had they counted, the share would be a tenth.
+        change.watched.values_mut().for_each(|seen| (seen.ticks, seen.costs_since) = (1_100, 1_007));
+        assert_eq!(rule(&change).as_deref(), Some("share"));
+        change.watched.values_mut().for_each(|seen| seen.count_from(1_107));
+        assert_eq!(rule(&change), None, "nothing is known yet");
+        let seen = &change.watched["greywood"];
+        assert_eq!((seen.ticks, seen.counted_ticks()), (1_100, 0));
     }
 
     #[test]

@@ -172,14 +172,19 @@ pub async fn strikes_loop(
         }
         let reason = format!("failed in {most} ticks within {} s; last: {failure}", WINDOW.as_secs());
         match pipeline.quarantine(&failure.module, &name, failure.tick, &reason).await {
+            Ok(pushed) if pushed.resting => tracing::error!(
+                module = failure.module,
+                rests = pushed.label,
+                "{reason}; there is no earlier version: it rests until a repaired one is pushed"
+            ),
             Ok(pushed) => tracing::error!(
                 module = failure.module,
                 back_to = pushed.label,
                 "{reason}; the last good version took over"
             ),
             Err(error) => {
-                // What has no earlier version gets none soon; anything else may be over in a moment.
-                if !matches!(error, PushError::NothingBefore(_)) {
+                // What is not there or rests already stays so; anything else may be over in a moment.
+                if !matches!(error, PushError::NothingBefore(_) | PushError::Rests(_)) {
                     pipeline.strikes.begin_anew(&failure.module);
                 }
                 tracing::error!(module = failure.module, %error, "{reason}; its fallbacks stay in force")

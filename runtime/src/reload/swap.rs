@@ -145,10 +145,7 @@ impl Pipeline {
                 live.numbers[index.0] = zone.stats.generation.load(Relaxed);
             }
         }
-        match Generation::new(number, old.trunk.modules().cloned()) {
-            Ok(trunk) => live.layout.trunk = trunk,
-            Err(error) => tracing::error!(%error, "what ran before does not go together any more"),
-        }
+        live.layout.trunk = old.trunk.numbered(number);
         let why = swapped.refused.into_iter().map(|(zone, unready)| format!("{zone}: {unready}"));
         PushError::State { why: why.collect() }
     }

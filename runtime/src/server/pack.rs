@@ -34,17 +34,6 @@ pub enum PackError {
     /// Modules and content do not go together.
     #[error(transparent)]
     Misfit(#[from] Misfit),
-    /// A module was taken out of the running world before, and there is no other version to run.
-    #[error(
-        "{label} was quarantined and there is no earlier version to go back to; correct it and build it again: \
-         another build has another digest. It {reason}"
-    )]
-    Quarantined {
-        /// Which.
-        label: String,
-        /// Why it was.
-        reason: String,
-    },
     /// The content has mistakes; all of them, with file and line.
     #[error("the content has mistakes:\n{0}")]
     Content(#[from] ContentErrors),
@@ -106,8 +95,8 @@ impl Assembled {
 
 /// Compiles the modules of a pack; those that were replaced by a push, and whose base in the pack
 /// is still the same, are taken from the archive, as are those the pack never had. In the place of a
-/// module that was quarantined the last good version runs. If what was live does not go together any more,
-/// the pack's own runs.
+/// module that was quarantined the last good version runs; where there is none, it rests. If what was live
+/// does not go together any more, the pack's own runs.
 ///
 /// # Errors
 /// See [`PackError`].
@@ -138,11 +127,9 @@ pub fn assemble(
             restore_former(engine, archive, &mut restored);
             return Ok(restored);
         }
-        // Its own cannot run in the place of what was live: it would bring back what was quarantined.
-        Err(error) if bases.iter().any(|base| plain.quarantined.holds(&base.digest())) => return Err(error),
         Err(error) => tracing::error!(%error, "what was live does not fit any more; the pack's own runs"),
     }
-    let generation = Generation::new(plain.generation, bases)?;
+    let generation = with_rest(Generation::new(plain.generation, bases)?, &plain);
     fits(&generation, &content)?;
     let layout = Layout { trunk: generation, overlays: Vec::new() };
     let content = Arc::new(content);
@@ -166,7 +153,8 @@ fn restore(
     for base in bases {
         let reason = set.quarantined.why(&base.digest()).map(str::to_owned);
         let instead = match reason {
-            Some(reason) => Some(last_good(engine, base, archive, &mut set, reason)?),
+            Some(reason) => last_good(engine, base, archive, &mut set, &reason)
+                .or_else(|| rested_since(engine, base, archive, &set)),
             None => pushed_since(engine, base, archive, &mut set),
         };
         match instead {
@@ -185,13 +173,16 @@ fn restore(
         .map(|(name, live)| (name.clone(), live.clone()))
         .collect();
     for (name, live) in added {
-        // The pack had it and dropped it, or it must not run.
-        if live.base.is_some() || set.quarantined.holds(&live.digest) {
+        // The pack had it and dropped it.
+        if live.base.is_some() {
             set.modules.remove(&name);
             continue;
         }
         match from_archive(engine, archive, &live.digest) {
-            Ok(module) => loaded.push(module),
+            Ok(module) => {
+                replaced.extend(earlier_versions(engine, archive, &set, &module, &module));
+                loaded.push(module);
+            }
             Err(error) => {
                 tracing::error!(
                     script = name,
@@ -202,10 +193,20 @@ fn restore(
             }
         }
     }
-    let generation = Generation::new(set.generation, loaded)?;
+    let generation = with_rest(Generation::new(set.generation, loaded)?, &set);
     fits(&generation, &content)?;
     let layout = Layout { trunk: generation, overlays: Vec::new() };
     Ok(Assembled { layout, content: Arc::new(content), set, replaced, former: Former::default() })
+}
+
+/// What is among these modules although it was quarantined rests: it is all there is of its script.
+fn with_rest(generation: Generation, set: &LiveSet) -> Generation {
+    let generation = generation.resting(|module| set.quarantined.holds(&module.digest()));
+    for module in generation.modules().filter(|module| generation.rests(module)) {
+        let (label, reason) = (module.label(), set.quarantined.why(&module.digest()));
+        tracing::error!(label, reason, "there is no other version: it rests until a repaired one is pushed");
+    }
+    generation
 }
 
 pub(super) fn from_archive(engine: &Engine, archive: &Archive, digest: &str) -> Result<Module, String> {
@@ -233,33 +234,42 @@ fn content_since(base: &Content, archive: &Archive, set: &mut LiveSet) -> Option
 }
 
 /// The version that runs in the place of `base`, which was quarantined: what was live when the server last
-/// ran, else the newest trusted one, else the newest.
+/// ran, else the newest trusted one, else the newest; `None` if there is nothing but what was quarantined.
 fn last_good(
     engine: &Engine,
     base: &Module,
     archive: &Archive,
     set: &mut LiveSet,
-    reason: String,
-) -> Result<Module, PackError> {
+    reason: &str,
+) -> Option<Module> {
     let (script, barred) = (base.name(), base.label());
     let live = set.modules.get(script).map(|live| &live.digest);
     let earlier = || set.earlier.get(script).into_iter().flatten().rev();
     let trusted = earlier().filter(|digest| set.trusted.contains(*digest));
     let known = live.into_iter().chain(trusted).chain(earlier());
-    let found = known.filter(|digest| !set.quarantined.holds(digest)).find_map(|digest| {
+    let module = known.filter(|digest| !set.quarantined.holds(digest)).find_map(|digest| {
         from_archive(engine, archive, digest)
             .inspect_err(|error| tracing::error!(script, digest, error, "a version cannot be restored"))
             .ok()
-    });
-    let Some(module) = found else {
-        return Err(PackError::Quarantined { label: barred.to_owned(), reason });
-    };
+    })?;
     let label = module.label();
     tracing::error!(barred, label, reason, "what the pack has was quarantined; the last good version runs");
     // As if it had been pushed over what the pack has, until the pack has another.
     let base = Some(base.digest());
     set.modules.insert(script.to_owned(), LiveModule { digest: module.digest(), base });
-    Ok(module)
+    Some(module)
+}
+
+/// The module that was pushed over `base` and rests like it: the state there is was written by it.
+fn rested_since(engine: &Engine, base: &Module, archive: &Archive, set: &LiveSet) -> Option<Module> {
+    let script = base.name();
+    let LiveModule { digest, base: pushed_over } = set.modules.get(script)?;
+    if pushed_over.as_ref() != Some(&base.digest()) {
+        return None;
+    }
+    from_archive(engine, archive, digest)
+        .inspect_err(|error| tracing::error!(script, digest, error, "what was live cannot be restored"))
+        .ok()
 }
 
 /// The module that was live in the place of `base` when the server last ran.

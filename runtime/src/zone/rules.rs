@@ -56,12 +56,14 @@ impl ZoneRules for ScriptRules {
     }
 
     fn modules(&self) -> Vec<ModuleRef> {
+        let generation = self.generation();
         let named = |module: &Module| ModuleRef {
             name: module.name().to_owned(),
             label: module.label().to_owned(),
             digest: module.digest(),
+            rests: generation.rests(module),
         };
-        self.generation().modules().map(named).collect()
+        generation.modules().map(named).collect()
     }
 
     fn schemas(&self) -> Schemas {
