@@ -85,8 +85,7 @@ fn stamp(bytes: &[u8]) -> [u8; STAMP] {
 }
 
 /// At most so many views of each function, and so many bytes of all.
-fn encode(calls: &Calls, views: usize, most: usize) -> std::io::Result<Vec<u8>> {
-    let mut views = views;
+fn encode(calls: &Calls, mut views: usize, most: usize) -> std::io::Result<Vec<u8>> {
     loop {
         let zones = calls.iter().map(|(zone, recording)| Ok((zone.as_str(), recording.save(views)?)));
         let bytes = borsh::to_vec(&zones.collect::<std::io::Result<Vec<(&str, Vec<u8>)>>>()?)?;
