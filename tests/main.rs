@@ -32,6 +32,7 @@ mod pack_fits;
 mod plan;
 mod probation;
 mod protocol_doc;
+mod recorded_calls;
 mod reload_pipeline;
 mod replay;
 mod rescue;

@@ -268,6 +268,9 @@ pub struct ManifestProof {
     /// More fuel per view, in percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fuel_percent: Option<u32>,
+    /// Recorded views of all functions together: with fewer a person is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least_views: Option<u32>,
     /// What is beyond these is refused, and nobody can say yes.
     #[serde(default, skip_serializing_if = "Thresholds::is_empty")]
     pub refuse: Thresholds,
@@ -280,7 +283,7 @@ impl ManifestProof {
 
     /// Beyond these a person is asked.
     pub fn hold(&self) -> Thresholds {
-        let Self { differ_permille, drift_percent, fuel_percent, refuse: _ } = *self;
+        let Self { differ_permille, drift_percent, fuel_percent, .. } = *self;
         Thresholds { differ_permille, drift_percent, fuel_percent }
     }
 
@@ -288,8 +291,9 @@ impl ManifestProof {
     #[must_use]
     pub fn stricter(&self, other: &Self) -> Self {
         let Thresholds { differ_permille, drift_percent, fuel_percent } = self.hold().stricter(&other.hold());
+        let least_views = self.least_views.max(other.least_views);
         let refuse = self.refuse.stricter(&other.refuse);
-        Self { differ_permille, drift_percent, fuel_percent, refuse }
+        Self { differ_permille, drift_percent, fuel_percent, least_views, refuse }
     }
 }
 
@@ -519,6 +523,14 @@ mod tests {
     fn what_is_embedded_is_read_back() {
         let bytes = Manifest::embed(&EMPTY_COMPONENT, &manifest());
         assert_eq!(Manifest::read(&bytes).unwrap(), manifest());
+    }
+
+    #[test]
+    fn of_two_versions_the_stricter_proof_counts() {
+        let of = |json: &str| serde_json::from_str::<ManifestProof>(json).unwrap();
+        let both = of(r#"{"differ-permille":50,"least-views":10}"#).stricter(&of(r#"{"least-views":200}"#));
+        assert_eq!(both, of(r#"{"differ-permille":50,"least-views":200}"#));
+        assert_eq!(both.stricter(&ManifestProof::default()), both);
     }
 
     #[test]

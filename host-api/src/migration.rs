@@ -14,6 +14,7 @@ use crate::module::Module;
 use sim::DefId;
 use sim::input::QuestProgress;
 use sim::state::{Migrated, OldState, Schemas, StateValue};
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wasmtime::Store;
@@ -119,6 +120,18 @@ impl Module {
     /// The schema of its state; 0 for a script that says nothing about it.
     pub fn schema(&self) -> u32 {
         self.migration().map_or(0, |migration| migration.schema)
+    }
+
+    /// What `next` would read of states that this module has written, if it took its place: one answer each,
+    /// or why there is none, with file and line.
+    pub(crate) fn hand_over(&self, next: &Self, states: &[StateValue]) -> Vec<Result<StateValue, String>> {
+        let (from, to) = (self.schema(), next.schema());
+        let states: Vec<&StateValue> = states.iter().collect();
+        match from.cmp(&to) {
+            Ordering::Less => next.ask_about(Way::Migrate(from), &states, true),
+            Ordering::Equal => states.into_iter().cloned().map(Ok).collect(),
+            Ordering::Greater => self.ask_about(Way::Revert(to), &states, true),
+        }
     }
 
     /// Asks about states, in as many calls as that takes, and after a failed call about each alone: one

@@ -18,7 +18,6 @@ use sim::rules::{
     Merit, Moment, Outcome, Pairing, Perception, Plan, Prize, Pulse, PulseOutcome, QuestStep, Quote,
     Requirement, Rules, Spoils, Terms, Toll, Turn,
 };
-use sim::state::Schemas;
 use std::collections::BTreeMap;
 
 /// Implements [`Rules`] with one live instance per module. Belongs to one zone thread.
@@ -97,9 +96,9 @@ impl ScriptRules {
         &self.recording
     }
 
-    /// A copy of what one module was asked, to replay it elsewhere.
-    pub fn recording_of(&self, kind: Kind, script: DefId) -> Recording {
-        self.recording.of((kind, script))
+    /// A copy of what one module was asked, at most so many views of each function, to replay it elsewhere.
+    pub fn recording_of(&self, kind: Kind, script: DefId, most: usize) -> Recording {
+        self.recording.of((kind, script), most)
     }
 
     /// Gives away what was recorded.
@@ -107,14 +106,13 @@ impl ScriptRules {
         std::mem::take(&mut self.recording)
     }
 
-    /// Goes on with what the rules before, of these schemas, have recorded, as far as their scripts are
-    /// still there, do not rest and read state as those did.
-    pub fn adopt_recording(&mut self, mut recording: Recording, schemas: &Schemas) {
+    /// Goes on with what the rules before, or those of an earlier run, have recorded, as far as their scripts
+    /// are still there, do not rest and read state as those did.
+    pub fn adopt_recording(&mut self, mut recording: Recording) {
         if self.record_views > 0 {
-            let before = |script: DefId| schemas.get(&script).copied().unwrap_or(0);
-            recording.retain(|kind, script| {
+            recording.retain(|kind, script, schema| {
                 let slot = self.slots.get(&(kind, script));
-                slot.is_some_and(|slot| !slot.rests && slot.module.schema() == before(script))
+                slot.is_some_and(|slot| !slot.rests && slot.module.schema() == schema)
             });
             self.recording = recording;
         }
@@ -197,7 +195,8 @@ impl ScriptRules {
             Some(slot) if slot.module.decides_in(ctx.zone) => {
                 let Lane { wire, tape } = H::lane(&mut self.wires, &mut self.recording);
                 ask::<H>(slot, ctx, views, wire, out, &mut self.failures);
-                return tape.push(script, self.record_views, ctx, views, out);
+                let state = (script, slot.module.schema());
+                return tape.push(state, self.record_views, ctx, views, out);
             }
             Some(slot) => (slot.module.label().to_owned(), FailureKind::OutOfScope),
             None => (format!("{} script {:#010x}", H::KIND, script.0), FailureKind::NoModule),

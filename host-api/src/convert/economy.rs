@@ -3,10 +3,12 @@
 use super::{Hook, call_export, same_cases, same_id, share};
 use crate::bindings::economy::exports::lore::script::economy as wit;
 use crate::failure::BadOutput;
+use crate::made_up;
 use crate::manifest::Export;
 use crate::samples;
 use sim::DefId;
 use sim::limits::PRICE_MAX;
+use sim::rng::Rng;
 use sim::rules::{Deal, Quote, Side};
 
 pub(crate) struct QuotePrices;
@@ -22,6 +24,10 @@ impl Hook for QuotePrices {
 
     fn sample() -> Deal {
         samples::deal()
+    }
+
+    fn vary(view: &mut Deal, number: u32, dice: &mut Rng) {
+        made_up::deal(view, number, dice);
     }
 
     fn id(view: &Deal) -> u64 {

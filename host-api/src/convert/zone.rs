@@ -3,11 +3,13 @@
 use super::{Hook, call_export, in_range, same_cases, same_id, share};
 use crate::bindings::zone::exports::lore::script::zone as wit;
 use crate::failure::BadOutput;
+use crate::made_up;
 use crate::manifest::Export;
 use crate::samples;
 use sim::DefId;
 use sim::content::Weather;
 use sim::limits::{SPAWN_PERMILLE, TEMPERATURE_MAX_DC};
+use sim::rng::Rng;
 use sim::rules::{Decree, Moment, Occasion};
 
 pub(crate) struct Govern;
@@ -23,6 +25,10 @@ impl Hook for Govern {
 
     fn sample() -> Moment {
         samples::moment()
+    }
+
+    fn vary(view: &mut Moment, number: u32, dice: &mut Rng) {
+        made_up::moment(view, number, dice);
     }
 
     fn id(view: &Moment) -> u64 {

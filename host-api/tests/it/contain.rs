@@ -354,7 +354,8 @@ fn npcs_quests_and_dialogs_are_answered_by_their_script() {
     assert!(rules.drain_failures().is_empty());
 }
 
-fn perception() -> sim::rules::Perception {
+/// What an NPC sees that is alone.
+pub fn perception() -> sim::rules::Perception {
     use sim::content::Position;
     use sim::{DefId, EntityId};
     sim::rules::Perception {

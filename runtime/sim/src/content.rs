@@ -184,7 +184,9 @@ pub enum Weather {
 }
 
 /// How an attack hurts. The order is the order of [`Stats::resistance_permille`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize,
+)]
 pub enum Element {
     /// Blades, teeth, clubs.
     #[default]

@@ -32,7 +32,7 @@ pub use trade::{
 };
 
 /// Who gave an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub enum Origin {
     /// The module with this stamp.
     Script(ModuleStamp),
@@ -43,7 +43,7 @@ pub enum Origin {
 }
 
 /// One answer with its provenance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Answer<T> {
     /// The decision.
     pub value: T,
@@ -52,7 +52,7 @@ pub struct Answer<T> {
 }
 
 /// What every call is told besides its views.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Context {
     /// Tick of the zone.
     pub tick: u64,
@@ -126,7 +126,7 @@ pub trait Rules {
 }
 
 /// See `combat.attack` in `wit/combat.wit`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Attack {
     pub id: u32,
@@ -154,7 +154,7 @@ pub struct Attack {
 }
 
 /// What became of a swing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub enum HitKind {
     Miss,
@@ -165,7 +165,7 @@ pub enum HitKind {
 }
 
 /// See `combat.outcome`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Outcome {
     pub id: u32,
@@ -184,7 +184,7 @@ impl Outcome {
 }
 
 /// See `ability.cast`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Cast {
     pub id: u32,
@@ -215,7 +215,7 @@ pub struct Cast {
 }
 
 /// Whether an ability happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub enum Verdict {
     Allow,
@@ -230,7 +230,7 @@ pub enum Verdict {
 }
 
 /// See `ability.plan`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Plan {
     pub id: u32,
@@ -266,7 +266,7 @@ impl Plan {
 }
 
 /// See `ability.pulse`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Pulse {
     pub id: u32,
@@ -285,7 +285,7 @@ pub struct Pulse {
 }
 
 /// See `ability.pulse-outcome`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct PulseOutcome {
     pub id: u32,
@@ -316,7 +316,7 @@ pub enum NpcState {
 }
 
 /// See `npc.perception`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Perception {
     pub id: EntityId,
@@ -351,7 +351,7 @@ pub struct Perception {
 }
 
 /// See `npc.decision`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Decision {
     pub id: EntityId,
@@ -397,7 +397,7 @@ pub enum QuestState {
 }
 
 /// See `quest.objective`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct ObjectiveView {
     pub deed: Deed,
@@ -418,7 +418,7 @@ pub enum Trigger {
 }
 
 /// See `quest.inquiry`; `progress` is flattened into it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Inquiry {
     pub id: u32,
@@ -437,7 +437,7 @@ pub struct Inquiry {
 }
 
 /// See `quest.step`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct QuestStep {
     pub id: u32,
@@ -461,7 +461,7 @@ impl QuestStep {
 }
 
 /// See `dialog.conversation`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Conversation {
     pub id: u32,
@@ -480,7 +480,7 @@ pub struct Conversation {
 }
 
 /// See `dialog.action`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub enum DialogAction {
     AcceptQuest(DefId),
@@ -493,7 +493,7 @@ pub enum DialogAction {
 }
 
 /// See `dialog.reply`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct DialogReply {
     pub id: u32,

@@ -129,7 +129,14 @@ fn details(change: &Value) -> Vec<String> {
         let back = back.map(|ticks| format!(", the version before was back in {ticks}")).unwrap_or_default();
         format!("rule {rule} in {zone}: {what}; after {after} ticks{back}")
     });
-    steps.chain(broken).collect()
+    let rests_on = &change["rests_on"];
+    let rests_on = rests_on.is_object().then(|| format!("its proof rests on {}", basis(rests_on)));
+    steps.chain(rests_on).chain(broken).collect()
+}
+
+/// How many calls a proof rests on.
+pub fn basis(rests_on: &Value) -> String {
+    format!("{} recorded calls, {} made up", rests_on["recorded"], rests_on["made_up"])
 }
 
 /// The rule of its probation that a change broke, or that its proof holds it.

@@ -14,8 +14,8 @@ const SHOWN: usize = 300;
 
 /// Show what a script or content would change, before it does.
 ///
-/// The live module and this one answer calls that the running world has recorded, off the tick; state of
-/// another schema is migrated on a copy. Of content, the rows that differ are shown. Nothing is changed.
+/// The live module and this one answer calls that the running world has recorded, off the tick, and where these
+/// are few, made-up ones; state of another schema is migrated on a copy. Of content, the rows that differ are shown. Nothing is changed.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  lore plan scripts/target/lore/combat.wasm\n  lore plan scripts/target/lore/combat.wasm --json | jq .verdict\n  lore plan content\n\nExits with 0 if it could go live by itself, 3 if a person would have to approve it, 4 if it fails."
@@ -90,6 +90,7 @@ pub fn describe(report: &Report) {
     report.exports.iter().for_each(describe_export);
     report.state.iter().for_each(describe_state);
     report.notes.iter().for_each(|note| println!("note: {note}"));
+    println!("rests on: {}", report.basis());
     describe_verdict(&report.verdict);
 }
 
@@ -116,6 +117,10 @@ fn describe_export(report: &ExportReport) {
     }
     println!("  {:<16} {:>14} {:>14}", "failed", live.fallbacks, candidate.fallbacks);
     report.failures.iter().for_each(|failure| println!("  ! {failure}"));
+    if report.made_up > 0 {
+        println!("  {} made-up calls: {} failed", report.made_up, report.made_up_failed);
+        report.made_up_failures.iter().for_each(|failure| println!("  ! {failure}"));
+    }
     for worst in &report.worst {
         let short = |text: &str| text.chars().take(SHOWN).collect::<String>();
         println!("  ~ {}", short(&worst.view));

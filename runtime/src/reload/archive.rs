@@ -171,6 +171,26 @@ impl Archive {
         }
     }
 
+    fn calls_path(&self) -> PathBuf {
+        self.data.join("recorded.calls")
+    }
+
+    /// Keeps what the zones have recorded, in place of what was kept before.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn keep_calls(&self, bytes: &[u8]) -> std::io::Result<()> {
+        replace(&self.calls_path(), bytes)
+    }
+
+    /// What the zones had recorded when that was kept last.
+    ///
+    /// # Errors
+    /// It is not there, or cannot be read.
+    pub fn calls(&self) -> std::io::Result<Vec<u8>> {
+        std::fs::read(self.calls_path())
+    }
+
     /// Notes that modules and contents ran until now. What was deleted meanwhile is left out.
     ///
     /// # Errors

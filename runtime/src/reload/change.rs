@@ -2,7 +2,7 @@
 //! them, which is kept on disk.
 
 use super::state::{Event, Impossible, State};
-use super::{Author, Verdict};
+use super::{Author, Basis, Verdict};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -155,6 +155,9 @@ pub struct Change {
     pub skip_proof: bool,
     /// What its proof says, if there was one; the whole report is in the archive.
     pub proof: Option<Verdict>,
+    /// How many calls that rests on.
+    #[serde(default)]
+    pub rests_on: Option<Basis>,
     /// How far averages may change, percent, if its manifest says so.
     #[serde(default)]
     pub drift_percent: Option<u32>,
@@ -307,6 +310,7 @@ pub(super) mod tests {
             probation_ticks: 200,
             skip_proof: false,
             proof: None,
+            rests_on: None,
             drift_percent: None,
             shown_percent: BTreeMap::new(),
             baseline: BTreeMap::new(),

@@ -4,12 +4,13 @@
 //!
 //! The life of a change is a pure state machine (`state`) over a record (`change`), with pure rules
 //! (`rules`) and a pure picture of what runs where (`layout`). What drives it: `push`, `operate` and
-//! `probation`; what it moves: `swap`; what outlives a restart: `archive`, `history` and `quarantine`, and
-//! for how long: `tidy`.
+//! `probation`; what it moves: `swap`; what outlives a restart: `archive`, `history`, `calls` and
+//! `quarantine`, and for how long: `tidy`.
 //!
 //! What does not live here: running scripts (`host_api`), applying a swap (`zone`), HTTP (`admin`).
 
 mod archive;
+mod calls;
 mod change;
 mod check;
 mod history;
@@ -30,6 +31,7 @@ mod verdict;
 pub mod watch;
 
 pub use archive::{Archive, ContentFiles, LiveContent, LiveModule, LiveSet};
+pub use calls::{Calls, calls_loop, load_calls};
 pub use change::{Breach, CONTENT, Change, Changes, Cost, Drift, Plan, Step, Subject, Watched};
 pub use check::{Misfit, can_follow, fits, keeps_state, missing_content, out_of_scope};
 pub use history::HistoryEntry;
@@ -41,7 +43,7 @@ pub use quarantine::Quarantine;
 pub use state::{Event, Impossible, State};
 pub use states::{StateExample, StateReport};
 pub use strikes::{FailureRow, Strikes, strikes_loop};
-pub use verdict::Verdict;
+pub use verdict::{Basis, Verdict};
 
 use crate::server::Assembled;
 use crate::store::{Store, StoreError};

@@ -179,6 +179,7 @@ impl Pipeline {
             probation_ticks: self.probation_ticks.max(asked),
             skip_proof: plan.skip_proof,
             proof: None,
+            rests_on: None,
             drift_percent,
             shown_percent: BTreeMap::new(),
             baseline: BTreeMap::new(),

@@ -84,6 +84,8 @@ pub enum Message {
         kind: host_api::Kind,
         /// Which of them.
         script: sim::DefId,
+        /// Views of each function at most.
+        most: usize,
         /// Who asks.
         answer: oneshot::Sender<host_api::Recording>,
     },

@@ -44,7 +44,7 @@ pub enum EquipSlot {
 }
 
 /// How rare an item is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub enum Rarity {
     /// Grey.
     Poor,

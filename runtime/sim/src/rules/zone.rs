@@ -14,7 +14,7 @@ pub enum Occasion {
 }
 
 /// See `zone.moment` in `wit/zone.wit`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Moment {
     pub id: u32,
@@ -34,7 +34,7 @@ pub struct Moment {
 }
 
 /// See `zone.decree`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Decree {
     pub id: u32,

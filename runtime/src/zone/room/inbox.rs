@@ -27,9 +27,9 @@ impl Room {
                     // Who asked may have given up waiting.
                     let _ = answer.send(self.rules.stats());
                 }
-                Message::Recordings { kind, script, answer } => {
+                Message::Recordings { kind, script, most, answer } => {
                     // As above.
-                    let _ = answer.send(self.rules.recording(kind, script));
+                    let _ = answer.send(self.rules.recording(kind, script, most));
                 }
                 Message::States { schemas, answer } => {
                     // As above.
