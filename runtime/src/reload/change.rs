@@ -99,7 +99,13 @@ pub struct Watched {
     pub ticks: u64,
     /// 99 of 100 of these took at most this long, milliseconds.
     pub tick_p99_ms: f64,
-    /// By export.
+    /// Half of these took at most this long, milliseconds.
+    #[serde(default)]
+    pub tick_p50_ms: f64,
+    /// Half of the ticks before it took at most this long, milliseconds.
+    #[serde(default)]
+    pub tick_p50_before_ms: f64,
+    /// By export; of content all modules, by module and export.
     pub costs: BTreeMap<String, Cost>,
     /// If its manifest limits it and enough was asked.
     #[serde(default)]
@@ -140,7 +146,7 @@ pub struct Change {
     /// By how much its proof showed them to change, percent, by export and measure.
     #[serde(default)]
     pub shown_percent: BTreeMap<String, f64>,
-    /// What the version before cost, by export.
+    /// What the version before cost, by export; of content what all modules cost before it.
     pub baseline: BTreeMap<String, Cost>,
     /// Where it runs and is watched, by zone.
     pub watched: BTreeMap<String, Watched>,
