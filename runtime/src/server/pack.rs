@@ -330,3 +330,40 @@ fn pushed_since(engine: &Engine, base: &Module, archive: &Archive, set: &mut Liv
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packs_content_that_was_quarantined_gives_way_to_the_last_good_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let archive = Archive::open(folder.path()).expect("opens");
+        let starter = Path::new(env!("CARGO_MANIFEST_DIR")).join("../content");
+        let files = content::read_files(&starter).expect("read");
+        let kept = |name: &str| {
+            let mut files = files.clone();
+            files.insert("name.toml".to_owned(), format!("# {name}\n"));
+            let (content, _) = content::load_files(&files).expect("good");
+            archive.keep_content(content.digest, &files).expect("kept");
+            content
+        };
+        let (good, bad, next) = (kept("good"), kept("bad"), kept("next"));
+        let hex = |content: &Content| format!("{:016x}", content.digest);
+        let runs = |base: &Content, set: &mut LiveSet| {
+            content_since(base, &archive, set).map(|content| content.digest)
+        };
+        let mut set = LiveSet::default();
+        set.quarantined.bar(hex(&bad), "made the wolf script fail".to_owned(), |_| true);
+        assert_eq!(runs(&bad, &mut set), None, "there is no other");
+        // It was pushed over another pack's, taken back, and is what the pack has now.
+        set.content = Some(LiveContent { digest: hex(&good), base: "0123456789abcdef".to_owned() });
+        for _ in 0..2 {
+            assert_eq!(runs(&bad, &mut set), Some(good.digest));
+            let live = set.content.clone().expect("as if it had been pushed");
+            assert_eq!((live.digest, live.base), (hex(&good), hex(&bad)));
+        }
+        assert_eq!(runs(&next, &mut set), None, "the pack has moved on");
+        assert!(set.content.is_none());
+    }
+}
