@@ -7,6 +7,7 @@ mod author_tools;
 mod balance;
 mod browser;
 mod canary;
+mod content_changes;
 mod costs;
 mod determinism;
 mod encounters;

@@ -123,6 +123,12 @@ impl Setup {
         self
     }
 
+    /// Other components than the starter's.
+    pub fn pack(mut self, pack: &Path) -> Self {
+        self.pack = Some(pack.to_owned());
+        self
+    }
+
     /// Starts the server.
     pub fn start(self) -> World {
         let mut command = lore();

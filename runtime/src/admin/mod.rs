@@ -187,7 +187,7 @@ fn content_files(body: Result<Bytes, BytesRejection>) -> Result<ContentFiles, Pr
     })
 }
 
-/// `POST /admin/v1/plan/content`: which definitions a content would change; nothing is changed.
+/// `POST /admin/v1/plan/content`: which definitions and numbers a content would change; nothing is changed.
 async fn plan_content(
     State(state): State<AdminState>,
     body: Result<Bytes, BytesRejection>,

@@ -58,7 +58,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         if json {
             println!("{answer}");
         } else if proof {
-            super::plan::describe(&super::plan::report(&answer)?);
+            super::plan::describe_proof(&super::plan::report(&answer)?);
         } else if id.is_some() {
             println!("{}", line(&answer));
             details(&answer).iter().for_each(|line| println!("  {line}"));
@@ -131,7 +131,11 @@ fn details(change: &Value) -> Vec<String> {
     });
     let rests_on = &change["rests_on"];
     let rests_on = rests_on.is_object().then(|| format!("its proof rests on {}", basis(rests_on)));
-    steps.chain(rests_on).chain(broken).collect()
+    let watched = change["watched"].as_object().into_iter().flatten().filter_map(|(zone, seen)| {
+        let p99 = seen["tick_p99_ms"].as_f64()?;
+        Some(format!("watched in {zone}: {} ticks, 99 of 100 took at most {p99:.1} ms", seen["ticks"]))
+    });
+    steps.chain(rests_on).chain(watched).chain(broken).collect()
 }
 
 /// How many calls a proof rests on.

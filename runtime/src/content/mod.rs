@@ -7,12 +7,14 @@
 mod check;
 mod convert;
 mod diff;
+mod figures;
 mod raw;
 mod source;
 mod unit;
 
 pub use check::{ContentError, ContentErrors};
-pub use diff::changed_rows;
+pub use diff::{Comparison, changed_rows, compare};
+pub use figures::{Figure, MoveLimits};
 pub use host_api::closest;
 
 use sim::content::Content;

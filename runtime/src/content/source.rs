@@ -28,7 +28,8 @@ pub(super) const KINDS: [&str; 13] = [
 pub(super) const PROGRESSION: &str = "progression";
 pub(super) const CHAT: &str = "chat";
 pub(super) const DUEL: &str = "duel";
-const SINGLE: [&str; 3] = [PROGRESSION, CHAT, DUEL];
+pub(super) const PROOF: &str = "proof";
+pub(super) const SINGLE: [&str; 4] = [PROGRESSION, CHAT, DUEL, PROOF];
 
 /// Mistakes looked for in one definition.
 const MISTAKES: usize = 50;

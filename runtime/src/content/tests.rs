@@ -19,7 +19,7 @@ fn check(files: &[(&str, &str)], expected: &expect_test::Expect) {
 fn the_starter_content_has_no_mistakes() {
     let (content, summary) = load_files(&starter_files()).unwrap();
     expect![[r#"
-        18 files: 14 ability, 11 announcement, 2 class, 1 dialog, 1 encounter, 2 event, 17 item, 6 loot, 9 npc, 4 quest, 1 shop, 3 status, 4 zone
+        19 files: 14 ability, 11 announcement, 2 class, 1 dialog, 1 encounter, 2 event, 17 item, 6 loot, 9 npc, 4 quest, 1 shop, 3 status, 4 zone
         {("chat", "chat-filter"), ("dialog", "innkeeper"), ("encounter", "encounters"), ("event", "events"), ("npc", "boss"), ("npc", "townsfolk"), ("npc", "wolf"), ("quest", "quests"), ("zone", "weather")}"#]].assert_eq(&format!("{summary}\n{:?}", summary.scripts));
     assert!(content.zones.contains_key(&content.progression.start_zone));
 }
@@ -207,7 +207,7 @@ start_gold = 1
               a/things.toml:25: `nap` is used on enemies and needs a `range`
               a/things.toml:32: there is no item `wolf_plet` (did you mean `wolf_pelt`?)
               a/things.toml:33: count is [3, 1]: the least comes first
-              a/things.toml:35: `itme` is none of zone, class, ability, status, item, npc, loot, shop, quest, dialog, announcement, encounter, event, progression, chat, duel (did you mean `item`?)
+              a/things.toml:35: `itme` is none of zone, class, ability, status, item, npc, loot, shop, quest, dialog, announcement, encounter, event, progression, chat, duel, proof (did you mean `item`?)
               broken.toml:2: invalid basic string, expected `"`
               people.toml:2: `wolf` is hostile but has no `basic` attack
               people.toml:2: `wolf` must have a `leash` longer than its `aggro`
@@ -446,5 +446,22 @@ on_success = "nobody"
           events.toml:16: the number of stages is 0, must be 1 to 16
           events.toml:19: there is no zone `wood`
           events.toml:24: there is no announcement `nobody`"#]],
+    );
+}
+
+#[test]
+fn limits_for_changes_are_checked_like_everything_else() {
+    check(
+        &[("proof.toml", "[proof]\nhold_percent = 50\nrefuse_percent = 49\n")],
+        &expect![[r#"
+            the content has 1 mistake(s):
+              proof.toml:1: `refuse_percent` is below `hold_percent`: nobody would ever be asked"#]],
+    );
+    check(
+        &[("proof.toml", "[proof]\nhold_percent = 1000001\nrefuse_percnt = 5\n")],
+        &expect![[r#"
+            the content has 2 mistake(s):
+              proof.toml:1: hold_percent is 1000001, must be 0 to 1000000
+              proof.toml:3: unknown field `refuse_percnt`, expected `hold_percent` or `refuse_percent` (did you mean `refuse_percent`?)"#]],
     );
 }

@@ -1,9 +1,10 @@
 //! What is live, on disk: module bytes by digest, which of them is live, and the history. Restored at the next
 //! start.
 
-use super::Report;
 use super::change::Changes;
+use super::content::EarlierContent;
 use super::history::{self, HistoryEntry};
+use super::prove_content::Proof;
 use super::quarantine::Quarantine;
 use super::tidy::{Digests, prune};
 use host_api::Former;
@@ -52,6 +53,9 @@ pub struct LiveSet {
     /// Content that was pushed, if any.
     #[serde(default)]
     pub content: Option<LiveContent>,
+    /// Contents that ran before it, to go back to.
+    #[serde(default)]
+    pub earlier_content: EarlierContent,
     /// Digests that must not run again, and why. What is live all the same rests.
     #[serde(default)]
     pub quarantined: Quarantine,
@@ -148,7 +152,7 @@ impl Archive {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn keep_proof(&self, change: u64, report: &Report) -> std::io::Result<()> {
+    pub fn keep_proof(&self, change: u64, report: &Proof) -> std::io::Result<()> {
         let bytes = serde_json::to_vec(report).map_err(std::io::Error::other)?;
         replace(&self.proof_path(change), &bytes)?;
         let mut kept: Vec<PathBuf> = std::fs::read_dir(self.data.join("proofs"))?
@@ -163,7 +167,7 @@ impl Archive {
     ///
     /// # Errors
     /// It is there but cannot be read.
-    pub fn proof(&self, change: u64) -> std::io::Result<Option<Report>> {
+    pub fn proof(&self, change: u64) -> std::io::Result<Option<Proof>> {
         match std::fs::read(self.proof_path(change)) {
             Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(std::io::Error::other),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),

@@ -99,10 +99,16 @@ pub struct Watched {
     pub ticks: u64,
     /// 99 of 100 of these took at most this long, milliseconds.
     pub tick_p99_ms: f64,
+    /// Half of these took at most this long, milliseconds.
+    #[serde(default)]
+    pub tick_p50_ms: f64,
+    /// Half of the ticks before it took at most this long, milliseconds.
+    #[serde(default)]
+    pub tick_p50_before_ms: f64,
     /// First tick of which its costs are known: what was counted before the server started is lost.
     #[serde(default)]
     pub costs_since: u64,
-    /// By export, from that tick on.
+    /// By export, from that tick on; of content all modules, by module and export.
     pub costs: BTreeMap<String, Cost>,
     /// If its manifest limits it and enough was asked.
     #[serde(default)]
@@ -164,7 +170,7 @@ pub struct Change {
     /// By how much its proof showed them to change, percent, by export and measure.
     #[serde(default)]
     pub shown_percent: BTreeMap<String, f64>,
-    /// What the version before cost, by export.
+    /// What the version before cost, by export; of content what all modules cost before it.
     pub baseline: BTreeMap<String, Cost>,
     /// Where it runs and is watched, by zone.
     pub watched: BTreeMap<String, Watched>,

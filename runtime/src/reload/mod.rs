@@ -4,8 +4,8 @@
 //!
 //! The life of a change is a pure state machine (`state`) over a record (`change`), with pure rules
 //! (`rules`) and a pure picture of what runs where (`layout`). What drives it: `push`, `operate` and
-//! `probation`; what it moves: `swap`; what outlives a restart: `archive`, `history`, `calls` and
-//! `quarantine`, and for how long: `tidy`.
+//! `probation`; what is particular about content: `content`; what they move: `swap`; what outlives a restart:
+//! `archive`, `history`, `calls` and `quarantine`, and for how long: `tidy`.
 //!
 //! What does not live here: running scripts (`host_api`), applying a swap (`zone`), HTTP (`admin`).
 
@@ -13,12 +13,14 @@ mod archive;
 mod calls;
 mod change;
 mod check;
+mod content;
 mod history;
 mod layout;
 mod operate;
 mod plan_content;
 mod probation;
 mod prove;
+mod prove_content;
 mod push;
 mod quarantine;
 mod rules;
@@ -34,11 +36,12 @@ pub use archive::{Archive, ContentFiles, LiveContent, LiveModule, LiveSet};
 pub use calls::{Calls, calls_loop, load_calls};
 pub use change::{Breach, CONTENT, Change, Changes, Cost, Drift, Plan, Step, Subject, Watched};
 pub use check::{Misfit, can_follow, fits, keeps_state, missing_content, out_of_scope};
+pub use content::EarlierContent;
 pub use history::HistoryEntry;
 pub use layout::{Layout, Overlay};
-pub use plan_content::ContentReport;
 pub use probation::probation_loop;
 pub use prove::{ExportReport, Needs, Report};
+pub use prove_content::{ContentReport, Proof};
 pub use quarantine::Quarantine;
 pub use state::{Event, Impossible, State};
 pub use states::{StateExample, StateReport};
@@ -167,9 +170,9 @@ pub enum PushError {
     /// No change of this number.
     #[error("there is no change {0}; `lore changes` lists them")]
     NoChange(u64),
-    /// It was content, was pushed with --skip-proof, or its report is gone.
+    /// It was pushed with --skip-proof, or its report is gone.
     #[error(
-        "the change {0} has no proof: content has none, --skip-proof makes none, old ones are dropped; `lore plan` makes one"
+        "the change {0} has no proof: --skip-proof makes none, and old ones are dropped; `lore plan` makes one"
     )]
     NoProof(u64),
     /// It has gone another way.
@@ -268,8 +271,6 @@ struct Live {
     /// The generation each zone was given last, by its index.
     numbers: Vec<u64>,
     earlier: Earlier,
-    /// The content before the live one.
-    content_before: Option<Arc<Content>>,
     /// Who is asked about state of schemas that are not live.
     former: Former,
     set: LiveSet,
@@ -289,6 +290,7 @@ impl Live {
         let set = &self.set;
         let mut reachable: BTreeSet<String> = self.layout.modules().map(Module::digest).collect();
         reachable.extend(set.earlier.values().flatten().cloned());
+        reachable.extend(set.contents());
         reachable.extend(
             set.modules.values().flat_map(|live| [Some(live.digest.clone()), live.base.clone()]).flatten(),
         );
@@ -373,7 +375,7 @@ impl Pipeline {
         replaced.into_iter().for_each(|module| earlier.remember(module));
         let numbers = zones.iter().map(|(_, zone)| zone.stats.generation.load(Relaxed)).collect();
         let ran = tidy::Digests::new();
-        let live = Live { layout, numbers, earlier, content_before: None, former, set, history, ran };
+        let live = Live { layout, numbers, earlier, former, set, history, ran };
         Arc::new(Self {
             engine,
             zones,

@@ -2,11 +2,8 @@
 
 use super::change::{Breach, CONTENT, Change, Subject};
 use super::push::Candidate;
-use super::state::{Event, State};
-use super::{
-    Author, Layout, Pipeline, PushError, Pushed, blocking, can_follow, content_label, hex, keeps_state,
-    millis,
-};
+use super::state::Event;
+use super::{Author, Layout, Pipeline, PushError, Pushed, blocking, millis};
 use crate::content::suggestion;
 use host_api::Module;
 use std::collections::BTreeSet;
@@ -57,10 +54,7 @@ impl Pipeline {
         }
         let (archive, digest) = (Arc::clone(&self.archive), change.digest.clone());
         if change.subject == Subject::Content {
-            let files = blocking(move || archive.content(&digest)).await??;
-            let loaded = blocking(move || crate::content::load_files(&files)).await?;
-            let (content, _) = loaded.map_err(|errors| PushError::Content(errors.to_string()))?;
-            return Ok(Candidate::Content(Arc::new(content)));
+            return Ok(Candidate::Content(self.archived_content(digest).await?));
         }
         let bytes = blocking(move || archive.module(&digest)).await??;
         let engine = self.engine.clone();
@@ -80,7 +74,7 @@ impl Pipeline {
         };
         match label {
             Some(label) => self.retire(&label, Event::Undo, None, author).await,
-            None if script == CONTENT => self.retire_content(Event::Undo, None, author).await,
+            None if script == CONTENT => self.retire_content(None, Event::Undo, None, author).await,
             None => Err(self.not_live(script)),
         }
     }
@@ -188,64 +182,13 @@ impl Pipeline {
     }
 
     /// The last tick that a zone has finished.
-    fn tick_of(&self, name: &str) -> Option<u64> {
+    pub(super) fn tick_of(&self, name: &str) -> Option<u64> {
         let zone = self.zones.iter().find(|(_, zone)| *zone.name == *name);
         zone.map(|(_, zone)| zone.stats.tick.load(Relaxed))
     }
-
-    /// Makes the content before the live one live again.
-    pub(super) async fn retire_content(
-        &self,
-        event: Event,
-        breach: Option<Breach>,
-        author: &Author,
-    ) -> Result<Pushed, PushError> {
-        let started = Instant::now();
-        let _turn = self.changing.lock().await;
-        let back = self.live().content_before.clone();
-        let back = back.ok_or_else(|| PushError::NothingBefore(CONTENT.to_owned()))?;
-        let now = self.content();
-        can_follow(&now, &back)?;
-        keeps_state(&self.generation(), &now, &back)?;
-        let number = self.next_number();
-        let (layout, change) = {
-            let live = self.live();
-            let trunk = live.layout.trunk.numbered(number);
-            let change = live.set.changes.of_trunk(&hex(now.digest)).map(|change| change.id);
-            (Layout { trunk, overlays: live.layout.overlays.clone() }, change)
-        };
-        let ready = self.ready(number, layout, Some(Arc::clone(&back))).await?;
-        let prepare_ms = millis(started);
-        let swapped = self.hand_out(ready).await?;
-        self.live().content_before = None;
-        if let Some(id) = change {
-            if let Some(change) = self.live().set.changes.find_mut(id) {
-                change.breach = breach;
-            }
-            self.step(id, event, author)?;
-        }
-        let label = content_label(&back);
-        let pushed = Pushed {
-            label: label.clone(),
-            before: Some(content_label(&now)),
-            generation: swapped.number,
-            zones: swapped.zones,
-            pending: swapped.pending,
-            prepare_ms,
-            live_ms: millis(started),
-            unchanged: false,
-            resting: false,
-            rows: Vec::new(),
-            change,
-            state: change.map(|_| State::RolledBack),
-            proof: None,
-        };
-        self.record(action(event), &pushed, &label, author).await;
-        Ok(pushed)
-    }
 }
 
-fn action(event: Event) -> &'static str {
+pub(super) fn action(event: Event) -> &'static str {
     match event {
         Event::Strike => "quarantine",
         Event::Reject => "reject",

@@ -4,7 +4,7 @@
 
 use super::change::{Change, Drift};
 use super::verdict::Basis;
-use super::{Pipeline, PushError, StateReport, Verdict, blocking};
+use super::{Pipeline, Proof, PushError, StateReport, Verdict, blocking};
 use crate::zone::Message;
 use host_api::{
     Counters, Difference, ExportProof, FailureKind, Kind, ManifestProof, Measure, Module, Recording,
@@ -307,7 +307,7 @@ impl Pipeline {
             change.shown_percent = percents(&report.exports).collect();
         }
         let archive = Arc::clone(&self.archive);
-        blocking(move || archive.keep_proof(id, &report)).await??;
+        blocking(move || archive.keep_proof(id, &Proof::Module(report))).await??;
         Ok(verdict)
     }
 
@@ -315,7 +315,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// [`PushError::NoProof`], or it cannot be read.
-    pub async fn proof(&self, id: u64) -> Result<Report, PushError> {
+    pub async fn proof(&self, id: u64) -> Result<Proof, PushError> {
         let archive = Arc::clone(&self.archive);
         blocking(move || archive.proof(id)).await??.ok_or(PushError::NoProof(id))
     }

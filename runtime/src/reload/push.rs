@@ -2,6 +2,7 @@
 
 use super::change::{CONTENT, Change, Cost, Subject, Watched};
 use super::layout::Overlay;
+use super::rules::cost_name;
 use super::state::{Event, State};
 use super::{
     Author, ContentFiles, Layout, LiveModule, Pipeline, Plan, PushError, Pushed, Verdict, blocking,
@@ -117,7 +118,8 @@ impl Pipeline {
             let number = self.generation().number();
             return Ok(Pushed::unchanged(content_label(&content), number, started));
         }
-        let rows = self.rows_changed_by(&files).await?;
+        self.is_not_barred(&content)?;
+        let rows = self.compared_with_live(files.clone()).await?.rows;
         let (archive, digest) = (Arc::clone(&self.archive), content.digest);
         blocking(move || archive.keep_content(digest, &files)).await??;
         let pushed = self.take_in(Candidate::Content(content), plan, author, started).await?;
@@ -235,8 +237,9 @@ impl Pipeline {
         self.fits_everywhere(&layout, candidate)?;
         self.state_can_follow(&change, candidate).await?;
         let verdict = match candidate {
-            Candidate::Module(module) if !change.skip_proof => Some(self.proven(id, module).await?),
-            _ => None,
+            _ if change.skip_proof => None,
+            Candidate::Module(module) => Some(self.proven(id, module).await?),
+            Candidate::Content(content) => Some(self.proven_content(id, content).await?),
         };
         let (event, judged) = match &verdict {
             Some(Verdict::Refuse { why }) => {
@@ -244,11 +247,10 @@ impl Pipeline {
             }
             Some(Verdict::Hold { why }) => (Event::Hold, Author::machine(why.join("; "))),
             Some(Verdict::Accept) => (Event::Accept, author.clone()),
-            None if change.skip_proof => {
+            None => {
                 let why = format!("without proof; {}", author.why);
                 (Event::Accept, Author { why, ..author.clone() })
             }
-            None => (Event::Accept, author.clone()),
         };
         let _turn = self.changing.lock().await;
         self.refuse_if_overtaken(id, candidate)?;
@@ -368,10 +370,13 @@ impl Pipeline {
             Candidate::Module(module) => self.generation().module(module.name()).cloned(),
             Candidate::Content(_) => None,
         };
+        let content_before = self.content();
         let swapped = self.hand_out(ready).await?;
         let live_ms = millis(started);
-        if wide && let Candidate::Module(module) = candidate {
-            self.is_trunk_now(module, before);
+        match candidate {
+            Candidate::Module(module) if wide => self.is_trunk_now(module, before),
+            Candidate::Module(_) => {}
+            Candidate::Content(_) => self.remember_content(&content_before),
         }
         self.supersede(id, |rival| rival.state != State::Live);
         self.begin_to_watch(id, &swapped.zones, &swapped.pending, &swapped.costs);
@@ -447,16 +452,25 @@ impl Pipeline {
     ) {
         let mut live = self.live();
         let Some(change) = live.set.changes.find_mut(id) else { return };
+        let half_before = |name: &str| {
+            let zone = self.zones.iter().find(|(_, zone)| *zone.name == *name);
+            zone.map_or(0.0, |(_, zone)| zone.stats.summary().p50)
+        };
         let late = |zone: &&crate::zone::ZoneHandle| pending.iter().any(|name| **name == *zone.name);
         let late = self.zones.iter().map(|(_, zone)| zone).filter(late);
         let late = late.map(|zone| (zone.name.to_string(), zone.stats.tick.load(Relaxed) + 1));
         let first = zones.iter().map(|swapped| (swapped.zone.clone(), swapped.tick)).chain(late);
-        change.watched = first.map(|(zone, since)| (zone, Watched::new(since))).collect();
+        let watched = first.map(|(zone, since)| {
+            let tick_p50_before_ms = half_before(&zone);
+            (zone, Watched { tick_p50_before_ms, ..Watched::new(since) })
+        });
+        change.watched = watched.collect();
         let mut baseline: BTreeMap<String, Cost> = BTreeMap::new();
+        let before = change.before.as_deref().unwrap_or_default();
         // What was not called, because it rested, is nothing to compare with.
-        let called = costs.iter().filter(|row| row.counters.calls > 0);
-        for row in called.filter(|row| Some(&row.label) == change.before.as_ref()) {
-            let cost = baseline.entry(row.export.name().to_owned()).or_default();
+        for row in costs.iter().filter(|row| row.counters.calls > 0) {
+            let Some(name) = cost_name(change.subject, before, row) else { continue };
+            let cost = baseline.entry(name).or_default();
             cost.items += row.counters.items;
             cost.fuel += row.counters.fuel;
             cost.time_ns += row.counters.time_ns;

@@ -104,7 +104,6 @@ impl Pipeline {
             live.layout = layout;
             live.set.generation = number;
             if let Some(content) = &content {
-                live.content_before = Some(self.content());
                 let base = live.set.content.take().map(|live| live.base);
                 let base = base.unwrap_or_else(|| super::hex(self.content().digest));
                 let digest = super::hex(content.digest);
@@ -113,6 +112,7 @@ impl Pipeline {
         }
         if let Some(content) = content {
             self.content.send_replace(content);
+            self.count_strikes_from(&swapped.zones);
         }
         Ok(swapped)
     }

@@ -120,7 +120,12 @@ pub fn assemble(
         bases.push(base);
     }
     set.trusted.extend(bases.iter().map(Module::digest).filter(|digest| !set.quarantined.holds(digest)));
-    let plain = LiveSet { modules: Default::default(), content: None, ..set.clone() };
+    let plain = LiveSet {
+        modules: Default::default(),
+        content: None,
+        earlier_content: Default::default(),
+        ..set.clone()
+    };
     match restore(engine, &bases, &content, archive, set) {
         Ok(mut restored) => {
             restore_changes(engine, archive, &mut restored);
@@ -218,19 +223,61 @@ pub(super) fn from_archive(engine: &Engine, archive: &Archive, digest: &str) -> 
 
 /// The content that was live in the place of `base` when the server last ran.
 fn content_since(base: &Content, archive: &Archive, set: &mut LiveSet) -> Option<Content> {
+    let own = format!("{:016x}", base.digest);
+    if let Some(reason) = set.quarantined.why(&own).map(str::to_owned) {
+        return last_good_content(own, archive, set, &reason);
+    }
     let LiveContent { digest, base: pushed_over } = set.content.clone()?;
-    if pushed_over != format!("{:016x}", base.digest) {
+    if pushed_over != own {
+        // The pack has moved on: its own counts, and what was before it is no way back from it.
         set.content = None;
+        set.earlier_content = Default::default();
         return None;
     }
-    let files = archive.content(&digest).map_err(|error| error.to_string());
-    match files.and_then(|files| content::load_files(&files).map_err(|errors| errors.to_string())) {
-        Ok((content, _)) => Some(content),
+    match content_from_archive(archive, &digest) {
+        Ok(content) => Some(content),
         Err(error) => {
             tracing::error!(digest, error, "the live content cannot be restored; the pack's content runs");
             None
         }
     }
+}
+
+fn content_from_archive(archive: &Archive, digest: &str) -> Result<Content, String> {
+    let files = archive.content(digest).map_err(|error| error.to_string())?;
+    content::load_files(&files).map(|(content, _)| content).map_err(|errors| errors.to_string())
+}
+
+/// The content that runs in the place of the pack's `own`, which was quarantined: what was live when the server
+/// last ran, else the newest before it. If none can be had, the pack's own runs: a world needs one.
+fn last_good_content(own: String, archive: &Archive, set: &mut LiveSet, reason: &str) -> Option<Content> {
+    let live = set.content.iter().map(|live| live.digest.as_str());
+    let known = live.chain(set.earlier_content.digests().rev());
+    let found = known.filter(|digest| !set.quarantined.holds(digest)).find_map(|digest| {
+        let content = content_from_archive(archive, digest);
+        let content =
+            content.inspect_err(|error| tracing::error!(digest, error, "a content cannot be restored"));
+        Some((digest.to_owned(), content.ok()?))
+    });
+    let Some((digest, content)) = found else {
+        tracing::error!(
+            digest = own,
+            reason,
+            "the pack's content was quarantined and runs, as there is no other"
+        );
+        set.content = None;
+        return None;
+    };
+    tracing::error!(
+        barred = own,
+        digest,
+        reason,
+        "the pack's content was quarantined; the last good one runs"
+    );
+    set.earlier_content.went_back_to(&digest);
+    // As if it had been pushed over what the pack has, until the pack has another.
+    set.content = Some(LiveContent { digest, base: own });
+    Some(content)
 }
 
 /// The version that runs in the place of `base`, which was quarantined: what was live when the server last
@@ -291,5 +338,42 @@ fn pushed_since(engine: &Engine, base: &Module, archive: &Archive, set: &mut Liv
             );
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packs_content_that_was_quarantined_gives_way_to_the_last_good_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let archive = Archive::open(folder.path()).expect("opens");
+        let starter = Path::new(env!("CARGO_MANIFEST_DIR")).join("../content");
+        let files = content::read_files(&starter).expect("read");
+        let kept = |name: &str| {
+            let mut files = files.clone();
+            files.insert("name.toml".to_owned(), format!("# {name}\n"));
+            let (content, _) = content::load_files(&files).expect("good");
+            archive.keep_content(content.digest, &files).expect("kept");
+            content
+        };
+        let (good, bad, next) = (kept("good"), kept("bad"), kept("next"));
+        let hex = |content: &Content| format!("{:016x}", content.digest);
+        let runs = |base: &Content, set: &mut LiveSet| {
+            content_since(base, &archive, set).map(|content| content.digest)
+        };
+        let mut set = LiveSet::default();
+        set.quarantined.bar(hex(&bad), "made the wolf script fail".to_owned(), |_| true);
+        assert_eq!(runs(&bad, &mut set), None, "there is no other");
+        // It was pushed over another pack's, taken back, and is what the pack has now.
+        set.content = Some(LiveContent { digest: hex(&good), base: "0123456789abcdef".to_owned() });
+        for _ in 0..2 {
+            assert_eq!(runs(&bad, &mut set), Some(good.digest));
+            let live = set.content.clone().expect("as if it had been pushed");
+            assert_eq!((live.digest, live.base), (hex(&good), hex(&bad)));
+        }
+        assert_eq!(runs(&next, &mut set), None, "the pack has moved on");
+        assert!(set.content.is_none());
     }
 }

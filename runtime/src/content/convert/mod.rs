@@ -10,8 +10,8 @@ mod trade;
 mod zones;
 
 use super::check::{At, Check};
-use super::source::{Definitions, KINDS, PROGRESSION};
-use super::{Summary, raw};
+use super::source::{Definitions, KINDS, PROGRESSION, PROOF};
+use super::{MoveLimits, Summary, raw};
 use serde::Deserialize;
 use sim::content::{Content, Element, ItemCount, Progression, Stats};
 use sim::{DefId, def_id, limits};
@@ -19,6 +19,8 @@ use std::collections::BTreeMap;
 
 /// Permille that a share of itself may reach: ten times.
 const PERMILLE_MAX: u32 = 10_000;
+/// Percent that a change of content may be let move a number: ten thousand times.
+const MOVE_PERCENT_MAX: u32 = 1_000_000;
 /// Any stat, either way.
 const STAT_MAX: i32 = limits::AMOUNT_MAX;
 
@@ -59,6 +61,7 @@ pub(super) fn convert(mut definitions: Definitions<'_>, check: &mut Check<'_>) -
         summary.definitions.insert(kind, definitions.get(kind).map_or(0, Vec::len));
     }
     let all = &mut definitions;
+    move_limits(all, check);
     let mut adds = Vec::new();
     // Zones first: they make the names of places known, and events need their ground.
     let zones = zones::zones(entries("zone", all, check), check, &mut summary);
@@ -83,6 +86,18 @@ pub(super) fn convert(mut definitions: Definitions<'_>, check: &mut Check<'_>) -
     };
     fights::check_adds(&adds, &content, check);
     (content, summary)
+}
+
+/// How far a change may move numbers is read where changes are judged (`diff`); here it is only checked.
+fn move_limits(definitions: &mut Definitions<'_>, check: &mut Check<'_>) {
+    let Some(entry) = entries::<MoveLimits>(PROOF, definitions, check).pop() else { return };
+    let MoveLimits { hold_percent, refuse_percent } = entry.raw;
+    for (what, percent) in [("hold_percent", hold_percent), ("refuse_percent", refuse_percent)] {
+        check.range(entry.at, what, percent.unwrap_or(0), 0..=MOVE_PERCENT_MAX);
+    }
+    if hold_percent.zip(refuse_percent).is_some_and(|(hold, refuse)| refuse < hold) {
+        check.error(entry.at, "`refuse_percent` is below `hold_percent`: nobody would ever be asked");
+    }
 }
 
 fn progression(definitions: &mut Definitions<'_>, check: &mut Check<'_>) -> Progression {
