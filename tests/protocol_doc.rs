@@ -38,6 +38,7 @@ fn example(text: &str) -> Result<Value, serde_json::Error> {
         "QUEST",
         "SLOT",
         "PRICE",
+        "RECIPE",
         "DUELIST",
         "MOVE",
     ] {
