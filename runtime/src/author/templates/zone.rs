@@ -1,4 +1,4 @@
-//! The hours of a zone. Content names it in `[zone.NAME]`: `script = "__NAME__"`.
+//! The life of a zone. Content names it in `[zone.NAME]`: `script = "__NAME__"`.
 
 #[allow(missing_docs, unsafe_code)]
 pub mod wit {

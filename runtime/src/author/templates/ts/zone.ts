@@ -1,4 +1,4 @@
-// The hours of a zone. Content names it in `[zone.NAME]`: `script = "__NAME__"`.
+// The life of a zone. Content names it in `[zone.NAME]`: `script = "__NAME__"`.
 import { Rng, clamp, defId, each } from 'lore';
 import type { Decree, Govern, Moment } from 'lore/zone';
 
