@@ -41,7 +41,7 @@ pub enum Kind {
     Loot,
     /// `progression-script`: levels, what a kill is worth, what a death costs.
     Progression,
-    /// `economy-script`: prices.
+    /// `economy-script`: prices, fees, what comes of crafting.
     Economy,
     /// `encounter-script`: phases of bosses, turns of duels.
     Encounter,
@@ -103,7 +103,7 @@ impl Kind {
             Self::Progression => {
                 &[Export::RequireExperience, Export::GrowStats, Export::RewardKills, Export::PunishDeaths]
             }
-            Self::Economy => &[Export::QuotePrices],
+            Self::Economy => &[Export::QuotePrices, Export::Craft, Export::Fees],
             Self::Encounter => &[Export::Direct, Export::OpenDuels, Export::TakeTurns],
             Self::Event => &[Export::Conduct, Export::Reward],
         }
@@ -160,6 +160,8 @@ pub enum Export {
     RewardKills,
     PunishDeaths,
     QuotePrices,
+    Craft,
+    Fees,
     Direct,
     OpenDuels,
     TakeTurns,
@@ -185,6 +187,8 @@ impl Export {
             Self::RewardKills => "progression.reward-kills",
             Self::PunishDeaths => "progression.punish-deaths",
             Self::QuotePrices => "economy.quote-prices",
+            Self::Craft => "economy.craft",
+            Self::Fees => "economy.fees",
             Self::Direct => "encounter.direct",
             Self::OpenDuels => "encounter.open-duels",
             Self::TakeTurns => "encounter.take-turns",

@@ -5,8 +5,9 @@
 //! questions to a candidate, visits that list.
 
 use crate::convert::{
-    Advance, Conduct, Converse, Direct, Govern, GrowStats, Hook, Judge, OpenDuels, PlanCasts, PulseStatuses,
-    PunishDeaths, QuotePrices, RequireExperience, Resolve, Reward, RewardKills, RollLoot, TakeTurns, Think,
+    Advance, Conduct, Converse, Craft, Direct, Fees, Govern, GrowStats, Hook, Judge, OpenDuels, PlanCasts,
+    PulseStatuses, PunishDeaths, QuotePrices, RequireExperience, Resolve, Reward, RewardKills, RollLoot,
+    TakeTurns, Think,
 };
 use crate::limits::{RECORDED_PER_TICK, RECORDED_VIEWS};
 use crate::manifest::Kind;
@@ -312,6 +313,8 @@ lanes! {
     kills: RewardKills,
     falls: PunishDeaths,
     deals: QuotePrices,
+    attempts: Craft,
+    charges: Fees,
     bouts: Direct,
     pairs: OpenDuels,
     turns: TakeTurns,

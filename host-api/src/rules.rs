@@ -2,8 +2,9 @@
 
 use crate::call::{Failures, Slot, ask, fallback, rest};
 use crate::convert::{
-    Advance, Conduct, Converse, Direct, Govern, GrowStats, Judge, OpenDuels, PlanCasts, PulseStatuses,
-    PunishDeaths, QuotePrices, RequireExperience, Resolve, Reward, RewardKills, RollLoot, TakeTurns, Think,
+    Advance, Conduct, Converse, Craft, Direct, Fees, Govern, GrowStats, Judge, OpenDuels, PlanCasts,
+    PulseStatuses, PunishDeaths, QuotePrices, RequireExperience, Resolve, Reward, RewardKills, RollLoot,
+    TakeTurns, Think,
 };
 use crate::failure::{FailureKind, ScriptFailure};
 use crate::generation::Generation;
@@ -13,10 +14,10 @@ use crate::record::{Lane, Laned, Recording, Wires};
 use crate::stats::ExportStats;
 use sim::DefId;
 use sim::rules::{
-    Act, Answer, Attack, Bout, Cast, Context, Conversation, Course, Deal, Decision, Decree, DialogReply,
-    Direction, EventMoment, Fall, Gain, Grown, Growth, Haul, Inquiry, Judgement, Kill, LevelStep, Line,
-    Merit, Moment, Outcome, Pairing, Perception, Plan, Prize, Pulse, PulseOutcome, QuestStep, Quote,
-    Requirement, Rules, Spoils, Terms, Toll, Turn,
+    Act, Answer, Attack, Attempt, Bout, Cast, Charge, Context, Conversation, Course, Crafted, Deal, Decision,
+    Decree, DialogReply, Direction, EventMoment, Fall, Fee, Gain, Grown, Growth, Haul, Inquiry, Judgement,
+    Kill, LevelStep, Line, Merit, Moment, Outcome, Pairing, Perception, Plan, Prize, Pulse, PulseOutcome,
+    QuestStep, Quote, Requirement, Rules, Spoils, Terms, Toll, Turn,
 };
 use std::collections::BTreeMap;
 
@@ -294,6 +295,14 @@ impl Rules for ScriptRules {
 
     fn quote_prices(&mut self, ctx: &Context, deals: &[Deal], out: &mut Vec<Answer<Quote>>) {
         self.ask_single::<QuotePrices>(ctx, deals, out);
+    }
+
+    fn craft(&mut self, ctx: &Context, attempts: &[Attempt], out: &mut Vec<Answer<Crafted>>) {
+        self.ask_single::<Craft>(ctx, attempts, out);
+    }
+
+    fn fees(&mut self, ctx: &Context, charges: &[Charge], out: &mut Vec<Answer<Fee>>) {
+        self.ask_single::<Fees>(ctx, charges, out);
     }
 
     fn direct(&mut self, ctx: &Context, script: DefId, views: &[Bout], out: &mut Vec<Answer<Direction>>) {

@@ -19,7 +19,7 @@ pub(crate) use ability::{PlanCasts, PulseStatuses};
 pub(crate) use chat::Judge;
 pub(crate) use combat::Resolve;
 pub(crate) use dialog::Converse;
-pub(crate) use economy::QuotePrices;
+pub(crate) use economy::{Craft, Fees, QuotePrices};
 pub(crate) use encounter::{Direct, OpenDuels, TakeTurns};
 pub(crate) use event::{Conduct, Reward};
 pub(crate) use loot::RollLoot;

@@ -1,4 +1,4 @@
-//! The hours of a zone: `zone.govern`.
+//! The life of a zone: `zone.govern`.
 
 use super::{Hook, call_export, in_range, same_cases, same_id, share};
 use crate::bindings::zone::exports::lore::script::zone as wit;
@@ -45,6 +45,8 @@ impl Hook for Govern {
             id: view.id,
             zone: view.zone.0,
             occasion: view.occasion.into(),
+            character: view.character.0,
+            level: view.level,
             hour: view.hour,
             minute_of_day: view.minute_of_day,
             weather: view.weather.into(),
@@ -74,6 +76,7 @@ impl Hook for Govern {
             temperature_dc: reply.temperature_dc,
             spawn_permille: reply.spawn_permille,
             announcement: DefId(reply.announcement),
+            greeting: DefId(reply.greeting),
             memory: reply.memory,
         })
     }
@@ -92,6 +95,7 @@ impl Hook for Govern {
             ("spawns", answer.spawn_permille.into()),
             ("clear", share(answer.weather == Weather::Clear)),
             ("announced", share(answer.announcement != DefId::NONE)),
+            ("greeted", share(answer.greeting != DefId::NONE)),
         ]
     }
 
@@ -101,4 +105,4 @@ impl Hook for Govern {
 }
 
 same_cases! { Weather = wit::Weather { Clear, Cloudy, Rain, Storm, Fog, Snow } }
-same_cases! { Occasion = wit::Occasion { Started, Hour, Changed } }
+same_cases! { Occasion = wit::Occasion { Started, Hour, Changed, Entered, Left, Stopping } }

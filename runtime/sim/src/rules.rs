@@ -9,11 +9,13 @@
 //! [`Origin::Fallback`]. The simulation checks and clamps every answer again before it applies it.
 
 mod chat;
+mod craft;
 mod encounter;
 mod event;
 mod zone;
 
 pub use chat::{BlockReason, Channel, Hit, Judgement, Line, Ruling, is_speech};
+pub use craft::{Attempt, Charge, Crafted, Fee, Service};
 pub use encounter::{
     Act, Bout, BoutOccasion, Direction, DuelVerdict, DuelistView, Move, Pairing, PhaseView, Terms, Turn,
 };
@@ -117,6 +119,10 @@ pub trait Rules {
     fn punish_deaths(&mut self, ctx: &Context, falls: &[Fall], out: &mut Vec<Answer<Toll>>);
     /// `economy.quote-prices`.
     fn quote_prices(&mut self, ctx: &Context, deals: &[Deal], out: &mut Vec<Answer<Quote>>);
+    /// `economy.craft`.
+    fn craft(&mut self, ctx: &Context, attempts: &[Attempt], out: &mut Vec<Answer<Crafted>>);
+    /// `economy.fees`.
+    fn fees(&mut self, ctx: &Context, charges: &[Charge], out: &mut Vec<Answer<Fee>>);
     /// `encounter.direct` of the script `script/NAME`.
     fn direct(&mut self, ctx: &Context, script: DefId, bouts: &[Bout], out: &mut Vec<Answer<Direction>>);
     /// `encounter.open-duels` of the script `script/NAME`.

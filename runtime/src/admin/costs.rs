@@ -214,6 +214,7 @@ pub fn definition(content: &Content, id: DefId) -> Option<String> {
         .or_else(|| named("item", content.items.get(&id).map(|item| &item.name)))
         .or_else(|| named("event", content.events.get(&id).map(|event| &event.name)))
         .or_else(|| named("encounter", content.encounters.get(&id).map(|encounter| &encounter.name)))
+        .or_else(|| named("recipe", content.recipes.get(&id).map(|recipe| &recipe.name)))
         .or_else(|| named("loot", content.loot_tables.get(&id).map(|table| &table.name)))
 }
 

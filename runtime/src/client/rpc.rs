@@ -272,6 +272,14 @@ pub enum RpcError {
     /// The game's rules say no.
     #[error("the rules of the game do not allow this: {0}")]
     Rejected(&'static str),
+    /// The same for a name that nothing has; the message says which one may have been meant.
+    #[error("{message}")]
+    UnknownName {
+        /// The stable code.
+        rejection: &'static str,
+        /// In words.
+        message: String,
+    },
     /// The store cannot be reached.
     #[error("the store cannot be reached; nothing was changed; try again in {} ms", .0.as_millis())]
     Unavailable(Duration),
@@ -291,7 +299,7 @@ impl RpcError {
             Self::SessionExpired => (-32002, "session_expired"),
             Self::InvalidState(_) => (-32003, "invalid_state"),
             Self::Busy(_) => (-32010, "busy"),
-            Self::Rejected(_) => (-32011, "rejected"),
+            Self::Rejected(_) | Self::UnknownName { .. } => (-32011, "rejected"),
             Self::Unavailable(_) => (-32012, "unavailable"),
         }
     }
@@ -316,7 +324,7 @@ pub fn write_response(out: &mut String, id: &Id, result: &Result<String, RpcErro
                 RpcError::RateLimited(wait) | RpcError::Busy(wait) | RpcError::Unavailable(wait) => {
                     let _ = write!(out, r#","retry_after_ms":{}"#, wait.as_millis().max(1));
                 }
-                RpcError::Rejected(rejection) => {
+                RpcError::Rejected(rejection) | RpcError::UnknownName { rejection, .. } => {
                     let _ = write!(out, r#","rejection":"{rejection}""#);
                 }
                 _ => {}

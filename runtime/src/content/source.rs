@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Kinds with named definitions, in the order in which they are listed to people.
-pub(super) const KINDS: [&str; 13] = [
+pub(super) const KINDS: [&str; 14] = [
     "zone",
     "class",
     "ability",
@@ -18,6 +18,7 @@ pub(super) const KINDS: [&str; 13] = [
     "npc",
     "loot",
     "shop",
+    "recipe",
     "quest",
     "dialog",
     "announcement",

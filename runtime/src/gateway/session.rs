@@ -205,8 +205,10 @@ impl Session {
             "quest.accept" => self.quest_accepts.take(now),
             "world.join" => self.joins.take(now),
             "state.sync" => self.syncs.take(now),
-            "quest.list" | "inventory.list" | "shop.list" => self.lists.take(now),
-            _ if method.starts_with("inventory.") || method.starts_with("shop.") => self.inventory.take(now),
+            "quest.list" | "inventory.list" | "shop.list" | "craft.list" => self.lists.take(now),
+            _ if ["inventory.", "shop.", "craft."].iter().any(|domain| method.starts_with(domain)) => {
+                self.inventory.take(now)
+            }
             _ => Ok(()),
         }
     }
@@ -357,6 +359,11 @@ fn parse_ask(method: &str, params: &mut Params<'_>) -> Result<Ask, RpcError> {
             count: params.required("count")?,
             price: params.optional("price")?,
         },
+        "craft.list" => return Ok(Ask::Recipes),
+        "craft.make" => {
+            let (recipe, count) = (params.required("recipe")?, params.optional("count")?.unwrap_or(1));
+            return Ok(Ask::Craft { recipe, count });
+        }
         "duel.challenge" => Command::Challenge { target: EntityId(params.required("target")?) },
         "duel.accept" => Command::AcceptDuel { duel: DuelId(params.required("duel")?) },
         "duel.decline" => Command::DeclineDuel { duel: DuelId(params.required("duel")?) },
@@ -529,8 +536,8 @@ mod tests {
 
         #[test]
         fn any_params_are_survived(
-            method in "(world|combat|quest|inventory|dialog|chat|npc|shop|duel)\\.(move|attack|use_skill|list|accept|equip|unequip|drop|choose|send|interact|buy|sell|challenge|decline|act|auto|surrender)",
-            member in "(seq|x|y|target|ability|quest|slot|from|to|count|choice|text|npc|item|price|duel|on)",
+            method in "(world|combat|quest|inventory|dialog|chat|npc|shop|craft|duel)\\.(move|attack|use_skill|list|accept|equip|unequip|drop|choose|send|interact|buy|sell|make|challenge|decline|act|auto|surrender)",
+            member in "(seq|x|y|target|ability|quest|slot|from|to|count|choice|text|npc|item|price|recipe|duel|on)",
             value in "(-?[0-9]{1,30}|true|null|\"[a-z]*\"|\\[\\]|\\{\\}|1e400|0.5)",
         ) {
             let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{{"{member}":{value}}}}}"#);

@@ -145,6 +145,8 @@ fn names(content: &Content) -> Vec<String> {
     content.abilities.values().for_each(|ability| add("ability", &ability.name));
     content.statuses.values().for_each(|status| add("status", &status.name));
     content.quests.values().for_each(|quest| add("quest", &quest.name));
+    content.recipes.values().for_each(|recipe| add("recipe", &recipe.name));
+    content.announcements.values().for_each(|announcement| add("announcement", &announcement.name));
     content.events.values().for_each(|event| add("event", &event.name));
     content.encounters.values().for_each(|encounter| add("encounter", &encounter.name));
     for dialog in content.dialogs.values() {

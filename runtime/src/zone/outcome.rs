@@ -15,7 +15,7 @@ use sim::output::{
     Accepted, Departure, DepartureKind, Event, EventKind, Fact, FactKind, Notice, Output, Rejection, Reply,
 };
 use sim::rules::Origin;
-use sim::{CharacterId, RequestId};
+use sim::{CharacterId, DefId, RequestId};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -129,6 +129,9 @@ impl Room {
             Ok(Accepted::Greeting) => Ok(r#"{"kind":"greeting"}"#.to_owned()),
             Ok(Accepted::PickedUp) => Ok(r#"{"kind":"picked_up"}"#.to_owned()),
             Ok(Accepted::Traded { unit, count }) => Ok(format!(r#"{{"price":{unit},"count":{count}}}"#)),
+            Ok(Accepted::Crafted { made, masterworks, failed, fee }) => {
+                Ok(format!(r#"{{"made":{made},"masterworks":{masterworks},"failed":{failed},"fee":{fee}}}"#))
+            }
             Ok(Accepted::Challenged { duel }) => Ok(format!(r#"{{"duel":{duel}}}"#)),
             Ok(Accepted::Prices(list)) => {
                 waits = true;
@@ -183,6 +186,10 @@ impl Room {
                 let respawn_ms = respawn_ticks.saturating_mul(self.tick_ms);
                 notification("character.died", &serde_json::json!({"respawn_ms": respawn_ms}))
             }
+            Notice::Greeted(id) => match announcement(self.world.content(), self.world.zone(), *id) {
+                Some(frame) => frame,
+                None => return,
+            },
             Notice::Respawned => notification("character.respawned", &serde_json::json!({})),
             Notice::DuelChallenged { duel, from, name, answer_ticks } => {
                 let answer_ms = answer_ticks.saturating_mul(self.tick_ms);
@@ -221,11 +228,8 @@ impl Room {
                 }
             }
             EventKind::Announcement(id) => {
-                let content = self.world.content();
-                let Some(announcement) = content.announcements.get(id) else { return };
-                let text = announcement.text.replace("{zone}", &self.definition().title);
-                let frame = notification("system.message", &serde_json::json!({"text": text}));
-                let frame = Utf8Bytes::from(frame);
+                let frame = announcement(self.world.content(), self.world.zone(), *id);
+                let Some(frame) = frame.map(Utf8Bytes::from) else { return };
                 for member in self.members.values().filter(|member| member.entity.is_some()) {
                     member.client.tell(Outgoing::Frame(frame.clone()));
                 }
@@ -331,7 +335,13 @@ pub(super) fn label(rules: &dyn super::ZoneRules, content_label: &Arc<str>, orig
     }
 }
 
-fn zone_title(content: &Content, id: sim::DefId) -> &str {
+/// The frame of `announcement/NAME`; none if the content does not have it.
+fn announcement(content: &Content, zone: DefId, id: DefId) -> Option<String> {
+    let text = content.announcements.get(&id)?.text.replace("{zone}", &content.zones[&zone].title);
+    Some(notification("system.message", &serde_json::json!({"text": text})))
+}
+
+fn zone_title(content: &Content, id: DefId) -> &str {
     content.zones.get(&id).map_or("that zone", |zone| &zone.title)
 }
 

@@ -1,7 +1,7 @@
 //! What `zone.govern` is shown and answers.
 
 use crate::content::Weather;
-use crate::ids::DefId;
+use crate::ids::{DefId, EntityId};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 /// Why a zone asks.
@@ -11,6 +11,9 @@ pub enum Occasion {
     Started,
     Hour,
     Changed,
+    Entered,
+    Left,
+    Stopping,
 }
 
 /// See `zone.moment` in `wit/zone.wit`.
@@ -20,6 +23,8 @@ pub struct Moment {
     pub id: u32,
     pub zone: DefId,
     pub occasion: Occasion,
+    pub character: EntityId,
+    pub level: u32,
     pub hour: u64,
     pub minute_of_day: u32,
     pub weather: Weather,
@@ -42,6 +47,7 @@ pub struct Decree {
     pub temperature_dc: i32,
     pub spawn_permille: u32,
     pub announcement: DefId,
+    pub greeting: DefId,
     pub memory: i64,
 }
 
@@ -54,6 +60,7 @@ impl Decree {
             temperature_dc: moment.temperature_dc,
             spawn_permille: moment.spawn_permille,
             announcement: DefId::NONE,
+            greeting: DefId::NONE,
             memory: moment.memory,
         }
     }

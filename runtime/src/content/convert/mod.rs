@@ -76,6 +76,7 @@ pub(super) fn convert(mut definitions: Definitions<'_>, check: &mut Check<'_>) -
         npcs: people::npcs(entries("npc", all, check), check, &mut summary),
         loot_tables: trade::loot_tables(entries("loot", all, check), check),
         shops: trade::shops(entries("shop", all, check), check),
+        recipes: trade::recipes(entries("recipe", all, check), check),
         quests: stories::quests(entries("quest", all, check), check, &mut summary),
         dialogs: stories::dialogs(entries("dialog", all, check), check, &mut summary),
         announcements: talk::announcements(entries("announcement", all, check), check),
@@ -113,12 +114,14 @@ fn progression(definitions: &mut Definitions<'_>, check: &mut Check<'_>) -> Prog
         check.error(entry.at, "every level needs experience");
     }
     check.range(entry.at, "death_loss_permille", entry.raw.death_loss_permille, 0..=1_000);
+    check.range(entry.at, "respawn_fee", entry.raw.respawn_fee, 0..=limits::FEE_MAX);
     check.range(entry.at, "start_gold", entry.raw.start_gold, 0..=limits::GOLD_MAX);
     Progression {
         start_zone: check.reference("zone", &entry.raw.start_zone, entry.file()),
         experience_to_next: entry.raw.experience_to_next,
         death_loss_permille: entry.raw.death_loss_permille,
         respawn_ms: entry.raw.respawn.0,
+        respawn_fee: entry.raw.respawn_fee,
         start_gold: entry.raw.start_gold,
     }
 }

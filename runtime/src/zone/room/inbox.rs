@@ -2,8 +2,8 @@
 
 use super::{Member, RETRY, Room};
 use crate::client::rpc::RpcError;
-use crate::client::wire;
 use crate::client::{Client, CloseReason, Outgoing};
+use crate::client::{craft_wire, wire};
 use crate::zone::{Arrival, Ask, Message, ZoneIndex};
 use sim::content::Content;
 use sim::input::{CharacterState, Command, Input};
@@ -41,6 +41,9 @@ impl Room {
                     }
                 }
                 Message::Drain => {
+                    if !self.draining {
+                        self.inputs.push(Input::Stop);
+                    }
                     self.draining = true;
                     self.inputs.extend(self.members.keys().map(|id| Input::Leave { character: *id }));
                 }
@@ -101,6 +104,14 @@ impl Room {
                     return client.answer(request, Err(RpcError::Rejected(rejection.code())));
                 }
             },
+            Ask::Craft { recipe, count } => match craft_wire::recipe(self.world.content(), &recipe) {
+                Ok(recipe) => Command::Craft { recipe, count },
+                Err(error) => return client.answer(request, Err(error)),
+            },
+            Ask::Recipes => {
+                let json = wire::to_json(&craft_wire::Recipes::new(self.world.content()));
+                return client.answer(request, Ok(json));
+            }
             Ask::Snapshot => {
                 member.needs_snapshot = true;
                 return client.answer(request, Ok("{}".to_owned()));
