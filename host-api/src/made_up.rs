@@ -7,11 +7,11 @@ use sim::content::{Element, Rarity};
 use sim::limits::LEVEL_MAX;
 use sim::rng::Rng;
 use sim::rules::{
-    Attack, Bout, BoutOccasion, Cast, Channel, Conversation, Deal, DuelistView, EventMoment, EventOccasion,
+    Attack, Attempt, Bout, BoutOccasion, Cast, Channel, Charge, Conversation, Deal, DuelistView, EventMoment, EventOccasion,
     Fall, Growth, Inquiry, Kill, LevelStep, Line, Merit, Moment, NpcState, Occasion, Pairing, Perception,
-    Pulse, QuestState, Side, Spoils, Trigger, Turn,
+    Pulse, QuestState, Service, Side, Spoils, Trigger, Turn,
 };
-use sim::{DefId, EntityId};
+use sim::{DefId, EntityId, def_id};
 
 const ELEMENTS: [Element; 8] = [
     Element::Physical,
@@ -186,8 +186,13 @@ pub(crate) fn line(view: &mut Line, number: u32, dice: &mut Rng) {
 }
 
 pub(crate) fn moment(view: &mut Moment, number: u32, dice: &mut Rng) {
+    use Occasion::{Changed, Entered, Hour, Left, Started, Stopping};
     view.id = number;
-    view.occasion = one_of(&[Occasion::Started, Occasion::Hour, Occasion::Changed], dice);
+    view.occasion = one_of(&[Started, Hour, Hour, Changed, Entered, Left, Stopping], dice);
+    (view.character, view.level) = match view.occasion {
+        Entered | Left => (EntityId(11), level(dice)),
+        Started | Hour | Changed | Stopping => (EntityId::NONE, 0),
+    };
     view.hour = u64::from(dice.below(24 * 365));
     view.minute_of_day = (view.hour % 24) as u32 * 60;
     if !view.chances.is_empty() {
@@ -252,6 +257,29 @@ pub(crate) fn deal(view: &mut Deal, number: u32, dice: &mut Rng) {
     view.value = dice.below(10_000);
     view.count = dice.within(1, 50);
     view.seed = dice.next_u64();
+}
+
+pub(crate) fn attempt(view: &mut Attempt, number: u32, dice: &mut Rng) {
+    view.id = number;
+    view.required_level = level(dice);
+    view.level = dice.within(view.required_level, LEVEL_MAX);
+    view.chance_permille = dice.below(1_001);
+    view.quality_permille = dice.below(1_001);
+    view.pieces = dice.within(1, 10);
+    view.count = dice.within(1, 20);
+    view.seed = dice.next_u64();
+}
+
+pub(crate) fn charge(view: &mut Charge, number: u32, dice: &mut Rng) {
+    view.id = number;
+    view.service = one_of(&[Service::Crafting, Service::Respawn], dice);
+    view.level = level(dice);
+    (view.subject, view.count) = match view.service {
+        Service::Crafting => (def_id("recipe/sample"), dice.within(1, 20)),
+        Service::Respawn => (DefId::NONE, 1),
+    };
+    view.amount = dice.below(1_000);
+    view.balance = dice.below(100_000);
 }
 
 pub(crate) fn bout(view: &mut Bout, number: u32, dice: &mut Rng) {

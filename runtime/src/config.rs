@@ -237,7 +237,7 @@ impl Config {
             return refuse("heartbeat", format!("it is {}, must be 100ms to 10m", span(self.heartbeat)));
         }
         if let Some(name) = self.scripts.grant_to.keys().find(|name| !is_script_name(name)) {
-            return refuse("scripts.grant-to", &format!("`{name}` is no name that a script can have"));
+            return refuse("scripts.grant-to", format!("`{name}` is no name that a script can have"));
         }
         if self.profile == Profile::Production {
             if self.cors_origins.iter().any(|origin| origin == "*") {

@@ -238,7 +238,7 @@ pub(crate) fn ask<H: Hook>(
 /// Appends the fallback for every view, as a module at rest answers: it costs nothing and is no failure.
 pub(crate) fn rest<H: Hook>(slot: &mut Slot, views: &[H::View], out: &mut Vec<Answer<H::Answer>>) {
     out.extend(views.iter().map(fallback::<H>));
-    let counters = &mut slot.account(H::EXPORT).counters;
+    let counters = &mut slot.account::<H>().counters;
     counters.items += views.len() as u64;
     counters.fallbacks += views.len() as u64;
 }

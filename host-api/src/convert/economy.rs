@@ -93,6 +93,10 @@ impl Hook for Craft {
         samples::attempt()
     }
 
+    fn vary(view: &mut Attempt, number: u32, dice: &mut Rng) {
+        made_up::attempt(view, number, dice);
+    }
+
     fn id(view: &Attempt) -> u64 {
         view.id.into()
     }
@@ -163,6 +167,10 @@ impl Hook for Fees {
 
     fn sample() -> Charge {
         samples::charge()
+    }
+
+    fn vary(view: &mut Charge, number: u32, dice: &mut Rng) {
+        made_up::charge(view, number, dice);
     }
 
     fn id(view: &Charge) -> u64 {

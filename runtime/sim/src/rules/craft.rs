@@ -4,9 +4,10 @@ use crate::content::Rarity;
 use crate::ids::{DefId, EntityId};
 use crate::limits::UNCHANGED_PERMILLE;
 use crate::rng::Rng;
+use borsh::{BorshDeserialize, BorshSerialize};
 
 /// See `economy.service`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub enum Service {
     Crafting,
@@ -24,7 +25,7 @@ impl Service {
 }
 
 /// See `economy.charge`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Charge {
     pub id: u32,
@@ -38,7 +39,7 @@ pub struct Charge {
 }
 
 /// See `economy.fee`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Fee {
     pub id: u32,
@@ -53,7 +54,7 @@ impl Fee {
 }
 
 /// See `economy.attempt`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Attempt {
     pub id: u32,
@@ -72,7 +73,7 @@ pub struct Attempt {
 }
 
 /// See `economy.crafted`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Crafted {
     pub id: u32,
