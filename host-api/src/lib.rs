@@ -42,7 +42,9 @@ pub use capability::Capability;
 pub use engine::{Engine, EngineError};
 pub use failure::{BadOutput, FailureKind, Frame, ScriptFailure};
 pub use generation::{Generation, GenerationError};
-pub use harness::{Called, Clocked, Domain, Harness, HarnessError, RecordedCall, Told, ValueError, View};
+pub use harness::{
+    Called, Clocked, Domain, Harness, HarnessError, RecordedCall, Sequel, Told, ValueError, View,
+};
 pub use limits::{LimitTooHigh, Limits, RECORDED_VIEWS};
 pub use manifest::{
     Export, Kind, Manifest, ManifestError, ManifestLimits, ManifestProof, Thresholds, is_script_name,

@@ -42,6 +42,7 @@ mod status;
 mod summon;
 mod world;
 
+pub use environment::GAME_MINUTE_MS;
 pub use ids::{CharacterId, DefId, DuelId, EntityId, ModuleStamp, RequestId, def_id};
 pub use world::{Character, World};
 
