@@ -125,7 +125,8 @@ fn describe(harness: &Harness, only: Option<&str>) -> anyhow::Result<()> {
         }
         let sequel = harness.sequel(&function, &function)?;
         let clocks: Vec<&str> = sequel.clocks().collect();
-        for (title, fields) in [("comes back", sequel.state().join(", ")), ("tells time", clocks.join(", "))] {
+        for (title, fields) in [("comes back", sequel.state().join(", ")), ("tells time", clocks.join(", "))]
+        {
             if !fields.is_empty() {
                 println!("  {title}\n    {fields}");
             }
