@@ -45,5 +45,6 @@ mod speech;
 mod storm;
 mod support;
 mod trap_lines;
+mod tutorial;
 mod versions;
 mod world_events;
