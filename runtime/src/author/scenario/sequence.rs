@@ -397,7 +397,7 @@ pub(super) fn parsed(rules: &[String], harness: &Harness, function: &str) -> Res
     let each = |text: &String| {
         let rule = Invariant::parse(text)?;
         rule.check(harness, function)?;
-        Ok(rule)
+        Ok::<_, String>(rule)
     };
     rules.iter().map(each).collect()
 }
