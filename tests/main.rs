@@ -51,6 +51,7 @@ mod speech;
 mod storm;
 mod support;
 mod trap_lines;
+mod tutorial;
 mod versions;
 mod visits;
 mod world_events;

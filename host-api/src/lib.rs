@@ -47,7 +47,9 @@ pub use closest::closest;
 pub use engine::{Engine, EngineError};
 pub use failure::{BadOutput, FailureKind, Frame, ScriptFailure};
 pub use generation::{Generation, GenerationError};
-pub use harness::{Called, Clocked, Domain, Harness, HarnessError, RecordedCall, Told, ValueError, View};
+pub use harness::{
+    Called, Clocked, Domain, Harness, HarnessError, RecordedCall, Sequel, Told, ValueError, View,
+};
 pub use limits::{CallLimits, LimitTooHigh, Limits, ModuleLimits, RECORDED_VIEWS};
 pub use manifest::{
     Export, ExportLimits, Kind, Manifest, ManifestError, ManifestLimits, ManifestProof, Thresholds,

@@ -7,10 +7,12 @@
 
 mod clock;
 mod sample;
+mod sequel;
 mod value;
 
 pub use clock::Clocked;
 pub use sample::RecordedCall;
+pub use sequel::Sequel;
 pub use value::ValueError;
 
 use crate::bindings::log::Level;
@@ -193,7 +195,8 @@ impl Harness {
         value::json(&view.value, &self.names)
     }
 
-    /// What one field of a view can be, for those who draw values at random.
+    /// What one field of a view can be, for those who draw values at random. A path leads through lists as if
+    /// they were their items.
     ///
     /// # Errors
     /// There is no such function or field.
@@ -327,6 +330,8 @@ pub enum Domain {
     Integer(i128, i128),
     /// One of these names.
     Cases(Vec<String>),
+    /// A list of what can be this.
+    List(Box<Self>),
     /// Something else.
     Other,
 }
@@ -344,15 +349,19 @@ impl Domain {
             Type::S64 => Self::Integer(i64::MIN.into(), i64::MAX.into()),
             Type::U64 => Self::Integer(0, u64::MAX.into()),
             Type::Enum(cases) => Self::Cases(cases.names().map(str::to_owned).collect()),
+            Type::List(items) => Self::List(Box::new(Self::of(&items.ty()))),
             _ => Self::Other,
         }
     }
 }
 
-/// The domain of the field at a path such as `progress.memory`.
+/// The domain of the field at a path such as `progress.memory`, or `phases.adds-count` of all items of a list.
 fn domain(ty: &Type, path: &str, of: &str) -> Result<Domain, HarnessError> {
     let mut ty = ty.clone();
     for part in path.split('.') {
+        if let Type::List(items) = &ty {
+            ty = items.ty();
+        }
         let fields: Vec<(String, Type)> = match &ty {
             Type::Record(record) => record.fields().map(|field| (field.name.to_owned(), field.ty)).collect(),
             _ => Vec::new(),

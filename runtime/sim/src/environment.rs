@@ -12,7 +12,7 @@ use crate::world::World;
 use borsh::{BorshDeserialize, BorshSerialize};
 
 /// Real milliseconds per game minute: 5 min / 60.
-const GAME_MINUTE_MS: u64 = 5_000;
+pub const GAME_MINUTE_MS: u64 = 5_000;
 const MINUTES_PER_DAY: u64 = 24 * 60;
 /// The first tick of a world is at eight in the morning.
 const FIRST_MINUTE: u64 = 8 * 60;

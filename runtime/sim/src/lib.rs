@@ -45,6 +45,7 @@ mod summon;
 mod visit;
 mod world;
 
+pub use environment::GAME_MINUTE_MS;
 pub use ids::{CharacterId, DefId, DuelId, EntityId, ModuleStamp, RequestId, def_id};
 pub use world::{Character, World};
 

@@ -1,6 +1,7 @@
 //! A recorded tick as a test of a script: what it was asked there and what it answered, as a scenario for
 //! `lore test`.
 
+use crate::author::toml_of;
 use host_api::{Called, FailureKind, Harness, HarnessError, RecordedCall, Recording};
 use serde_json::Value;
 use sim::content::Content;
@@ -114,25 +115,6 @@ fn table(name: &str, value: &Value) -> Result<String, ExportError> {
     }
     // The case itself has begun already; what is below it follows on.
     Ok(toml::to_string(&value)?)
-}
-
-/// As TOML, which has no numbers beyond 63 bits: `lore test` reads them as text.
-fn toml_of(value: &Value) -> Option<toml::Value> {
-    Some(match value {
-        Value::Null => return None,
-        Value::Bool(is) => toml::Value::Boolean(*is),
-        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
-            (Some(whole), _) => toml::Value::Integer(whole),
-            (None, _) if number.is_u64() => toml::Value::String(number.to_string()),
-            (None, float) => toml::Value::Float(float?),
-        },
-        Value::String(text) => toml::Value::String(text.clone()),
-        Value::Array(items) => toml::Value::Array(items.iter().filter_map(toml_of).collect()),
-        Value::Object(fields) => {
-            let field = |(name, value): (&String, &Value)| Some((name.clone(), toml_of(value)?));
-            toml::Value::Table(fields.iter().filter_map(field).collect())
-        }
-    })
 }
 
 /// Names of definitions that views and answers refer to by id.
