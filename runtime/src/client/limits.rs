@@ -13,8 +13,6 @@ pub const SOCKETS: usize = 10_000;
 pub const MESSAGE_BYTES: usize = 16 * 1024;
 /// Calls in one batch.
 pub const BATCH_CALLS: usize = 32;
-/// Members of `params`, twice what any method has: each is compared with those before it.
-pub const PARAM_MEMBERS: usize = 8;
 /// Requests of one connection that wait for their answer; more are answered with `busy`. Two
 /// seconds of the allowed rate.
 pub const PENDING_REQUESTS: usize = 128;
@@ -86,18 +84,19 @@ const _: () = {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::frame::{Encoding, Frame};
     use crate::client::{Client, Outgoing};
     use sim::RequestId;
     use std::time::Duration;
 
     #[tokio::test]
     async fn all_that_is_allowed_at_once_is_answered_at_once() {
-        let (client, _outbox) = Client::new();
+        let (client, _outbox) = Client::new(Encoding::Json);
         while client.has_room() {
-            client.tell(Outgoing::Frame("delta".into()));
+            client.tell(Outgoing::Frame(Frame::Text("delta".into())));
         }
         for request in 1..=PENDING_REQUESTS + MESSAGES.burst as usize {
-            client.answer(RequestId(request as u64), Ok("{}".to_owned()));
+            client.done(RequestId(request as u64));
         }
         let closed = tokio::time::timeout(Duration::ZERO, client.closed()).await;
         assert!(closed.is_err(), "closed: {closed:?}");

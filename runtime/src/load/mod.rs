@@ -11,7 +11,6 @@ pub mod mind;
 pub mod replica;
 pub mod report;
 pub mod server;
-pub mod wire;
 
 use account::{AccountError, Registrar};
 use bot::Run;

@@ -30,7 +30,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use tokio::sync::oneshot;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// Messages that wait for one zone: two ticks of [`sim::limits::INPUTS_PER_TICK`].
 pub const INBOX: usize = 2 * sim::limits::INPUTS_PER_TICK;
@@ -94,8 +93,6 @@ pub enum Message {
         /// Who asks.
         answer: oneshot::Sender<Vec<OldState>>,
     },
-    /// A frame for everybody in the zone.
-    Announce(Utf8Bytes),
     /// Everybody leaves and is saved, then the zone ends.
     Drain,
 }

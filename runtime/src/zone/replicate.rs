@@ -1,62 +1,77 @@
 //! What each client is sent after a tick: the delta from what it knows to what it sees now, or a
-//! snapshot. Every entity and event is encoded once per tick and copied into the frames of those
-//! who see it; what nobody sees is not encoded.
+//! snapshot. Every entity and event is written once per tick and encoding, and copied into the frames of those
+//! who see it; what nobody sees is not written.
 
-use super::encode::{self, OwnView};
+use super::encode;
+use super::format;
 use super::room::Member;
 use crate::client::Outgoing;
+use crate::client::frame::Encoding;
+use protocol::v1;
 use sim::content::Position;
 use sim::entity::Entity;
 use sim::output::Event;
 use sim::{EntityId, World};
-use std::fmt::Write as _;
 use std::ops::Range;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-/// Text of one tick, reused from tick to tick.
-#[derive(Default)]
+/// What is written in one tick, reused from tick to tick.
 pub struct Replication {
     ids: Vec<EntityId>,
-    encoded: Vec<Encoded>,
-    text: String,
-    events: Vec<(Option<Position>, Range<usize>)>,
-    zone: Range<usize>,
     visible: Vec<EntityId>,
-    frame: String,
-    lists: Lists,
+    /// One for each encoding.
+    written: [Written; 2],
 }
 
-/// Where in `text` an entity stands, once somebody needed it.
+/// What is written in one encoding.
+#[derive(Default)]
+struct Written {
+    encoding: Encoding,
+    /// Whether somebody in the zone speaks it.
+    is_spoken: bool,
+    text: Vec<u8>,
+    /// By place of the entity in [`Replication::ids`].
+    entities: Vec<Entry>,
+    events: Vec<(Option<Position>, Range<usize>)>,
+    zone: Range<usize>,
+    lists: format::Lists,
+    frame: Vec<u8>,
+}
+
+/// Where in the text an entity stands, once somebody needed it.
 #[derive(Clone, Default)]
-struct Encoded {
+struct Entry {
     whole: Option<Range<usize>>,
     update: Option<Range<usize>>,
 }
 
-/// The arrays of one delta, as they grow.
-#[derive(Default)]
-struct Lists {
-    enter: String,
-    update: String,
-    leave: String,
-    events: String,
+impl Default for Replication {
+    fn default() -> Self {
+        let written = Encoding::ALL.map(|encoding| Written { encoding, ..Written::default() });
+        Self { ids: Vec::new(), visible: Vec::new(), written }
+    }
 }
 
 impl Replication {
-    /// Starts a tick: nothing is encoded but its events.
-    pub fn begin<'a>(&mut self, world: &World, events: impl Iterator<Item = (&'a Event, &'a str)>) {
+    /// Starts a tick: nothing is written but its events, in the encodings that members speak.
+    pub fn begin<'a>(
+        &mut self,
+        world: &World,
+        events: impl Iterator<Item = (&'a Event, &'a str)>,
+        spoken: impl Iterator<Item = Encoding>,
+    ) {
         self.ids.clear();
         self.ids.extend(world.entities().map(|entity| entity.id));
-        self.encoded.clear();
-        self.encoded.resize(self.ids.len(), Encoded::default());
-        self.text.clear();
-        self.events.clear();
-        self.zone = 0..0;
+        self.written.iter_mut().for_each(|written| written.begin(self.ids.len()));
+        spoken.for_each(|encoding| self.written[encoding as usize].is_spoken = true);
+        if !self.written.iter().any(|written| written.is_spoken) {
+            return;
+        }
         for (event, by) in events {
-            let from = self.text.len();
-            encode::event(&mut self.text, event, by, world.content());
-            if self.text.len() > from {
-                self.events.push((event.at, from..self.text.len()));
+            if let Some(message) = encode::event(event, by, world.content()) {
+                for written in self.written.iter_mut().filter(|written| written.is_spoken) {
+                    let range = written.put(&message);
+                    written.events.push((event.at, range));
+                }
             }
         }
     }
@@ -75,146 +90,140 @@ impl Replication {
             member.needs_snapshot = true;
             return false;
         }
-        self.frame.clear();
-        if member.needs_snapshot {
-            self.snapshot(entity, ack, world);
+        let written = &mut self.written[member.client.encoding as usize];
+        let own = encode::own(entity);
+        let frame = if member.needs_snapshot {
             member.needs_snapshot = false;
-        } else if !self.delta(member, entity, ack, world) {
-            return true;
-        }
+            Some(written.snapshot(&self.ids, &self.visible, entity, &own, ack, world))
+        } else {
+            written.delta(&self.ids, &self.visible, member, entity, &own, ack, world)
+        };
+        let Some(frame) = frame else { return true };
         member.ack = ack;
-        member.own = Some(OwnView::of(entity));
+        member.own = Some(own);
         std::mem::swap(&mut member.known, &mut self.visible);
-        member.client.tell(Outgoing::Frame(Utf8Bytes::from(self.frame.as_str())));
+        member.client.tell(Outgoing::Frame(frame));
         true
     }
+}
 
-    fn snapshot(&mut self, entity: &Entity, ack: u32, world: &World) {
-        if self.zone.is_empty() {
-            let from = self.text.len();
-            encode::zone(&mut self.text, world);
-            self.zone = from..self.text.len();
-        }
-        let tick = world.tick();
-        let _ = write!(
-            self.frame,
-            r#"{{"jsonrpc":"2.0","method":"world.snapshot","params":{{"tick":{tick},{},"you":{},"ack":{ack},"self":"#,
-            &self.text[self.zone.clone()],
-            entity.id
-        );
-        OwnView::of(entity).write(&mut self.frame, None);
-        self.frame.push_str(r#","entities":["#);
-        for index in 0..self.visible.len() {
-            if let Some(range) = self.whole(self.visible[index], world) {
-                if !self.frame.ends_with('[') {
-                    self.frame.push(',');
-                }
-                self.frame.push_str(&self.text[range]);
-            }
-        }
-        self.frame.push_str("]}}");
+impl Written {
+    fn begin(&mut self, entities: usize) {
+        self.is_spoken = false;
+        self.entities.clear();
+        self.entities.resize(entities, Entry::default());
+        self.text.clear();
+        self.events.clear();
+        self.zone = 0..0;
     }
 
-    /// False if there is nothing to say.
-    fn delta(&mut self, member: &Member, entity: &Entity, ack: u32, world: &World) -> bool {
-        self.compare(&member.known, world);
-        self.lists.events.clear();
+    fn put<M: serde::Serialize + protocol::prost::Message>(&mut self, message: &M) -> Range<usize> {
+        let from = self.text.len();
+        format::put(self.encoding, &mut self.text, message);
+        from..self.text.len()
+    }
+
+    fn snapshot(
+        &mut self,
+        ids: &[EntityId],
+        visible: &[EntityId],
+        entity: &Entity,
+        own: &v1::Own,
+        ack: u32,
+        world: &World,
+    ) -> crate::client::frame::Frame {
+        if self.zone.is_empty() {
+            let from = self.text.len();
+            format::zone(self.encoding, &mut self.text, &encode::zone(world));
+            self.zone = from..self.text.len();
+        }
+        self.lists.clear();
+        for id in visible {
+            if let Some(range) = self.whole(ids, *id, world) {
+                let list = &mut self.lists.entities;
+                format::push(self.encoding, list, format::ENTITIES, &self.text[range]);
+            }
+        }
+        let zone = &self.text[self.zone.clone()];
+        format::snapshot(self.encoding, &mut self.frame, zone, entity.id.0, ack, own, &self.lists.entities)
+    }
+
+    /// `None` if there is nothing to say.
+    #[allow(clippy::too_many_arguments)]
+    fn delta(
+        &mut self,
+        ids: &[EntityId],
+        visible: &[EntityId],
+        member: &Member,
+        entity: &Entity,
+        own: &v1::Own,
+        ack: u32,
+        world: &World,
+    ) -> Option<crate::client::frame::Frame> {
+        self.lists.clear();
+        self.compare(ids, visible, &member.known, world);
         let radius = world.content().zones.get(&world.zone()).map_or(0, |zone| zone.interest_radius_mm);
         for (at, range) in &self.events {
             if at.is_none_or(|at| at.distance_mm(entity.at) <= radius) {
-                push(&mut self.lists.events, &self.text[range.clone()]);
+                let list = &mut self.lists.events;
+                format::push(self.encoding, list, format::EVENTS, &self.text[range.clone()]);
             }
         }
-        let own = OwnView::of(entity);
-        let own_changed = member.own != Some(own);
-        let lists = &self.lists;
-        let arrays = [
-            ("enter", &lists.enter),
-            ("update", &lists.update),
-            ("leave", &lists.leave),
-            ("events", &lists.events),
-        ];
-        if ack == member.ack && !own_changed && arrays.iter().all(|(_, list)| list.is_empty()) {
-            return false;
+        let ack = (ack != member.ack).then_some(ack);
+        let own = match &member.own {
+            Some(known) if known == own => None,
+            Some(known) => Some(encode::own_update(own, known)),
+            None => Some(*own),
+        };
+        if ack.is_none() && own.is_none() && self.lists.is_empty() {
+            return None;
         }
-        let frame = &mut self.frame;
-        let _ =
-            write!(frame, r#"{{"jsonrpc":"2.0","method":"world.delta","params":{{"tick":{}"#, world.tick());
-        if ack != member.ack {
-            let _ = write!(frame, r#","ack":{ack}"#);
-        }
-        if own_changed {
-            frame.push_str(r#","self":"#);
-            own.write(frame, member.own.as_ref());
-        }
-        for (name, list) in arrays {
-            if !list.is_empty() {
-                let _ = write!(frame, r#","{name}":[{list}]"#);
-            }
-        }
-        frame.push_str("}}");
-        true
+        let (encoding, frame) = (self.encoding, &mut self.frame);
+        Some(format::delta(encoding, frame, world.tick(), ack, own.as_ref(), &self.lists))
     }
 
     /// Merges what the client knows with what it sees; both are sorted.
-    fn compare(&mut self, known: &[EntityId], world: &World) {
-        self.lists.enter.clear();
-        self.lists.update.clear();
-        self.lists.leave.clear();
+    fn compare(&mut self, ids: &[EntityId], visible: &[EntityId], known: &[EntityId], world: &World) {
+        let encoding = self.encoding;
         let mut known = known.iter().copied().peekable();
-        for index in 0..self.visible.len() {
-            let id = self.visible[index];
+        for &id in visible {
             while let Some(gone) = known.next_if(|known| *known < id) {
-                leave(&mut self.lists.leave, gone);
+                format::leave(encoding, &mut self.lists.leave, gone.0);
             }
             if known.next_if_eq(&id).is_none() {
-                if let Some(range) = self.whole(id, world) {
-                    push(&mut self.lists.enter, &self.text[range]);
+                if let Some(range) = self.whole(ids, id, world) {
+                    format::push(encoding, &mut self.lists.enter, format::ENTER, &self.text[range]);
                 }
-            } else if let Some(range) = self.update(id, world) {
-                push(&mut self.lists.update, &self.text[range]);
+            } else if let Some(range) = self.update(ids, id, world) {
+                format::push(encoding, &mut self.lists.update, format::UPDATE, &self.text[range]);
             }
         }
         for gone in known {
-            leave(&mut self.lists.leave, gone);
+            format::leave(encoding, &mut self.lists.leave, gone.0);
         }
     }
 
-    fn whole(&mut self, id: EntityId, world: &World) -> Option<Range<usize>> {
-        let index = self.ids.binary_search(&id).ok()?;
-        if let Some(range) = &self.encoded[index].whole {
+    fn whole(&mut self, ids: &[EntityId], id: EntityId, world: &World) -> Option<Range<usize>> {
+        let index = ids.binary_search(&id).ok()?;
+        if let Some(range) = &self.entities[index].whole {
             return Some(range.clone());
         }
-        let from = self.text.len();
-        encode::entity(&mut self.text, world.entity(id)?, world);
-        self.encoded[index].whole = Some(from..self.text.len());
-        self.encoded[index].whole.clone()
+        let range = self.put(&encode::entity(world.entity(id)?, world));
+        self.entities[index].whole = Some(range.clone());
+        Some(range)
     }
 
-    fn update(&mut self, id: EntityId, world: &World) -> Option<Range<usize>> {
-        let index = self.ids.binary_search(&id).ok()?;
-        if let Some(range) = &self.encoded[index].update {
+    fn update(&mut self, ids: &[EntityId], id: EntityId, world: &World) -> Option<Range<usize>> {
+        let index = ids.binary_search(&id).ok()?;
+        if let Some(range) = &self.entities[index].update {
             return (!range.is_empty()).then(|| range.clone());
         }
         let entity = world.entity(id)?;
-        let from = self.text.len();
-        if encode::is_visible_change(entity.changes) {
-            encode::entity_update(&mut self.text, entity, world.content());
-        }
-        let range = from..self.text.len();
-        self.encoded[index].update = Some(range.clone());
+        let range = match encode::is_visible_change(entity.changes) {
+            true => self.put(&encode::entity_update(entity, world.content())),
+            false => 0..0,
+        };
+        self.entities[index].update = Some(range.clone());
         (!range.is_empty()).then_some(range)
     }
-}
-
-fn push(list: &mut String, item: &str) {
-    if !list.is_empty() {
-        list.push(',');
-    }
-    list.push_str(item);
-}
-
-fn leave(list: &mut String, id: EntityId) {
-    let comma = if list.is_empty() { "" } else { "," };
-    let _ = write!(list, "{comma}{id}");
 }

@@ -2,7 +2,6 @@
 
 mod inbox;
 
-use super::encode::OwnView;
 use super::journal::Commit;
 use super::replicate::Replication;
 use super::stats::{Phase, Stopwatch};
@@ -13,6 +12,7 @@ use crate::client::limits::SLOW_CLIENT;
 use crate::client::{Client, CloseReason};
 use crate::replay::{ModuleRef, RecordSender, Recorder, Running};
 use host_api::ScriptFailure;
+use protocol::v1;
 use sim::content::{Content, Position};
 use sim::input::Input;
 use sim::output::{Fact, FactKind, Output};
@@ -72,20 +72,20 @@ pub(super) struct Member {
     /// What was acknowledged in another zone.
     pub ack_base: u32,
     /// What the client knows of itself.
-    pub own: Option<OwnView>,
+    pub own: Option<v1::Own>,
     pub needs_snapshot: bool,
     /// First tick in which the outbox had no room.
     stuck_since: Option<u64>,
     /// The open conversation: `dialog/NAME` and `dialog/NAME/NODE`.
     pub dialog: Option<(DefId, DefId)>,
     /// The `world.join` to answer, and the CHARACTER for it.
-    pub joining: Option<(RequestId, String)>,
+    pub joining: Option<(RequestId, v1::Character)>,
     /// The `world.leave` to answer.
     pub leaving: Option<RequestId>,
 }
 
 impl Member {
-    fn new(client: Arc<Client>, seat: Seat, last_seq: u32, joining: Option<(RequestId, String)>) -> Self {
+    fn new(client: Arc<Client>, seat: Seat, last_seq: u32, joining: Option<(RequestId, v1::Character)>) -> Self {
         Self {
             client,
             _seat: seat,
@@ -432,7 +432,8 @@ impl Room {
             .map(|event| super::outcome::label(&*self.rules, &self.content_label, event.origin))
             .collect();
         let events = output.events.iter().zip(labels.iter().map(|label| &**label));
-        self.replication.begin(&self.world, events);
+        let encodings = self.members.values().map(|member| member.client.encoding);
+        self.replication.begin(&self.world, events, encodings);
         let tick = self.world.tick();
         let patience = SLOW_CLIENT.as_millis() as u64 / u64::from(self.tick_ms);
         for (id, member) in &mut self.members {
