@@ -185,7 +185,10 @@ async fn a_canary_runs_in_its_zone_first_and_then_everywhere() {
     let (taken, said) = lore(&arena, &["push", content.to_str().unwrap(), "--canary", "greywood"]).await;
     assert!(!taken && said.contains("between zones"), "{said}");
     let (taken, said) = arena.try_push(&modules[1], &["--canary", "100%"]).await;
-    assert!(!taken && said.contains("there is no zone 100%"), "{said}");
+    assert!(
+        !taken && said.contains("there is no zone `100%`; there are: ") && said.contains("greywood"),
+        "{said}"
+    );
 
     // A share of the four zones, whichever they are.
     let half = arena.push(&modules[1], &["--canary", "50%", "--hold"]).await;

@@ -196,6 +196,21 @@ async fn a_module_that_does_not_fit_is_refused_with_what_is_wrong() {
     Answer::of(bad_rollback).await.is_problem(422, "invalid_body");
     let nothing = world.operator(Method::POST, "/admin/v1/rollback").json(&json!({"script": "combat"}));
     Answer::of(nothing).await.is_problem(409, "nothing_before");
+    let unknown = world.operator(Method::POST, "/admin/v1/rollback").json(&json!({"script": "combt"}));
+    let unknown = Answer::of(unknown).await;
+    unknown.is_problem(409, "nothing_before");
+    let detail = unknown.body["detail"].as_str().unwrap();
+    assert!(detail.contains("(did you mean `combat`?)") && detail.contains("content"), "{detail}");
+    let output = world.lore(&["logs", "--script", "combt"]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && told.contains("(did you mean `combat`?)"), "{output:?}");
+    let output = lore().args(["status", "--admin", &world.http]).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && told.contains("name the operator interface"), "{output:?}");
+    let forgotten = world.operator(Method::POST, "/admin/v1/changes/99/approve");
+    let forgotten = Answer::of(forgotten).await;
+    forgotten.is_problem(404, "no_change");
+    assert!(forgotten.body["detail"].as_str().unwrap().contains("`lore changes`"), "{forgotten:?}");
     assert_eq!(swing(&mut socket).await["by"], before);
     socket.close().await;
 }

@@ -48,7 +48,7 @@ pub enum EngineError {
         source: std::io::Error,
     },
     /// The system gives no more threads.
-    #[error("a thread could not be started: {0}")]
+    #[error("a thread could not be started: {0}; raise the limit of threads (`ulimit -u`)")]
     Thread(String),
 }
 

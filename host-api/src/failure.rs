@@ -51,7 +51,10 @@ pub enum FailureKind {
         frames: Vec<Frame>,
     },
     /// It ran longer than the wall-clock backstop allows.
-    #[error("ran past its deadline{}", Stack(frames))]
+    #[error(
+        "ran past its deadline{}; let it do less in a call, or look at the machine: `lore top`",
+        Stack(frames)
+    )]
     Deadline {
         /// Where it was at that moment, innermost first.
         frames: Vec<Frame>,
@@ -67,7 +70,10 @@ pub enum FailureKind {
         share: u64,
     },
     /// It asked for more memory than it may have, then trapped.
-    #[error("ran out of memory: asked for {asked} bytes, {limit} are allowed{}", Stack(frames))]
+    #[error(
+        "ran out of memory: asked for {asked} bytes, {limit} are allowed{}; free what it keeps or raise limits.memory_bytes",
+        Stack(frames)
+    )]
     OutOfMemory {
         /// Size its memory would have had, bytes.
         asked: u64,
@@ -90,13 +96,13 @@ pub enum FailureKind {
     #[error("answered badly: {0}")]
     BadOutput(BadOutput),
     /// No new instance could be made after an earlier failure.
-    #[error("could not be instantiated again: {message}")]
+    #[error("could not be instantiated again: {message}; look at the memory of the machine")]
     Instantiate {
         /// Why.
         message: String,
     },
     /// The generation has no module that could answer.
-    #[error("no module of this name is live")]
+    #[error("no module of this name is live; push the script that the content names")]
     NoModule,
     /// The module is limited to other zones.
     #[error(
@@ -117,7 +123,7 @@ pub(crate) struct LogFlood {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadOutput {
     /// Not exactly one decision per view.
-    #[error("{answers} decisions for {views} views")]
+    #[error("{answers} decisions for {views} views; decide about each view once, in their order")]
     Length {
         /// Views asked about.
         views: usize,
@@ -125,7 +131,7 @@ pub enum BadOutput {
         answers: usize,
     },
     /// The decision at this place repeats another id than the view at this place.
-    #[error("a decision for {answered} where {asked} was asked about")]
+    #[error("a decision for {answered} where {asked} was asked about; copy `id` from the view in its place")]
     Id {
         /// Id of the view.
         asked: u64,

@@ -18,7 +18,9 @@ pub struct Generation {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GenerationError {
     /// Two scripts of the same name, or of names with the same hash.
-    #[error("`{first}` and `{second}` cannot be live together: their names are the same or collide")]
+    #[error(
+        "`{first}` and `{second}` cannot be live together: their names are the same or collide; rename one in its lore.toml"
+    )]
     SameName {
         /// Label of one.
         first: String,
@@ -26,7 +28,10 @@ pub enum GenerationError {
         second: String,
     },
     /// Two scripts of a kind of which there is only one.
-    #[error("`{first}` and `{second}` are both of kind `{kind}`, of which there is only one")]
+    #[error(
+        "`{first}` and `{second}` are both of kind `{kind}`, of which there is only one; to take the place of the other, \
+         one needs its name in its lore.toml"
+    )]
     SameKind {
         /// The kind.
         kind: Kind,
@@ -36,7 +41,9 @@ pub enum GenerationError {
         second: String,
     },
     /// No script of a kind that nothing goes without.
-    #[error("there is no script of kind `{0}`")]
+    #[error(
+        "there is no script of kind `{0}`, without which no world runs; `lore build` makes the project's, `lore new NAME --kind {0}` begins one"
+    )]
     Missing(Kind),
 }
 

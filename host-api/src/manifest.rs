@@ -339,16 +339,20 @@ pub enum ManifestError {
     #[error("more than one `lore:manifest` section; build the script anew")]
     Duplicate,
     /// Larger than any honest manifest.
-    #[error("the manifest has {bytes} bytes, at most {MANIFEST_BYTES} are read")]
+    #[error(
+        "the manifest has {bytes} bytes, at most {MANIFEST_BYTES} are read; shorten `requires` in its lore.toml"
+    )]
     TooLarge {
         /// Its size.
         bytes: usize,
     },
     /// Not JSON, or a field that is missing, unknown or of the wrong type.
-    #[error("the manifest is not valid: {0}")]
+    #[error("the manifest is not valid: {0}; build the script with the `lore` of this server's version")]
     Json(#[from] serde_json::Error),
     /// The name does not have the form content refers to.
-    #[error("the script's name `{0}` must be 1 to 64 of a-z, 0-9 and `-`, starting with a letter")]
+    #[error(
+        "the script's name `{0}` must be 1 to 64 of a-z, 0-9 and `-`, starting with a letter; rename it in its lore.toml"
+    )]
     Name(String),
     /// Built for a version of the script interface that is not served.
     #[error(
@@ -387,7 +391,9 @@ pub enum ManifestError {
         source: ScopeError,
     },
     /// More names than a check should have to look up.
-    #[error("{name} requires {count} content names, at most {REQUIRES} are allowed")]
+    #[error(
+        "{name} requires {count} content names, at most {REQUIRES} are allowed; list only what the script itself names"
+    )]
     Requires {
         /// The script.
         name: String,
@@ -395,7 +401,7 @@ pub enum ManifestError {
         count: usize,
     },
     /// The bytes could not be read up to the manifest.
-    #[error("not a readable component: {0}")]
+    #[error("not a readable component: {0}; build it again")]
     Malformed(#[from] wasmparser::BinaryReaderError),
 }
 

@@ -291,7 +291,12 @@ impl Generation {
             let states: Vec<&StateValue> = indices.iter().map(|index| &old[*index].value).collect();
             let found = match asked {
                 Some(module) => module.ask_about(way, &states, locate),
-                None => vec![Err(format!("no module is known that writes schema {from}")); states.len()],
+                None => {
+                    let unknown = format!(
+                        "no module is known any more that writes schema {from}; push a version of that schema or a later one"
+                    );
+                    vec![Err(unknown); states.len()]
+                }
             };
             answers.extend(indices.into_iter().zip(found.into_iter().map(|answer| (to, answer))));
         }

@@ -43,7 +43,7 @@ pub enum ScanError {
     #[error("a core module, not a component; build the script with `lore build`")]
     CoreModule,
     /// Something there is too much of to compile in reasonable time.
-    #[error("{count} {what}, at most {max} are accepted; split the script or leave out what it does not use")]
+    #[error("{count} {what}, at most {max} are accepted; {}", remedy(what))]
     TooMany {
         /// What is counted.
         what: &'static str,
@@ -124,6 +124,21 @@ pub enum ScanError {
         /// Of which version that is.
         have: Api,
     },
+}
+
+/// What makes less of what there is too much of.
+fn remedy(what: &str) -> &'static str {
+    match what {
+        "bytes of debug sections" => "build without --lines",
+        "bytes of data" => "shorten its tables and texts, or let content hold them",
+        "branches of one function" | "branches of functions, squared" | "bytes of one function" => {
+            "split the function, or make a table of its largest `match` or `switch`"
+        }
+        "locals of one function" => "split the function",
+        "memories in one module" | "levels of nesting" => "build the script with `lore build`",
+        "imports" | "exports" => "export and import only what is in the world of its kind",
+        _ => "split the script or leave out what it does not use",
+    }
 }
 
 /// Scans a candidate of a server that grants `grant`.

@@ -191,28 +191,51 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Refused`].
     pub fn check(&self) -> Result<(), ConfigError> {
-        let refuse = |name, reason: &str| Err(ConfigError::Refused { name, reason: reason.to_owned() });
+        let refuse = |name, reason: String| Err(ConfigError::Refused { name, reason });
+        let span = |span: Duration| humantime_serde::re::humantime::format_duration(span).to_string();
         if !(10..=1_000).contains(&self.tick_ms) {
-            return refuse("tick-ms", "must be 10 to 1000");
+            return refuse(
+                "tick-ms",
+                format!("it is {} ms, must be 10 to 1000; the default is 50", self.tick_ms),
+            );
         }
-        if !(1..=MOST_PROBATION_TICKS).contains(&self.reload.probation_ticks) {
-            return refuse("reload.probation-ticks", "must be 1 to 1728000, which is a day at 20 a second");
+        let ticks = self.reload.probation_ticks;
+        if !(1..=MOST_PROBATION_TICKS).contains(&ticks) {
+            let most = format!("must be 1 to {MOST_PROBATION_TICKS}, which is a day at 20 a second");
+            return refuse("reload.probation-ticks", format!("it is {ticks} ticks, {most}"));
         }
-        if self.requests_per_minute == 0 || self.auth_attempts_per_minute == 0 {
-            return refuse("requests-per-minute and auth-attempts-per-minute", "must be at least 1");
+        for (name, value) in [
+            ("requests-per-minute", self.requests_per_minute),
+            ("auth-attempts-per-minute", self.auth_attempts_per_minute),
+        ] {
+            if value == 0 {
+                return refuse(name, "it is 0, must be at least 1".to_owned());
+            }
         }
-        if self.access_ttl.is_zero() || self.refresh_ttl < self.access_ttl {
-            return refuse("refresh-ttl", "must be at least access-ttl, and that more than nothing");
+        if self.access_ttl.is_zero() {
+            return refuse(
+                "access-ttl",
+                "it is 0s: nobody could use a token; the default is \"24h\"".to_owned(),
+            );
+        }
+        if self.refresh_ttl < self.access_ttl {
+            let (refresh, access) = (span(self.refresh_ttl), span(self.access_ttl));
+            let reason = format!("it is {refresh}, must be at least access-ttl, which is {access}");
+            return refuse("refresh-ttl", reason);
         }
         if !(Duration::from_millis(100)..=Duration::from_secs(600)).contains(&self.heartbeat) {
-            return refuse("heartbeat", "must be 100ms to 10m");
+            return refuse("heartbeat", format!("it is {}, must be 100ms to 10m", span(self.heartbeat)));
         }
         if self.profile == Profile::Production {
             if self.cors_origins.iter().any(|origin| origin == "*") {
-                return refuse("cors-origins", "any origin is not for production; list them");
+                let reason = "`*` is any origin, which is not for production; list yours";
+                return refuse("cors-origins", reason.to_owned());
             }
-            if self.admin_token.as_ref().is_none_or(|token| token.len() < 32) {
-                return refuse("admin-token", "production needs one of at least 32 characters");
+            let len = self.admin_token.as_ref().map_or(0, String::len);
+            if len < 32 {
+                let reason =
+                    format!("it has {len} characters, production needs at least 32: `openssl rand -hex 32`");
+                return refuse("admin-token", reason);
             }
         }
         Ok(())

@@ -76,7 +76,10 @@ impl Server {
     pub async fn start(config: Config, pack: Pack) -> anyhow::Result<Self> {
         config.check()?;
         if config.admin_token.is_none() && !config.admin_listen.ip().is_loopback() {
-            bail!("admin-listen {} can be reached from elsewhere: set admin-token", config.admin_listen);
+            bail!(
+                "admin-listen {} can be reached from elsewhere: set admin-token, or listen on 127.0.0.1",
+                config.admin_listen
+            );
         }
         let metrics = telemetry::metrics().context("set up metrics")?;
         std::fs::create_dir_all(&config.data)
@@ -255,7 +258,7 @@ impl Server {
         };
         let journal = tokio::select! {
             journal = &mut self.journal => journal,
-            () = thread_ended => bail!("a zone thread hit a defect"),
+            () = thread_ended => bail!("a zone thread hit a defect; it is in the log, report it and start the server again"),
         };
         match journal {
             Ok(Ok(())) => bail!("all zones have ended"),
@@ -293,10 +296,13 @@ impl Server {
         }
         self.upkeep.await.context("the upkeep hit a defect")?;
         if zones_ended.is_err() {
-            bail!("the zones did not end within {DRAIN:?}: is the store away?");
+            bail!(
+                "the zones did not end within {} s: is the store away? look at the database",
+                DRAIN.as_secs()
+            );
         }
         if threads.into_iter().any(|thread| thread.join().is_err()) {
-            bail!("a zone thread hit a defect");
+            bail!("a zone thread hit a defect; it is in the log, report it and start the server again");
         }
         if let Some(writer) = self.replay_writer
             && tokio::task::spawn_blocking(|| writer.join()).await.is_ok_and(|ended| ended.is_err())
@@ -327,7 +333,9 @@ async fn load(engine: &Engine, pack: Pack, config: &Config) -> anyhow::Result<(A
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("listen on {address}"))
+    let taken =
+        "is another server there? choose another with --listen or --admin-listen; port 0 takes a free one";
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}; {taken}"))
 }
 
 /// Deals the zones out to threads: one thread per two cores unless configured.

@@ -47,7 +47,7 @@ fn a_function_of_a_megabyte() {
     says(
         error,
         expect![
-            "1048578 bytes of one function, at most 262144 are accepted; split the script or leave out what it does not use"
+            "1048578 bytes of one function, at most 262144 are accepted; split the function, or make a table of its largest `match` or `switch`"
         ],
     );
 }

@@ -114,7 +114,7 @@ fn a_second_memory() {
     refused(
         &component,
         expect![
-            "2 memories in one module, at most 1 are accepted; split the script or leave out what it does not use"
+            "2 memories in one module, at most 1 are accepted; build the script with `lore build`"
         ],
     );
 }
@@ -132,9 +132,7 @@ fn too_much_to_compile() {
     let nested = format!("{}{}", "(component ".repeat(8), ")".repeat(8));
     refused(
         &wat::parse_str(nested).unwrap(),
-        expect![
-            "5 levels of nesting, at most 4 are accepted; split the script or leave out what it does not use"
-        ],
+        expect!["5 levels of nesting, at most 4 are accepted; build the script with `lore build`"],
     );
 }
 

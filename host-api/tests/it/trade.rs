@@ -203,7 +203,8 @@ fn a_generation_can_be_without_them_and_has_one_of_each_at_most() {
     let mut answers = Vec::new();
     rules.quote_prices(&CONTEXT, &[deal()], &mut answers);
     let (quote, said) = refused(&mut rules, &mut answers);
-    assert_eq!((quote, said.as_str()), (Quote::fallback(ID), "no module of this name is live"));
+    let why = "no module of this name is live; push the script that the content names";
+    assert_eq!((quote, said.as_str()), (Quote::fallback(ID), why));
 
     let engine = engine();
     let load = |guest: &Guest| Module::load(&engine, &guest.bytes()).unwrap();

@@ -3,6 +3,7 @@
 use crate::admin::stream::EventStream;
 use crate::admin::{AdminToken, Costs};
 use crate::reload::{ContentFiles, MODULE_BYTES, Plan};
+use reqwest::StatusCode;
 use serde_json::Value;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,10 @@ const PATIENCE: Duration = Duration::from_secs(120);
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// No server there.
-    #[error("the server's operator interface at {url} does not answer: {source}")]
+    #[error(
+        "the server's operator interface at {url} does not answer: {source}; start one with `lore serve`, or name another \
+         with --admin"
+    )]
     Unreachable {
         /// Where.
         url: String,
@@ -203,8 +207,26 @@ impl AdminClient {
         if response.status().is_success() {
             return Ok(EventStream::new(self.url.clone(), response));
         }
-        let body: Value = response.json().await.map_err(unreachable)?;
-        Err(CallError::Refused(body["detail"].as_str().unwrap_or("no reason given").to_owned()))
+        let status = response.status();
+        let body = response.bytes().await.map_err(unreachable)?;
+        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+        Err(self.refusal(status, &body))
+    }
+
+    /// What the server said no with; who speaks of nothing we know is no operator interface.
+    fn refusal(&self, status: StatusCode, body: &Value) -> CallError {
+        let reason = body["detail"].as_str().filter(|_| body["code"] != "not_found");
+        CallError::Refused(match (status, reason) {
+            (StatusCode::UNAUTHORIZED, Some(reason)) => {
+                let sent = if self.token.is_some() { "the one sent is another's" } else { "none was found" };
+                format!("{reason}; {sent}: name the server's folder with --data, or set LORE_ADMIN_TOKEN")
+            }
+            (_, Some(reason)) => reason.to_owned(),
+            (_, None) => format!(
+                "{} answers {status}; name the operator interface of a `lore` of this version with --admin",
+                self.url
+            ),
+        })
     }
 
     fn signed(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
@@ -218,12 +240,11 @@ impl AdminClient {
         let unreachable = |source| CallError::Unreachable { url: self.url.clone(), source };
         let response = self.signed(request).send().await.map_err(unreachable)?;
         let status = response.status();
-        let body: Value = response.json().await.map_err(unreachable)?;
-        if status.is_success() {
-            return Ok(body);
+        let body = response.bytes().await.map_err(unreachable)?;
+        match serde_json::from_slice::<Value>(&body) {
+            Ok(answer) if status.is_success() => Ok(answer),
+            body => Err(self.refusal(status, &body.unwrap_or_default())),
         }
-        let detail = body["detail"].as_str().unwrap_or("no reason given");
-        Err(CallError::Refused(detail.to_owned()))
     }
 }
 
@@ -233,7 +254,9 @@ fn check_len(bytes: &[u8]) -> Result<(), CallError> {
     if len <= MODULE_BYTES {
         return Ok(());
     }
-    Err(CallError::Refused(format!("{len} bytes, but a module has at most {MODULE_BYTES}")))
+    Err(CallError::Refused(format!(
+        "{len} bytes, but a module has at most {MODULE_BYTES}; build it without --lines"
+    )))
 }
 
 /// The token of this user's server on this machine.

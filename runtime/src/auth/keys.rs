@@ -42,7 +42,7 @@ pub enum KeyError {
         source: io::Error,
     },
     /// The file is not one of ours; move it away to get new keys (everybody logs in again).
-    #[error("{}: not a key file: {reason}", path.display())]
+    #[error("{}: not a key file: {reason}; restore it, or delete it: then everybody has to log in again", path.display())]
     Malformed {
         /// Which file.
         path: PathBuf,
@@ -107,7 +107,13 @@ impl KeyRing {
         let mut ring: Self = serde_json::from_str(&text)
             .map_err(|error| KeyError::Malformed { path: path.clone(), reason: error.to_string() })?;
         if ring.current.secret.len() < SECRET_BYTES {
-            return Err(KeyError::Malformed { path, reason: "the secret is too short".to_owned() });
+            return Err(KeyError::Malformed {
+                path,
+                reason: format!(
+                    "its secret has {} bytes, less than {SECRET_BYTES}",
+                    ring.current.secret.len()
+                ),
+            });
         }
         ring.file = Some(path);
         Ok(ring)

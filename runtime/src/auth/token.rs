@@ -31,13 +31,13 @@ pub struct Claims {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {
     /// Not a token of ours, or tampered with; log in.
-    #[error("the access token is not valid")]
+    #[error("the access token is not valid; log in")]
     Invalid,
     /// Over; refresh it.
-    #[error("the access token has expired")]
+    #[error("the access token has expired; spend the refresh token for another")]
     Expired,
     /// Its session was ended by logout, ban or a reused refresh token; log in.
-    #[error("the access token was revoked")]
+    #[error("the access token was revoked; log in again")]
     Revoked,
 }
 

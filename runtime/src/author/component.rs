@@ -51,19 +51,18 @@ pub fn scripts_meant(workspace: &Path, wanted: Option<&str>) -> anyhow::Result<V
     if let Some(script) = scripts.iter().find(|script| script.name() == wanted) {
         return Ok(vec![script.clone()]);
     }
+    let known: Vec<&str> = scripts.iter().map(Script::name).collect();
     if let Ok(path) = Path::new(wanted).canonicalize() {
         let owns =
             |script: &&Script| script.folder().canonicalize().is_ok_and(|folder| path.starts_with(&folder));
         if let Some(script) = scripts.iter().find(owns) {
             return Ok(vec![script.clone()]);
         }
-        bail!("{wanted} belongs to no script of {}", workspace.display());
+        bail!("{wanted} belongs to no script of {}; there are: {}", workspace.display(), known.join(", "));
     }
-    let known: Vec<&str> = scripts.iter().map(Script::name).collect();
-    let hint = crate::content::closest(wanted, known.iter().copied());
     Err(BuildError::UnknownScript {
         name: wanted.to_owned(),
-        hint: hint.map(|close| format!(" (did you mean `{close}`?)")).unwrap_or_default(),
+        hint: crate::content::suggestion(wanted, known.iter().copied()),
         known: known.join(", "),
     })?
 }

@@ -286,7 +286,9 @@ fn with_member(path: &Path, name: &str) -> Result<String, NewError> {
         text.parse().map_err(|error: toml_edit::TomlError| wrong(error.to_string()))?;
     let members = document.get_mut("workspace").and_then(|workspace| workspace.get_mut("members"));
     let members = members.and_then(Item::as_array_mut);
-    let members = members.ok_or_else(|| wrong("it has no list `workspace.members`".to_owned()))?;
+    let members = members.ok_or_else(|| {
+        wrong("it has no list `workspace.members`; write `[workspace]` with `members = []`".to_owned())
+    })?;
     if !members.iter().any(|member| member.as_str() == Some(name)) {
         members.push(name);
     }

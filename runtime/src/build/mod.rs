@@ -76,7 +76,9 @@ pub enum BuildError {
     #[error("no `scripts/Cargo.toml` in {} or above it; run this inside the project, or name the folder with --scripts", .0.display())]
     NoWorkspace(PathBuf),
     /// cargo cannot read the workspace.
-    #[error("cargo cannot read the scripts' workspace: {0}")]
+    #[error(
+        "cargo cannot read the scripts' workspace: {0}; correct scripts/Cargo.toml or the crate it names"
+    )]
     Workspace(String),
     /// A `lore.toml` is wrong.
     #[error("{}: {reason}", path.display())]
@@ -132,7 +134,7 @@ pub enum BuildError {
         said: String,
     },
     /// The files in `wit/` cannot be used.
-    #[error("{}: {reason}", folder.display())]
+    #[error("{}: {reason}; take these files from the version of `lore` you use", folder.display())]
     Interface {
         /// Where they are.
         folder: PathBuf,
@@ -143,7 +145,9 @@ pub enum BuildError {
     #[error("cargo failed: {0}")]
     Cargo(String),
     /// The compiled module is not a script of the kind its manifest says.
-    #[error("{script} is no component of its kind: {reason}")]
+    #[error(
+        "{script} is no component of its kind: {reason}; export the world of the `kind` in its lore.toml, or correct that"
+    )]
     Component {
         /// Which.
         script: String,

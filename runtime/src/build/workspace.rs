@@ -94,7 +94,9 @@ pub fn scripts_of(workspace_dir: &Path) -> Result<Vec<Script>, BuildError> {
     for folder in folders_of(workspace_dir)? {
         let language = Language::of(&folder).ok_or_else(|| BuildError::Manifest {
             path: folder.join("lore.toml"),
-            reason: "there is no script beside it: no Cargo.toml, no script.ts, no script.c".to_owned(),
+            reason: "there is no script beside it: no Cargo.toml, no script.ts, no script.c; put one there, or delete \
+                     the file"
+                .to_owned(),
         })?;
         scripts.push(read_script(folder, language, None)?);
     }
@@ -173,10 +175,9 @@ pub(super) fn select(scripts: Vec<Script>, only: Option<&str>) -> Result<Vec<Scr
     if let Some(at) = known.iter().position(|known| *known == name) {
         return Ok(vec![scripts[at].clone()]);
     }
-    let hint = crate::content::closest(name, known.iter().copied());
     Err(BuildError::UnknownScript {
         name: name.to_owned(),
-        hint: hint.map(|close| format!(" (did you mean `{close}`?)")).unwrap_or_default(),
+        hint: crate::content::suggestion(name, known.iter().copied()),
         known: known.join(", "),
     })
 }

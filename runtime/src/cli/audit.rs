@@ -31,7 +31,11 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 
 async fn audit(args: Args) -> anyhow::Result<()> {
     let there = args.database_url.is_some() || Store::sqlite_file(&args.data).is_file();
-    ensure!(there, "there is no database in {}", args.data.display());
+    ensure!(
+        there,
+        "there is no database in {}; name the server's folder with --data, or its --database-url",
+        args.data.display()
+    );
     let store = Store::open(&args.data, args.database_url.as_deref()).await.context("open the database")?;
     let missing = store.migrations().await?.iter().filter(|step| !step.applied).count();
     ensure!(missing == 0, "the schema lacks {missing} step(s): run `lore migrate`");

@@ -1,7 +1,7 @@
 //! `lore call`
 
 use crate::author::scenario::{call, hinted, notable};
-use crate::author::{component_of, engine, from_here, load, written};
+use crate::author::{component_of, engine, from_here, load, scripts_meant, written};
 use crate::build::find_workspace;
 use anyhow::{Context as _, anyhow, bail};
 use host_api::{Called, Harness};
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// and with several functions, or with --describe, tells what can be asked.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  lore call combat\n  lore call combat resolve --view 'attack-power = 300' --seed 7\n  lore call quests --view '{ progress = { state = \"active\" }, trigger = \"turn-in\" }'\n  lore call scripts/target/lore/wolf.wasm think --view wounded.toml --json\n  lore call abilities --describe\n\nExits with 1 when the script fails, and shows where and what it wrote to its log."
+    after_help = "Examples:\n  lore call combat\n  lore call combat resolve --view 'attack-power = 300' --seed 7\n  lore call quests --view '{ progress = { state = \"active\" }, trigger = \"turn-in\" }'\n  lore call scripts/target/lore/wolf.wasm think --view 'health-permille = 100' --json\n  lore call abilities --describe\n\nExits with 1 when the script fails, and shows where and what it wrote to its log."
 )]
 pub struct Args {
     /// A script, or a component.
@@ -88,10 +88,15 @@ fn component_meant(module: &str) -> anyhow::Result<PathBuf> {
         return Ok(path.to_owned());
     }
     if !host_api::is_script_name(module) {
-        bail!("there is no component {module}");
+        bail!("there is no component {module}; `lore build` makes those of scripts, in scripts/target/lore");
     }
     let workspace = find_workspace(&std::env::current_dir().context("no current folder")?)?;
-    Ok(from_here(&component_of(&workspace, module)))
+    let component = component_of(&workspace, module);
+    if !component.is_file() {
+        // Whether it is not built yet or misspelt.
+        scripts_meant(&workspace, Some(module))?;
+    }
+    Ok(from_here(&component))
 }
 
 fn json_report(label: &str, function: &str, told: &Value, view: &Value, called: &Called) -> Value {

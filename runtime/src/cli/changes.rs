@@ -29,7 +29,7 @@ pub struct Args {
 /// Say yes or no to a change that waits for a person.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  lore approve 12 --why 'looked at the canary for an hour'\n  lore reject 12 --why 'too strong'"
+    after_help = "Examples:\n  lore changes   # which ones wait\n  lore approve 12 --why 'looked at the canary for an hour'\n  lore reject 12 --why 'too strong'"
 )]
 pub struct Decision {
     /// Number of the change.

@@ -121,7 +121,7 @@ fn module_mistakes(script: &Script, module: &Module, content: Option<&Content>) 
     let lore_toml = script.folder().join("lore.toml");
     let missing = content.into_iter().flat_map(|content| missing_content(module, content));
     let mut mistakes: Vec<String> = missing
-        .map(|name| format!("{}: requires `{name}`, which the content does not have", lore_toml.display()))
+        .map(|name| format!("{}: requires {name}, which the content does not have", lore_toml.display()))
         .collect();
     let elsewhere = content.into_iter().flat_map(|content| out_of_scope(module, content));
     mistakes.extend(

@@ -1,8 +1,10 @@
 //! `lore logs`
 
 use crate::admin::client::{AdminArgs, AdminClient};
+use crate::content::suggestion;
 use crate::telemetry::ScriptLine;
 use anyhow::{Context as _, bail};
+use std::collections::BTreeSet;
 use std::io::Write;
 
 /// Show what scripts of a running server write to their logs, and how they fail.
@@ -41,8 +43,12 @@ async fn logs(args: Args) -> anyhow::Result<()> {
         let lines = stream.whole().await?;
         let lines: Vec<ScriptLine> = serde_json::from_value(lines["lines"].clone())
             .context("the server is of another version than this lore")?;
+        if lines.is_empty() {
+            doubt(&client, args.script.as_deref()).await?;
+        }
         return lines.iter().try_for_each(|line| show(line, args.json));
     }
+    doubt(&client, args.script.as_deref()).await?;
     while let Some((event, data)) = stream.next().await? {
         match event.as_str() {
             "line" => {
@@ -55,6 +61,20 @@ async fn logs(args: Args) -> anyhow::Result<()> {
         }
     }
     bail!("the server has ended")
+}
+
+/// Says on standard error that no such script is live, and which ones are: it may have gone, or be misspelt.
+async fn doubt(client: &AdminClient, script: Option<&str>) -> anyhow::Result<()> {
+    let Some(script) = script else { return Ok(()) };
+    let status = client.status().await?;
+    let labels = super::status::rows(&status["modules"]).map(|module| super::status::text(&module["label"]));
+    let known: BTreeSet<&str> = labels.map(|label| label.split('@').next().unwrap_or(label)).collect();
+    if !known.contains(script) {
+        let hint = suggestion(script, known.iter().copied());
+        let known: Vec<&str> = known.into_iter().collect();
+        eprintln!("no script `{script}` is live{hint}; there are: {}", known.join(", "));
+    }
+    Ok(())
 }
 
 fn show(line: &ScriptLine, json: bool) -> anyhow::Result<()> {

@@ -11,7 +11,9 @@ use std::time::Duration;
 /// The server does this by itself when it starts; run it beforehand when several nodes share one
 /// database.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  lore migrate --database-url postgres://lore@db/lore")]
+#[command(
+    after_help = "Examples:\n  lore migrate --data ./data --status\n  lore migrate --database-url postgres://lore@db/lore"
+)]
 pub struct Args {
     /// Folder of the embedded database.
     #[arg(long, default_value = "./data", env = "LORE_DATA")]

@@ -27,7 +27,12 @@ use std::process::ExitCode;
 
 /// Loreforge: a game world whose rules are WebAssembly and change while players fight.
 #[derive(Parser)]
-#[command(name = "lore", version, propagate_version = true)]
+#[command(
+    name = "lore",
+    version,
+    propagate_version = true,
+    after_help = "Examples:\n  lore serve --dev                   # a world; what you save in it becomes live\n  lore new night-wolf --kind npc     # begin a script\n  lore test && lore build            # then lore push scripts/target/lore/night-wolf.wasm\n\n`lore COMMAND --help` shows examples of each. What a message means, and what to do: docs/errors.md."
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -92,5 +97,50 @@ impl Cli {
             Command::Doctor(args) => doctor::run(args),
         }?;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    /// A command line up to where the shell has the word, in words.
+    fn words(line: &str) -> Vec<String> {
+        let end = ["&&", " | ", " > ", "  #"].iter().filter_map(|sign| line.find(sign)).min();
+        let own = &line[..end.unwrap_or(line.len())];
+        let mut words = Vec::new();
+        for (at, part) in own.split('\'').enumerate() {
+            match at % 2 {
+                0 => words.extend(part.split_whitespace().map(str::to_owned)),
+                _ => words.push(part.to_owned()),
+            }
+        }
+        words
+    }
+
+    fn look_at(path: &str, command: &clap::Command, seen: &mut usize) {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let help = help.replace("\\\n", " ");
+        let examples: Vec<&str> =
+            help.lines().map(str::trim).filter(|line| line.starts_with("lore ")).collect();
+        assert!(examples.iter().any(|line| line.starts_with(path)), "`{path} --help` shows no example");
+        for example in examples {
+            if let Err(error) = Cli::try_parse_from(words(example)) {
+                panic!("{example}: {error}");
+            }
+            *seen += 1;
+        }
+        for command in command.get_subcommands() {
+            look_at(&format!("{path} {}", command.get_name()), command, seen);
+        }
+    }
+
+    #[test]
+    fn every_command_shows_examples_that_it_takes() {
+        Cli::command().debug_assert();
+        let mut seen = 0;
+        look_at("lore", &Cli::command(), &mut seen);
+        assert!(seen > 40, "only {seen} examples");
     }
 }

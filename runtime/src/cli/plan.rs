@@ -1,8 +1,8 @@
 //! `lore plan`
 
-use crate::admin::client::{AdminArgs, AdminClient, is_content};
+use crate::admin::client::{AdminArgs, AdminClient, components_in, is_content};
 use crate::reload::{ContentReport, ExportReport, Report, StateReport, Verdict};
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use host_api::Spread;
 use serde::Deserialize as _;
 use serde_json::Value;
@@ -18,7 +18,7 @@ const SHOWN: usize = 300;
 /// another schema is migrated on a copy. Of content, the rows that differ are shown. Nothing is changed.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  lore plan scripts/target/lore/combat.wasm\n  lore plan combat.wasm --json | jq .verdict\n  lore plan content\n\nExits with 0 if it could go live by itself, 3 if a person would have to approve it, 4 if it fails."
+    after_help = "Examples:\n  lore plan scripts/target/lore/combat.wasm\n  lore plan scripts/target/lore/combat.wasm --json | jq .verdict\n  lore plan content\n\nExits with 0 if it could go live by itself, 3 if a person would have to approve it, 4 if it fails."
 )]
 pub struct Args {
     /// The component, or the folder of the content.
@@ -40,7 +40,12 @@ async fn plan(args: Args) -> anyhow::Result<ExitCode> {
     if args.path.is_dir() && is_content(&args.path) {
         return plan_content(&args, &client).await;
     }
-    let bytes = std::fs::read(&args.path).with_context(|| format!("read {}", args.path.display()))?;
+    if args.path.is_dir() {
+        let components = components_in(&args.path);
+        let names: Vec<String> = components.iter().map(|path| path.display().to_string()).collect();
+        bail!("{} is a folder of components; name one of them: {}", args.path.display(), names.join(", "));
+    }
+    let bytes = std::fs::read(&args.path).with_context(|| super::push::unreadable(&args.path))?;
     let answer = client.plan(bytes).await.with_context(|| args.path.display().to_string())?;
     let report = report(&answer)?;
     if args.json {

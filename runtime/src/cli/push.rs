@@ -4,7 +4,7 @@ use crate::admin::client::{AdminArgs, AdminClient, components_in, is_content};
 use crate::reload::Plan;
 use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Make scripts or content live in a running server.
 ///
@@ -13,7 +13,7 @@ use std::path::PathBuf;
 /// file. What is refused leaves the world as it was.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  lore push scripts/target/lore/combat.wasm --why 'softer wolves'\n  lore push combat.wasm --canary greywood --hold --wait\n  lore push combat.wasm --canary 25%\n  lore push content --admin http://127.0.0.1:7878\n\nWith --wait it exits with 1 when a change did not become live."
+    after_help = "Examples:\n  lore push scripts/target/lore/combat.wasm --why 'softer wolves'\n  lore push scripts/target/lore/combat.wasm --canary greywood --hold --wait\n  lore push scripts/target/lore/combat.wasm --canary 25%\n  lore push content --admin http://127.0.0.1:7878\n\nWith --wait it exits with 1 when a change did not become live."
 )]
 pub struct Args {
     /// What to push.
@@ -48,19 +48,22 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 
 async fn push(args: Args) -> anyhow::Result<()> {
     let client = AdminClient::connect(&args.admin)?;
-    let kind = std::fs::metadata(&args.path).with_context(|| format!("read {}", args.path.display()))?;
+    let kind = std::fs::metadata(&args.path).with_context(|| unreadable(&args.path))?;
     let plan = Plan { canary: args.canary, hold: args.hold, skip_proof: args.skip_proof };
     let mut answers = Vec::new();
     if kind.is_dir() && is_content(&args.path) {
         let files = crate::content::read_files(&args.path)?;
         if files.is_empty() {
-            bail!("{} holds neither components (*.wasm) nor content (*.toml)", args.path.display());
+            bail!(
+                "{} holds neither components (*.wasm) nor content (*.toml); push scripts/target/lore or content",
+                args.path.display()
+            );
         }
         answers.push(client.push_content(&files, &plan, &args.why).await?);
     } else {
         let components = if kind.is_dir() { components_in(&args.path) } else { vec![args.path.clone()] };
         for component in components {
-            let bytes = std::fs::read(&component).with_context(|| format!("read {}", component.display()))?;
+            let bytes = std::fs::read(&component).with_context(|| unreadable(&component))?;
             let answer = client.push_module_as(bytes, &plan, &args.why).await;
             answers.push(answer.with_context(|| component.display().to_string())?);
         }
@@ -74,10 +77,18 @@ async fn push(args: Args) -> anyhow::Result<()> {
         for id in answers.iter().filter_map(|answer| answer["change"].as_u64()) {
             let change = super::changes::settled(&client, id).await?;
             eprintln!("{}", super::changes::line(&change));
-            ensure!(change["state"] == "live", "the change {id} did not become live");
+            ensure!(
+                change["state"] == "live",
+                "the change {id} did not become live; `lore changes {id}` says why"
+            );
         }
     }
     Ok(())
+}
+
+/// That what shall be pushed is not there, and what would make it.
+pub fn unreadable(path: &Path) -> String {
+    format!("cannot read {}; `lore build` makes the components of scripts", path.display())
 }
 
 /// One line about a change that is live.

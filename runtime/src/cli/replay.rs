@@ -67,8 +67,11 @@ pub struct Args {
 
 #[expect(clippy::needless_pass_by_value, reason = "every command is handed its arguments")]
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let files = replay::segments(&args.log).with_context(|| format!("read {}", args.log.display()))?;
-    ensure!(!files.is_empty(), "there is no *.replay in {}", args.log.display());
+    let files = replay::segments(&args.log).with_context(|| {
+        let beside = args.log.parent().map(zones_in).unwrap_or_default();
+        format!("read {}{beside}", args.log.display())
+    })?;
+    ensure!(!files.is_empty(), "there is no *.replay in {}{}", args.log.display(), zones_in(&args.log));
     ensure!(args.data.is_dir(), "there is no folder {}: name the server's with --data", args.data.display());
     let engine = Engine::new(replay::limits(), Some(&args.data.join("compiled")))?;
     let archive = Arc::new(Archive::open(&args.data).context("open the archive")?);
@@ -97,6 +100,19 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         replay::play(files, &mut player, until, &mut |tick| bar.set_message(format!("tick {tick}")))?;
     bar.finish_and_clear();
     show_played(&args, &played, &player)
+}
+
+/// The folders in a folder: those of zones, one of which may have been meant.
+fn zones_in(folder: &Path) -> String {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let folders = entries.filter(|entry| entry.path().is_dir());
+    let names: BTreeSet<String> =
+        folders.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    let names: Vec<String> = names.into_iter().collect();
+    format!("; the zones in {} are: {}", folder.display(), names.join(", "))
 }
 
 /// The files that hold the end of what is played, and with an entity the second before it.
@@ -135,7 +151,10 @@ fn export_test(args: &Args, files: &[PathBuf], mut player: Player, tick: u64) ->
         tests.iter().map(|test| format!("{} ({} views)", test.script, test.cases)).collect();
     let test = match <[ExportedTest; 1]>::try_from(tests) {
         Ok([test]) => test,
-        Err(tests) if tests.is_empty() => bail!("no such script was asked about that in tick {tick}"),
+        Err(tests) if tests.is_empty() => {
+            let ran: Vec<&str> = player.modules().map(Module::name).collect();
+            bail!("no such script was asked about that in tick {tick}; there ran: {}", ran.join(", "))
+        }
         Err(_) => {
             bail!("several scripts were asked in tick {tick}: {}; choose one with --script", asked.join(", "))
         }

@@ -3,7 +3,7 @@
 use crate::author::balance::{Attacker, Blows, Line, Pace, Tally, bars, simulate, svg};
 use crate::author::{component_of, engine, load};
 use crate::build::{find_workspace, scripts_of};
-use crate::content::closest;
+use crate::content::suggestion;
 use anyhow::{Context as _, anyhow, bail, ensure};
 use hdrhistogram::Histogram;
 use host_api::{Engine, Generation, Module};
@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 /// gain nothing on the way. The same line, seed and scripts give the same figures.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  lore sim --attacker warrior:10 --against wolf:3 --fights 1000000\n  lore sim --attacker warrior:6 --attacker mage:6 --against old_greyjaw --svg greyjaw.svg\n  lore sim --attacker mage:3 --against bandit --with scripts/target/lore/duel.wasm --json"
+    after_help = "Examples:\n  lore sim --attacker warrior:10 --against wolf:3 --fights 1000000\n  lore sim --attacker warrior:6 --attacker mage:6 --against old_greyjaw --svg greyjaw.svg\n  lore sim --attacker mage:3 --against bandit --with scripts/target/lore/combat.wasm --json"
 )]
 pub struct Args {
     /// Class and level of one attacker; several fight side by side.
@@ -86,7 +86,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let (content, _) = crate::content::load(&folder).with_context(|| folder.display().to_string())?;
     let line = line(&args, &content)?;
     let tick_ms = args.tick.as_millis() as u32;
-    ensure!((1..=250).contains(&tick_ms), "--tick is 1ms to 250ms");
+    ensure!((1..=250).contains(&tick_ms), "--tick is {tick_ms}ms, must be 1ms to 250ms");
     let pace = Pace { tick_ms, limit_ms: args.limit.as_millis() as u64 };
     let generation = generation(&engine(Some(&scripts))?, &scripts, &args.with)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -128,7 +128,8 @@ fn line(args: &Args, content: &Content) -> anyhow::Result<Line> {
     };
     let mut attackers = Vec::new();
     for text in &args.attacker {
-        let (name, level) = named(text).with_context(|| format!("`{text}` is not CLASS:LEVEL"))?;
+        let (name, level) =
+            named(text).with_context(|| format!("`{text}` is not CLASS:LEVEL, such as `warrior:10`"))?;
         let level = level.unwrap_or(1);
         ensure!((1..=LEVEL_MAX).contains(&level), "`{text}`: a level is 1 to {LEVEL_MAX}");
         let class = def_id(&format!("class/{name}"));
@@ -138,20 +139,25 @@ fn line(args: &Args, content: &Content) -> anyhow::Result<Line> {
     }
     let mut defenders = Vec::new();
     for text in &args.against {
-        let (name, count) = named(text).with_context(|| format!("`{text}` is not NPC:COUNT"))?;
+        let (name, count) =
+            named(text).with_context(|| format!("`{text}` is not NPC:COUNT, such as `wolf:3`"))?;
         let id = def_id(&format!("npc/{name}"));
         let known = content.npcs.values().map(|npc| npc.name.as_str());
         let npc = content.npcs.get(&id).ok_or_else(|| anyhow!(unknown("NPC", &name, known)))?;
-        ensure!(npc.hostile, "nobody can attack {name}: it is not hostile");
+        let hostile = content.npcs.values().filter(|npc| npc.hostile).map(|npc| npc.name.as_str());
+        ensure!(npc.hostile, "nobody can attack {name}: it is not hostile; hostile are {}", listed(hostile));
         defenders.push((id, count.unwrap_or(1)));
     }
     Ok(Line { attackers, defenders, distance_mm: args.distance * 1_000 })
 }
 
 fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
-    let hint = closest(name, known.clone()).map(|close| format!(" (did you mean `{close}`?)"));
-    let all: Vec<&str> = known.collect();
-    format!("there is no {what} `{name}`{}; there are {}", hint.unwrap_or_default(), all.join(", "))
+    let hint = suggestion(name, known.clone());
+    format!("there is no {what} `{name}`{hint}; there are {}", listed(known))
+}
+
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.collect::<Vec<&str>>().join(", ")
 }
 
 /// The built scripts, some replaced.

@@ -58,13 +58,21 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         None => find_workspace(&std::env::current_dir().context("no current folder")?)?,
     };
     let mut chosen = Vec::new();
-    for script in scripts_meant(&workspace, args.what.as_deref())? {
+    let scripts = scripts_meant(&workspace, args.what.as_deref())?;
+    let folders: Vec<String> =
+        scripts.iter().map(|script| from_here(script.folder()).join("tests").display().to_string()).collect();
+    for script in scripts {
         let files = files_meant(&script, args.what.as_deref())?;
         if !files.is_empty() {
             chosen.push((script, files));
         }
     }
-    ensure!(!chosen.is_empty(), "no scenarios: write them in scripts/NAME/tests/*.toml (docs/scripting.md)");
+    ensure!(
+        !chosen.is_empty(),
+        "{} has no scenarios; they are the *.toml in {} (docs/scripting.md, Tests as text)",
+        args.what.as_deref().unwrap_or("the workspace"),
+        folders.join(", ")
+    );
     if !args.no_build && args.module.is_none() {
         build(&args, &workspace, &chosen)?;
     }

@@ -109,14 +109,15 @@ pub enum Calls<'a> {
     Batch(Vec<Parsed<'a>>),
 }
 
-const EMPTY: RpcError = RpcError::InvalidRequest("the batch is empty");
-const TOO_LONG: RpcError = RpcError::InvalidRequest("the batch holds more than 32 calls; send several");
+const NOT_JSON: &str = "JSON; send one JSON-RPC 2.0 call, or an array of them";
+const EMPTY: RpcError = RpcError::InvalidRequest("the batch is empty; put 1 to 32 calls into it");
+const TOO_LONG: RpcError = RpcError::InvalidRequest("the batch holds more than 32 calls; send it in parts");
 
 /// Decodes a text frame. Never panics, whatever the text.
 pub fn decode_text(text: &str) -> Calls<'_> {
     let refuse = |error| Calls::Each(vec![Err((Id::Null, error))]);
     let Ok(raw) = serde_json::from_str::<&RawValue>(text) else {
-        return refuse(RpcError::Parse("JSON"));
+        return refuse(RpcError::Parse(NOT_JSON));
     };
     if !raw.get().starts_with('[') {
         return Calls::Each(vec![decode_call(raw)]);
@@ -125,7 +126,7 @@ pub fn decode_text(text: &str) -> Calls<'_> {
         Ok(calls) if calls.is_empty() => refuse(EMPTY),
         Ok(calls) if calls.len() > limits::BATCH_CALLS => refuse(TOO_LONG),
         Ok(calls) => Calls::Batch(calls.into_iter().map(decode_call).collect()),
-        Err(_) => refuse(RpcError::Parse("JSON")),
+        Err(_) => refuse(RpcError::Parse(NOT_JSON)),
     }
 }
 
@@ -133,7 +134,7 @@ pub fn decode_text(text: &str) -> Calls<'_> {
 pub fn decode_binary(bytes: &[u8]) -> Calls<'static> {
     let refuse = |error| Calls::Each(vec![Err((Id::Null, error))]);
     match ClientFrame::decode(bytes) {
-        Err(_) => refuse(RpcError::Parse("a ClientFrame")),
+        Err(_) => refuse(RpcError::Parse("a ClientFrame of proto/lore/v1/frame.proto")),
         Ok(frame) if frame.calls.is_empty() => refuse(EMPTY),
         Ok(frame) if frame.calls.len() > limits::BATCH_CALLS => refuse(TOO_LONG),
         Ok(frame) => {
@@ -167,7 +168,10 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
 fn decode_call(raw: &RawValue) -> Parsed<'_> {
     let invalid = |id: Option<Id>, why| Err((id.unwrap_or(Id::Null), RpcError::InvalidRequest(why)));
     if !raw.get().starts_with('{') {
-        return invalid(None, "a call is an object");
+        return invalid(
+            None,
+            "a call is an object such as {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"system.ping\"}",
+        );
     }
     let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(raw.get()) else {
         return invalid(None, "a member of the call appears twice");
@@ -226,13 +230,13 @@ pub enum RpcError {
     #[error("{0}")]
     InvalidRequest(&'static str),
     /// No such method.
-    #[error("there is no method `{0}`")]
+    #[error("there is no method `{0}`; docs/protocol.md lists all")]
     MethodNotFound(String),
     /// The message names the member.
     #[error("{0}")]
     InvalidParams(String),
     /// A defect of the server.
-    #[error("the server has a defect; nothing was changed")]
+    #[error("the server has a defect, which is in its log; nothing was changed")]
     Internal,
     /// The token is not good for this.
     #[error("{0}")]

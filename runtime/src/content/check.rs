@@ -1,10 +1,12 @@
 //! The collector of mistakes, and the register of names that references are checked against.
 
 use super::closest;
+use humantime_serde::re::humantime::format_duration;
 use sim::{DefId, def_id};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 use toml::Spanned;
 
 /// Names are at most this long: they are hashed, logged and sent to clients.
@@ -151,6 +153,30 @@ impl Check<'_> {
     ) {
         if !range.contains(&value) {
             self.error(at, format!("{what} is {value}, must be {} to {}", range.start(), range.end()));
+        }
+    }
+
+    /// The same for a distance in millimetres, told in units as it is written.
+    pub(super) fn distance<N: Copy + PartialOrd + Into<i64>>(
+        &mut self,
+        at: At,
+        what: &str,
+        mm: N,
+        range: RangeInclusive<N>,
+    ) {
+        if !range.contains(&mm) {
+            let units = |mm: N| Into::<i64>::into(mm) as f64 / 1_000.0;
+            let (is, least, most) = (units(mm), units(*range.start()), units(*range.end()));
+            self.error(at, format!("{what} is {is}, must be {least} to {most} units"));
+        }
+    }
+
+    /// The same for a time in milliseconds, told as it is written.
+    pub(super) fn span(&mut self, at: At, what: &str, ms: u32, range: RangeInclusive<u32>) {
+        if !range.contains(&ms) {
+            let [is, least, most] = [ms, *range.start(), *range.end()]
+                .map(|ms| format_duration(Duration::from_millis(ms.into())).to_string());
+            self.error(at, format!("{what} is {is}, must be {least} to {most}"));
         }
     }
 }

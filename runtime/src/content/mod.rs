@@ -64,9 +64,11 @@ pub fn read_files(dir: &Path) -> Result<BTreeMap<String, String>, ContentErrors>
 
 fn collect(root: &Path, dir: &Path, files: &mut BTreeMap<String, String>) -> Result<(), (String, String)> {
     let name = |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
-    let mut entries = std::fs::read_dir(dir)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| (dir.display().to_string(), format!("cannot read the folder: {error}")))?;
+    let mut entries =
+        std::fs::read_dir(dir).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(|error| {
+            let why = format!("cannot read the folder: {error}; name the content's with --content");
+            (dir.display().to_string(), why)
+        })?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
@@ -75,7 +77,11 @@ fn collect(root: &Path, dir: &Path, files: &mut BTreeMap<String, String>) -> Res
             collect(root, &path, files)?;
         } else if path.extension().is_some_and(|end| end == "toml") {
             if meta.len() > FILE_BYTES_MAX || files.len() >= FILES_MAX {
-                let why = format!("at most {FILES_MAX} files of {FILE_BYTES_MAX} bytes are read");
+                let (len, number) = (meta.len(), files.len() + 1);
+                let why = format!(
+                    "it has {len} bytes and is file {number}, at most {FILES_MAX} files of {FILE_BYTES_MAX} bytes are read; \
+                     split or join files"
+                );
                 return Err((name(&path), why));
             }
             let text = std::fs::read_to_string(&path)
@@ -124,6 +130,11 @@ pub fn closest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<
         .filter(|(distance, name)| *distance <= 1 + name.len().max(wrong.len()) / 4)
         .min()
         .map(|(_, name)| name)
+}
+
+/// What is told behind a name nobody knows: the one that was probably meant, as a question, or nothing.
+pub fn suggestion<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> String {
+    closest(wrong, known).map(|close| format!(" (did you mean `{close}`?)")).unwrap_or_default()
 }
 
 #[cfg(test)]

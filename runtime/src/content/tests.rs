@@ -221,12 +221,12 @@ start_gold = 1
               people.toml:23: the quest requires itself, directly or through others: nobody could accept it
               people.toml:30: needed is 0, must be 1 to 10000
               people.toml:30: there is no area `den`
-              zones.toml:5: the entrance is outside of the zone
-              zones.toml:8: `arrive` is outside of town
-              zones.toml:8: the area reaches out of the zone
+              zones.toml:5: the entrance is outside of the zone, which is [0, 0] to [100, 100]
+              zones.toml:8: `arrive` is outside of town, which is [0, 0] to [50, 50]
+              zones.toml:8: the area reaches out of the zone, which is [0, 0] to [100, 100]
               zones.toml:15: there is no zone `towm` (did you mean `town`?)
               zones.toml:18: count is 0, must be 1 to 500
-              zones.toml:18: the spawn reaches out of the zone
+              zones.toml:18: the spawn reaches out of the zone, which is [0, 0] to [100, 100]
               zones.toml:31: death_loss_permille is 2000, must be 0 to 1000
               zones.toml:31: every level needs experience"#]],
     );
@@ -276,7 +276,7 @@ fn nothing_at_all_is_a_mistake_too() {
         &[],
         &expect![[r#"
         the content has 1 mistake(s):
-          all files:0: no file has a [progression]"#]],
+          all files:0: no file has a [progression]: add the table (docs/scripting.md, Content)"#]],
     );
 }
 
@@ -390,7 +390,7 @@ encounter = "alfa"
           fights.toml:9: adds_count is 17, must be 0 to 16
           fights.toml:10: `adds_count` says how many, `adds` must say of whom
           fights.toml:13: the number of phases is 0, must be 1 to 16
-          fights.toml:16: turn in ms is 180000, must be 1000 to 120000
+          fights.toml:16: turn is 3m, must be 1s to 2m
           fights.toml:19: unknown field `invitaton`, expected one of `script`, `invitation`, `turn`, `longest` (did you mean `invitation`?)
           fights.toml:32: `alpha` duels: it needs a `basic` attack, and must not be `hostile`
           fights.toml:43: `mira` has an `encounter` but is not `hostile`
@@ -429,11 +429,11 @@ on_success = "nobody"
         &[("events.toml", text)],
         &expect![[r#"
         the content has 17 mistake(s):
-          events.toml:2: cooldown in ms is 10, must be 1000 to 86400000
-          events.toml:2: radius in mm is 300000, must be 1000 to 200000
+          events.toml:2: cooldown is 10ms, must be 1s to 1day
+          events.toml:2: radius is 300, must be 1 to 200 units
           events.toml:5: there is no zone `wod`
-          events.toml:9: at, in minutes of the game, is 120, must be 0 to 119
-          events.toml:9: lasts, in minutes of the game, is 180, must be 1 to 120
+          events.toml:9: at is 2, must be 0 to 1.983 hours of the game
+          events.toml:9: lasts is 3, must be 0.017 to 2 hours of the game
           events.toml:10: count is 0, must be 1 to 1000000
           events.toml:10: there is no npc `wlf`
           events.toml:12: the length of the text is 0, must be 1 to 200

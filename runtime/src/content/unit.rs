@@ -55,7 +55,7 @@ impl<'de> Deserialize<'de> for Span {
         })?;
         match u32::try_from(duration.as_millis()) {
             Ok(ms) if ms <= 86_400_000 => Ok(Self(ms)),
-            _ => Err(de::Error::custom(format!("`{text}` is longer than a day"))),
+            _ => Err(de::Error::custom(format!("`{text}` is longer than a day, the most a time may be"))),
         }
     }
 }

@@ -237,7 +237,8 @@ impl Session {
         match method {
             Method::WorldJoin(join) => {
                 if self.state != State::Connected {
-                    return Err(RpcError::InvalidState("this connection has a character in the world"));
+                    let why = "this connection has a character in the world; `world.leave` first";
+                    return Err(RpcError::InvalidState(why));
                 }
                 self.state = State::Joining;
                 Ok(Action::Join { request, character: CharacterId(join.character) })
@@ -259,7 +260,7 @@ impl Session {
     fn require_joined(&self) -> Result<(), RpcError> {
         match self.state {
             State::Joined(_) => Ok(()),
-            State::Connected => Err(RpcError::InvalidState("join the world first")),
+            State::Connected => Err(RpcError::InvalidState("join the world first: `world.join`")),
             State::Joining => Err(RpcError::InvalidState("wait for the answer to `world.join`")),
             State::Leaving => Err(RpcError::InvalidState("wait for the answer to `world.leave`")),
         }

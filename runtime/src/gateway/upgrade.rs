@@ -36,9 +36,9 @@ enum Refusal {
     Version,
     #[error("`Sec-WebSocket-Key` is missing")]
     Key,
-    #[error("the subprotocols are `lore.v1.json` and `lore.v1.proto`")]
+    #[error("none of the subprotocols asked for is spoken; ask for `lore.v1.json` or `lore.v1.proto`")]
     Subprotocol,
-    #[error("this page may not open a connection")]
+    #[error("this page may not open a connection; the server has to list its origin in `cors-origins`")]
     Origin,
     #[error("a valid access token is needed: `Authorization: Bearer TOKEN` or `?token=TOKEN`")]
     Token,

@@ -90,14 +90,18 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 fn refused_json(rejection: &JsonRejection, body: &[u8]) -> Problem {
     // A wrong member may be found before the place where the text stops being JSON.
-    let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
-    match rejection {
-        JsonRejection::JsonDataError(error) if is_json => {
+    let no_json = serde_json::from_slice::<serde::de::IgnoredAny>(body).err();
+    match (rejection, no_json) {
+        (JsonRejection::JsonDataError(error), None) => {
             let detail = error.body_text();
             let detail = detail.split_once("target type: ").map_or(detail.clone(), |(_, why)| why.to_owned());
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", detail)
         }
-        _ => Problem::new(StatusCode::BAD_REQUEST, "malformed_json", "the body is not JSON"),
+        (_, Some(error)) => {
+            let detail = format!("the body is not JSON: {error}");
+            Problem::new(StatusCode::BAD_REQUEST, "malformed_json", detail)
+        }
+        (_, None) => Problem::new(StatusCode::BAD_REQUEST, "malformed_json", "the body is not JSON"),
     }
 }
 

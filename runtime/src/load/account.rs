@@ -16,13 +16,13 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Debug, Error)]
 pub enum AccountError {
     /// The address of the socket names no server.
-    #[error("{url:?} is not a ws:// address")]
+    #[error("`{url}` is not a ws:// address, such as ws://127.0.0.1:7777/v1/world/ws")]
     BadUrl {
         /// What was given.
         url: String,
     },
     /// The call did not come through, or its answer cannot be read.
-    #[error("{route}: {source}")]
+    #[error("{route}: {source}; is the server of --url running?")]
     Call {
         /// What was called.
         route: String,
@@ -40,7 +40,7 @@ pub enum AccountError {
         problem: String,
     },
     /// The server has no class to choose.
-    #[error("the server offers no class")]
+    #[error("the server offers no class; add a [class.NAME] to its content")]
     NoClass,
 }
 

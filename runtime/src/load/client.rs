@@ -35,7 +35,7 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug, Error)]
 pub enum ConnectError {
     /// Not an address of a socket.
-    #[error("{url:?} is not a ws:// address")]
+    #[error("`{url}` is not a ws:// address, such as ws://127.0.0.1:7777/v1/world/ws")]
     BadUrl {
         /// What was given.
         url: String,
@@ -44,7 +44,7 @@ pub enum ConnectError {
     #[error("cannot connect: {0}")]
     Refused(#[from] Box<tungstenite::Error>),
     /// Nothing happened for [`PATIENCE`].
-    #[error("no answer to the upgrade within {PATIENCE:?}")]
+    #[error("no answer to the upgrade within {} s", PATIENCE.as_secs())]
     Silent,
 }
 
@@ -90,7 +90,7 @@ pub enum CallFailed {
         source: serde_json::Error,
     },
     /// No answer within [`PATIENCE`].
-    #[error("{0}: no answer within {PATIENCE:?}")]
+    #[error("{0}: no answer within {SECONDS} s", SECONDS = PATIENCE.as_secs())]
     Silent(&'static str),
     /// The connection is gone.
     #[error(transparent)]

@@ -56,7 +56,7 @@ pub struct Plan {
 #[derive(Debug, Error)]
 pub enum LoadError {
     /// Nothing to do, or more than one process can drive.
-    #[error("{0} bots: choose 1 to {BOTS_MAX}, and at least 1 a second")]
+    #[error("{0} bots: choose --bots 1 to {BOTS_MAX}, and a --ramp of at least 1 a second")]
     BadPlan(usize),
     /// The server's HTTP side is not there.
     #[error(transparent)]

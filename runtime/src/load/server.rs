@@ -13,7 +13,7 @@ const CLOCK_TICKS_PER_SECOND: f64 = 100.0;
 #[derive(Debug, Error)]
 pub enum StatusError {
     /// The call did not come through, or its answer cannot be read.
-    #[error("operator status: {0}")]
+    #[error("the operator's status: {0}; name its listener with --admin and the server's folder with --data")]
     Call(#[from] reqwest::Error),
 }
 

@@ -1,5 +1,6 @@
 //! Whether modules and content fit together, and whether content can change under a running world.
 
+use crate::content::suggestion;
 use host_api::{Generation, Kind, Module};
 use sim::content::{Content, Npc};
 use sim::{DefId, def_id};
@@ -9,11 +10,14 @@ use std::collections::BTreeMap;
 #[derive(Debug, thiserror::Error)]
 pub enum Misfit {
     /// A script needs content that is not there.
-    #[error("the script {script} requires {}, which the content does not have", missing.join(", "))]
+    #[error(
+        "the script {script} requires {}, which the content does not have; correct its lore.toml, or push the content first",
+        missing.join(", ")
+    )]
     Requires {
         /// Label of the script.
         script: String,
-        /// What is missing.
+        /// What is missing, each with what may have been meant.
         missing: Vec<String>,
     },
     /// A script is limited to some zones, and the content uses it elsewhere.
@@ -31,7 +35,10 @@ pub enum Misfit {
         elsewhere: Vec<String>,
     },
     /// The content names scripts that are not live.
-    #[error("the content names scripts that are not there: {}", .0.join(", "))]
+    #[error(
+        "the content names scripts that are not there: {}; push them first, or correct `script` in the content",
+        .0.join(", ")
+    )]
     NoScript(Vec<String>),
     /// The new content lacks definitions that the running world may hold.
     #[error("definitions cannot be removed while the world runs; missing are {}; restart to remove them", .0.join(", "))]
@@ -97,11 +104,15 @@ pub fn fits(generation: &Generation, content: &Content) -> Result<(), Misfit> {
     if missing.is_empty() { Ok(()) } else { Err(Misfit::NoScript(missing)) }
 }
 
-/// What a module requires and the content does not have.
+/// What a module requires and the content does not have, each with what may have been meant.
 pub fn missing_content(module: &Module, content: &Content) -> impl Iterator<Item = String> {
     let manifest = module.manifest();
     let zones = manifest.zones.iter().map(|zone| format!("zone/{zone}"));
-    manifest.requires.iter().cloned().chain(zones).filter(|name| !has(content, name))
+    let missing = manifest.requires.iter().cloned().chain(zones).filter(|name| !has(content, name));
+    missing.map(|name| {
+        let alike = of_its_kind(content, &name);
+        format!("`{name}`{}", suggestion(&name, alike.iter().map(String::as_str)))
+    })
 }
 
 /// Whom the content has in zones where the module may not decide for them: `wolf stands in downtown`.
@@ -124,6 +135,33 @@ pub fn out_of_scope(module: &Module, content: &Content) -> impl Iterator<Item = 
         let there = content.npcs.iter().filter(|(id, npc)| uses(npc) && stands(id));
         there.map(|(_, npc)| format!("{} stands in {}", npc.name, zone.name)).collect::<Vec<_>>()
     })
+}
+
+/// All definitions of the kind that a name is of, in full. Parts of dialogs are not listed.
+fn of_its_kind(content: &Content, name: &str) -> Vec<String> {
+    fn full<T>(kind: &str, all: &BTreeMap<DefId, T>, name: impl Fn(&T) -> &String) -> Vec<String> {
+        all.values().map(|one| format!("{kind}/{}", name(one))).collect()
+    }
+    let kind = name.split('/').next().unwrap_or_default();
+    match kind {
+        "zone" => full(kind, &content.zones, |zone| &zone.name),
+        "class" => full(kind, &content.classes, |class| &class.name),
+        "ability" => full(kind, &content.abilities, |ability| &ability.name),
+        "status" => full(kind, &content.statuses, |status| &status.name),
+        "item" => full(kind, &content.items, |item| &item.name),
+        "npc" => full(kind, &content.npcs, |npc| &npc.name),
+        "loot" => full(kind, &content.loot_tables, |table| &table.name),
+        "encounter" => full(kind, &content.encounters, |encounter| &encounter.name),
+        "announcement" => full(kind, &content.announcements, |announcement| &announcement.name),
+        "event" => full(kind, &content.events, |event| &event.name),
+        "shop" => full(kind, &content.shops, |shop| &shop.name),
+        "quest" => full(kind, &content.quests, |quest| &quest.name),
+        "dialog" => full(kind, &content.dialogs, |dialog| &dialog.name),
+        "area" => {
+            content.zones.values().flat_map(|zone| full(kind, &zone.places, |place| &place.name)).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn has(content: &Content, name: &str) -> bool {
@@ -217,4 +255,27 @@ fn removed<T>(
     gone: &mut Vec<String>,
 ) {
     gone.extend(old.iter().filter(|(id, _)| !new.contains_key(id)).map(|(_, definition)| name(definition)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn what_may_have_been_meant_is_of_the_same_kind() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../content");
+        let (content, _) = crate::content::load(&folder).expect("the starter's");
+        let meant = |wrong: &str| suggestion(wrong, of_its_kind(&content, wrong).iter().map(String::as_str));
+        assert_eq!(meant("item/wolf_plet"), " (did you mean `item/wolf_pelt`?)");
+        assert_eq!(meant("zone/gerywood"), " (did you mean `zone/greywood`?)");
+        assert_eq!(meant("npc/wolf_pelt"), "");
+        for kind in ["class", "ability", "status", "npc", "loot", "encounter", "announcement", "event"] {
+            assert!(!of_its_kind(&content, &format!("{kind}/x")).is_empty(), "{kind}");
+        }
+        for kind in ["shop", "quest", "dialog", "area"] {
+            let names = of_its_kind(&content, &format!("{kind}/x"));
+            assert!(!names.is_empty() && names.iter().all(|name| has(&content, name)), "{names:?}");
+        }
+    }
 }

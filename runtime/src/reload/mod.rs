@@ -79,25 +79,39 @@ pub enum PushError {
     #[error("{0}")]
     Content(String),
     /// It was taken out of the running world before.
-    #[error("{label} was quarantined: {reason}")]
+    #[error(
+        "{label} was quarantined: {reason}; correct it and build it again: another build has another digest"
+    )]
     Quarantined {
         /// Which.
         label: String,
         /// Why.
         reason: String,
     },
-    /// There is no module of this name, or nothing before it.
-    #[error("there is no earlier version of `{0}` to go back to")]
+    /// There is nothing before the live module of this name that may run.
+    #[error("there is no earlier version of `{0}` to go back to; push a good one")]
     NothingBefore(String),
+    /// No module of this name is live.
+    #[error("no script `{name}` is live{hint}; there are: {known}")]
+    NotLive {
+        /// As asked.
+        name: String,
+        /// A name that is close, as a question.
+        hint: String,
+        /// All names, and `content`.
+        known: String,
+    },
     /// An instance could not be prepared.
     #[error(transparent)]
     Rules(#[from] RulesError),
     /// A zone could not take it now, because the store does not answer or an earlier change is under
     /// way.
-    #[error("the zone {0} stands still or has not taken the change before; try again later")]
+    #[error(
+        "the zone {0} stands still or has not taken the change before; try again later, `lore status` shows how it does"
+    )]
     Zone(String),
     /// The proof says no.
-    #[error("the proof refuses {label}: {}", why.join("; "))]
+    #[error("the proof refuses {label}: {}; `lore plan` shows more, --skip-proof does without", why.join("; "))]
     Refused {
         /// Which.
         label: String,
@@ -113,8 +127,13 @@ pub enum PushError {
         live: String,
     },
     /// A canary in zones that are not there.
-    #[error("there is no zone {}", .0.join(", "))]
-    NoZone(Vec<String>),
+    #[error("there is no zone {asked}; there are: {known}; a share of them is 1% to 99%")]
+    NoZone {
+        /// As asked, each with a name that is close.
+        asked: String,
+        /// All names.
+        known: String,
+    },
     /// Content is one for all zones: characters take items and quests from one to another.
     #[error(
         "content cannot be tried in some zones only: characters carry items and quests between zones; push it with --hold, or to all"
@@ -138,19 +157,23 @@ pub enum PushError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// No change of this number.
-    #[error("there is no change {0}")]
+    #[error("there is no change {0}; `lore changes` lists them")]
     NoChange(u64),
     /// It was content, was pushed with --skip-proof, or its report is gone.
-    #[error("the change {0} has no proof: content has none, --skip-proof makes none, old ones are dropped")]
+    #[error(
+        "the change {0} has no proof: content has none, --skip-proof makes none, old ones are dropped; `lore plan` makes one"
+    )]
     NoProof(u64),
     /// It has gone another way.
     #[error(transparent)]
     Impossible(#[from] Impossible),
     /// What was pushed could not be kept on disk.
-    #[error("the data folder cannot be written: {0}")]
+    #[error(
+        "the data folder cannot be written: {0}; make room or let the server write there, then push again"
+    )]
     Archive(#[from] std::io::Error),
     /// A task of ours died.
-    #[error("the pipeline hit a defect")]
+    #[error("the pipeline hit a defect; the log of the server has more, report it")]
     Defect,
 }
 

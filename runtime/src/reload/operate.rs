@@ -7,7 +7,9 @@ use super::{
     Author, Layout, Pipeline, PushError, Pushed, blocking, can_follow, content_label, hex, keeps_state,
     millis,
 };
+use crate::content::suggestion;
 use host_api::{Generation, Module};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
@@ -76,8 +78,19 @@ impl Pipeline {
         match label {
             Some(label) => self.retire(&label, Event::Undo, None, author).await,
             None if script == CONTENT => self.retire_content(Event::Undo, None, author).await,
-            None => Err(PushError::NothingBefore(script.to_owned())),
+            None => Err(self.not_live(script)),
         }
+    }
+
+    /// That nothing of this name runs, and what does.
+    fn not_live(&self, name: &str) -> PushError {
+        let live = self.live();
+        let tried = live.layout.overlays.iter().map(|overlay| overlay.module.name());
+        let mut known: BTreeSet<&str> = live.layout.trunk.modules().map(Module::name).chain(tried).collect();
+        known.insert(CONTENT);
+        let hint = suggestion(name, known.iter().copied());
+        let known: Vec<&str> = known.into_iter().collect();
+        PushError::NotLive { name: name.to_owned(), hint, known: known.join(", ") }
     }
 
     /// Takes a module out of the zones where it runs: a candidate gives way to what runs in the others,

@@ -240,9 +240,14 @@ impl Pipeline {
     }
 
     fn zones_exist(&self, names: &[String]) -> Result<(), PushError> {
-        let there = |name: &&String| self.zones.iter().any(|(_, zone)| *zone.name == ***name);
-        let missing: Vec<String> = names.iter().filter(|name| !there(name)).cloned().collect();
-        if missing.is_empty() { Ok(()) } else { Err(PushError::NoZone(missing)) }
+        let known: Vec<&str> = self.zones.iter().map(|(_, zone)| &*zone.name).collect();
+        let missing = names.iter().filter(|name| !known.contains(&name.as_str()));
+        let hint = |name: &str| crate::content::suggestion(name, known.iter().copied());
+        let asked: Vec<String> = missing.map(|name| format!("`{name}`{}", hint(name))).collect();
+        if asked.is_empty() {
+            return Ok(());
+        }
+        Err(PushError::NoZone { asked: asked.join(", "), known: known.join(", ") })
     }
 
     /// What will run where with the candidate, and whether that is in all zones.

@@ -65,12 +65,43 @@ pub enum Event {
 
 /// A thing that cannot happen to a change in its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a change that is {} cannot take {event:?}", state.name())]
+#[error(
+    "a change that is {} cannot {}, only one that is {}; `lore changes` shows how far each is",
+    state.name(),
+    event.words(),
+    event.states().join(", ")
+)]
 pub struct Impossible {
     /// Its state.
     pub state: State,
     /// What was asked.
     pub event: Event,
+}
+
+impl Event {
+    /// What a change does then, in words of an operator.
+    fn words(self) -> &'static str {
+        match self {
+            Self::Accept => "be accepted",
+            Self::Hold => "be held",
+            Self::Refuse => "be refused",
+            Self::Stage => "be staged",
+            Self::Approve => "be approved",
+            Self::Reject => "be rejected",
+            Self::EnterSome => "enter some zones",
+            Self::EnterAll => "enter all zones",
+            Self::Pass => "pass its probation",
+            Self::Breach => "be taken back",
+            Self::Strike => "be quarantined",
+            Self::Undo => "be rolled back",
+            Self::Supersede => "be superseded",
+        }
+    }
+
+    /// The names of the states in which this can happen.
+    fn states(self) -> Vec<&'static str> {
+        State::ALL.into_iter().filter(|state| state.after(self).is_ok()).map(State::name).collect()
+    }
 }
 
 impl From<&Verdict> for Event {
@@ -207,6 +238,17 @@ mod tests {
                 let found = state.after(event).map_or(".", State::name);
                 assert_eq!(found, cell, "{name}, {event:?}");
             }
+        }
+    }
+
+    #[test]
+    fn an_operator_is_told_in_which_states_it_is_possible() {
+        let said = State::Live.after(Event::Approve).expect_err("it is live").to_string();
+        let expected = "a change that is live cannot be approved, only one that is held, staged, canary; \
+            `lore changes` shows how far each is";
+        assert_eq!(said, expected);
+        for event in EVENTS {
+            assert!(!event.states().is_empty() && !event.words().is_empty(), "{event:?}");
         }
     }
 

@@ -99,10 +99,10 @@ pub enum LogError {
         source: std::io::Error,
     },
     /// It is something else, or from another version of the server.
-    #[error("{} is no replay log of this version", .0.display())]
+    #[error("{} is no replay log of this version; use the `lore` that recorded it", .0.display())]
     Format(PathBuf),
     /// It is damaged.
-    #[error("{}: damaged after {records} records: {reason}", path.display())]
+    #[error("{}: damaged after {records} records: {reason}; play what is before with --until", path.display())]
     Damaged {
         /// Which.
         path: PathBuf,

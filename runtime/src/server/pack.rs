@@ -57,7 +57,7 @@ pub enum PackError {
         source: std::io::Error,
     },
     /// No component there.
-    #[error("there is no component (*.wasm) in {}", .0.display())]
+    #[error("there is no component (*.wasm) in {}; `lore build` makes them", .0.display())]
     Empty(PathBuf),
 }
 

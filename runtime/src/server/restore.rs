@@ -101,7 +101,8 @@ fn try_on(
 ) -> Result<(), String> {
     let trunk = assembled.layout.trunk.module(&change.script).map(Module::label);
     if trunk != change.before.as_deref() {
-        return Err(format!("it was tried beside {:?}, now {trunk:?} runs", change.before));
+        let [before, now] = [change.before.as_deref(), trunk].map(|label| label.unwrap_or("nothing"));
+        return Err(format!("it was tried beside {before}, now {now} runs"));
     }
     let module = from_archive(engine, archive, &change.digest)?;
     let zones = change.watched.keys().cloned().collect();

@@ -15,7 +15,7 @@ pub enum StoreError {
     #[error("there is no such {0}")]
     Missing(&'static str),
     /// What is stored cannot be what this program wrote; needs an operator.
-    #[error("the store holds something impossible: {0}")]
+    #[error("the store holds something impossible: {0}; look at that row, or go back to a backup")]
     Corrupt(String),
     /// A fact names a definition its content does not have: a defect of the caller.
     #[error("a fact names an unknown definition: {0}")]

@@ -41,7 +41,7 @@ impl Commit {
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// The store refuses facts for a reason that does not pass by itself.
-    #[error("the store refuses the facts of the world")]
+    #[error("the store refuses the facts of the world: {0}")]
     Refused(#[source] StoreError),
 }
 

@@ -39,7 +39,11 @@ pub struct Pace {
 #[derive(Debug, thiserror::Error)]
 pub enum BalanceError {
     /// Nobody on one side, or too many for one world.
-    #[error("{0} fighters in one fight: at least one on each side, at most {MOST} together", MOST = fighters_max())]
+    #[error(
+        "{0} fighters in one fight: at least one on each side, at most {MOST} together; change COUNT in --against NPC:COUNT, \
+         or the number of --attacker",
+        MOST = fighters_max()
+    )]
     Fighters(usize),
     /// The content has no zone to take a model from.
     #[error("the content has no zone; add one (docs/scripting.md, Content)")]

@@ -6,8 +6,9 @@
 //! it one of the view; any other word is a text, such as the name of a case.
 
 use super::expect::{at, same};
+use crate::content::suggestion;
 use host_api::{Domain, Harness};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 
 /// A rule, parsed.
@@ -245,10 +246,8 @@ fn number(sum: &Sum, view: &Value, answer: &Value) -> Result<i128, String> {
         let value = resolve(name, view, answer);
         let whole = value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from));
         whole.ok_or_else(|| match &*value {
-            Value::String(text) if text == name => {
-                format!("there is no field `{name}`, and it is no number")
-            }
-            other => format!("{name} is {other}, no number"),
+            Value::String(text) if text == name => no_field(name, view, answer),
+            other => format!("{name} is {other}, no number; compare it with == or !="),
         })
     };
     let mut total = 0_i128;
@@ -258,12 +257,25 @@ fn number(sum: &Sum, view: &Value, answer: &Value) -> Result<i128, String> {
             let factor = one(name)?;
             value = match times {
                 true => value.saturating_mul(factor),
-                false => value.checked_div(factor).ok_or_else(|| format!("{name} is 0, divided by"))?,
+                false => value.checked_div(factor).ok_or_else(|| {
+                    format!("{name} is 0, divided by; write `{name} != 0 =>` before the rule")
+                })?,
             };
         }
         total = if *plus { total.saturating_add(value) } else { total.saturating_sub(value) };
     }
     Ok(total)
+}
+
+/// That a name is none of a field, and what fields there are.
+fn no_field(name: &str, view: &Value, answer: &Value) -> String {
+    let (fields, path) = match name.strip_prefix("view.") {
+        Some(path) => (view, path),
+        None => (answer, name),
+    };
+    let known: Vec<&str> = fields.as_object().into_iter().flat_map(Map::keys).map(String::as_str).collect();
+    let hint = suggestion(path, known.iter().copied());
+    format!("there is no field `{name}`{hint}, and it is no number; there are {}", known.join(", "))
 }
 
 #[cfg(test)]
@@ -306,7 +318,11 @@ mod tests {
             let error = breach(rule).unwrap_err();
             assert!(error.contains(says), "{error}");
         };
-        says("amuont > 3", "there is no field `amuont`");
+        says(
+            "amuont > 3",
+            "there is no field `amuont` (did you mean `amount`?), and it is no number; there are ",
+        );
+        says("view.reddy > 3", "(did you mean `ready`?)");
         says("kind > 3", "kind is \"miss\", no number");
         says("amount>3", "with blanks around each");
         says("amount + > 3", "ends where a value is expected");

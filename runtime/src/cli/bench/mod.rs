@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 /// Measure, and compare with what was before.
 #[derive(clap::Args)]
+#[command(after_help = "Example:\n  lore bench script combat")]
 pub struct Args {
     #[command(subcommand)]
     suite: Suite,

@@ -21,7 +21,7 @@ const REGRESSION: u8 = 3;
 /// machine; times are those of the fastest round.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  lore bench script\n  lore bench script combat --against old/combat.wasm --fuel-percent 5\n  lore bench script combat --against live --admin http://127.0.0.1:7878 --json\n\nExits with 3 when fuel per view grew by more than --fuel-percent."
+    after_help = "Examples:\n  lore bench script\n  lore bench script combat --against scripts/target/lore/combat.wasm --fuel-percent 5\n  lore bench script combat --against live --admin http://127.0.0.1:7878 --json\n\nExits with 3 when fuel per view grew by more than --fuel-percent."
 )]
 pub struct Args {
     /// A script; all if missing.
@@ -128,7 +128,11 @@ fn against_live(args: &Args, component: &Path) -> anyhow::Result<(Vec<FunctionCo
     let report: Report =
         serde_json::from_value(answer).context("the server is of another version than this lore")?;
     let Some(live) = &report.live else {
-        bail!("no script of this name is live there; push it first, or compare with a file");
+        bail!(
+            "nothing is live at {} under the name of {}; push it first, or compare with a file",
+            args.admin.admin,
+            report.label
+        );
     };
     let (mut now, mut before) = (Vec::new(), Vec::new());
     for export in &report.exports {

@@ -8,6 +8,7 @@ use super::Entry;
 use sim::content::{Creatures, EventTrigger, Reward, Schedule, Stage, WorldEvent, Zone};
 use sim::{DefId, limits};
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 /// Stages of one event: they travel in every view of it.
 const STAGES_MAX: usize = 16;
@@ -47,11 +48,11 @@ fn event(
     let Entry { name, raw, .. } = entry;
     let zone = check.reference("zone", &raw.zone, file);
     let place = unit::position(raw.at);
-    if zones.get(&zone).is_some_and(|zone| !super::zones::surrounds(zone, place, raw.radius)) {
-        check.error(at, "the event reaches out of the zone");
+    if let Some(zone) = zones.get(&zone).filter(|zone| !super::zones::surrounds(zone, place, raw.radius)) {
+        check.error(at, format!("the event reaches out of the zone{}", super::zones::extent(zone)));
     }
-    check.range(at, "radius in mm", raw.radius.unsigned(), 1_000..=RADIUS_MAX_MM);
-    check.range(at, "cooldown in ms", raw.cooldown.0, 1_000..=86_400_000);
+    check.distance(at, "radius", raw.radius.unsigned(), 1_000..=RADIUS_MAX_MM);
+    check.span(at, "cooldown", raw.cooldown.0, 1_000..=86_400_000);
     check.range(at, "the number of stages", raw.stage.len(), 1..=STAGES_MAX);
     if raw.schedule.is_none() && raw.trigger.is_none() {
         check.error_with(
@@ -94,15 +95,20 @@ fn schedule(raw: &toml::Spanned<raw::Schedule>, file: usize, check: &mut Check<'
         at_minute: minutes(raw.at),
         lasts_minutes: minutes(raw.lasts),
     };
-    check.range(at, "every, in minutes of the game,", schedule.every_minutes, 1..=EVERY_MAX);
-    check.range(
-        at,
-        "lasts, in minutes of the game,",
-        schedule.lasts_minutes,
-        1..=schedule.every_minutes.max(1),
-    );
-    check.range(at, "at, in minutes of the game,", schedule.at_minute, 0..=schedule.every_minutes.max(1) - 1);
+    let every = schedule.every_minutes.max(1);
+    check_hours("every", schedule.every_minutes, 1..=EVERY_MAX, at, check);
+    check_hours("lasts", schedule.lasts_minutes, 1..=every, at, check);
+    check_hours("at", schedule.at_minute, 0..=every - 1, at, check);
     schedule
+}
+
+/// A range of minutes, told in hours of the game as they are written.
+fn check_hours(what: &str, minutes: u32, range: RangeInclusive<u32>, at: At, check: &mut Check<'_>) {
+    if !range.contains(&minutes) {
+        let hours = |minutes: u32| (f64::from(minutes) / 60.0 * 1_000.0).round() / 1_000.0;
+        let (is, least, most) = (hours(minutes), hours(*range.start()), hours(*range.end()));
+        check.error(at, format!("{what} is {is}, must be {least} to {most} hours of the game"));
+    }
 }
 
 fn trigger(raw: &raw::Trigger, file: usize, check: &mut Check<'_>) -> EventTrigger {
@@ -115,7 +121,7 @@ fn stage(raw: toml::Spanned<raw::Stage>, file: usize, check: &mut Check<'_>) -> 
     let at = At { file, offset: raw.span().start };
     let raw = raw.into_inner();
     check.range(at, "the length of the text", raw.text.len(), 1..=TEXT_BYTES);
-    check.range(at, "duration in ms", raw.duration.0, 1_000..=86_400_000);
+    check.span(at, "duration", raw.duration.0, 1_000..=86_400_000);
     check.range(at, "kills", raw.kills, 0..=10_000);
     let creatures = raw.creatures.iter().map(|some| {
         let at = At { file, offset: some.npc.span().start };

@@ -90,8 +90,8 @@ pub(super) fn duel(definitions: &mut Definitions<'_>, check: &mut Check<'_>, sum
         turn_ms: raw.turn.map_or(TURN_MS, |span| span.0),
         longest_ms: raw.longest.map_or(LONGEST_MS, |span| span.0),
     };
-    check.range(at, "invitation in ms", duel.invitation_ms, 1_000..=600_000);
-    check.range(at, "turn in ms", duel.turn_ms, 1_000..=120_000);
-    check.range(at, "longest in ms", duel.longest_ms, 1_000..=3_600_000);
+    check.span(at, "invitation", duel.invitation_ms, 1_000..=600_000);
+    check.span(at, "turn", duel.turn_ms, 1_000..=120_000);
+    check.span(at, "longest", duel.longest_ms, 1_000..=3_600_000);
     duel
 }

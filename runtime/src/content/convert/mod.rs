@@ -88,7 +88,7 @@ pub(super) fn convert(mut definitions: Definitions<'_>, check: &mut Check<'_>) -
 fn progression(definitions: &mut Definitions<'_>, check: &mut Check<'_>) -> Progression {
     let Some(entry) = entries::<raw::Progression>(PROGRESSION, definitions, check).pop() else {
         if check.errors.is_empty() {
-            check.error(At::ALL, "no file has a [progression]");
+            check.error(At::ALL, "no file has a [progression]: add the table (docs/scripting.md, Content)");
         }
         return Progression::default();
     };
@@ -112,7 +112,7 @@ fn progression(definitions: &mut Definitions<'_>, check: &mut Check<'_>) -> Prog
 fn stats(raw: raw::Stats, rating: i32, at: At, check: &mut Check<'_>) -> Stats {
     let mut resistance_permille = [0; 8];
     for (element, permille) in raw.resistance_permille {
-        check.range(at, "a resistance", permille, -1_000..=1_000);
+        check.range(at, "resistance_permille", permille, -1_000..=1_000);
         resistance_permille[element as usize] = permille;
     }
     let stats = Stats {

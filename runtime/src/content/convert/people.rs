@@ -19,12 +19,17 @@ pub(super) fn classes(entries: Vec<Entry<raw::Class>>, check: &mut Check<'_>) ->
         let stats_at = At { file, offset: raw.base.span().start };
         let base = super::stats(raw.base.into_inner(), AVERAGE_RATING, stats_at, check);
         check.range(stats_at, "health", base.health, 1..=super::STAT_MAX);
-        for permille in [raw.health_regen_permille, raw.mana_regen_permille, raw.energy_regen_permille] {
-            check.range(at, "a regeneration", permille, 0..=1_000);
+        for (what, permille) in [
+            ("health_regen_permille", raw.health_regen_permille),
+            ("mana_regen_permille", raw.mana_regen_permille),
+            ("energy_regen_permille", raw.energy_regen_permille),
+        ] {
+            check.range(at, what, permille, 0..=1_000);
         }
         let starting_items = super::item_counts(&raw.starting_items, file, check);
         if starting_items.len() > usize::from(limits::INVENTORY_SLOTS) {
-            check.error(at, "more starting items than inventory slots");
+            let (items, slots) = (starting_items.len(), limits::INVENTORY_SLOTS);
+            check.error(at, format!("{items} starting items, but an inventory has {slots} slots"));
         }
         Class {
             name,
@@ -54,8 +59,8 @@ pub(super) fn npcs(
         check.range(stats_at, "health", stats.health, 1..=super::STAT_MAX);
         check.range(at, "level", raw.level, 1..=limits::LEVEL_MAX);
         check.range(at, "flee_below_permille", raw.flee_below_permille, 0..=1_000);
-        for distance in [raw.aggro, raw.leash, raw.wander] {
-            check.range(at, "a distance in mm", distance.0, 0..=1_000_000);
+        for (what, distance) in [("aggro", raw.aggro), ("leash", raw.leash), ("wander", raw.wander)] {
+            check.distance(at, what, distance.0, 0..=1_000_000);
         }
         if raw.hostile && raw.basic.is_none() {
             check.error(at, format!("`{name}` is hostile but has no `basic` attack"));

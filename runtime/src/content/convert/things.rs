@@ -15,7 +15,7 @@ pub(super) fn abilities(
         let (file, at) = (entry.file(), entry.at);
         let Entry { name, raw, .. } = entry;
         check.range(at, "power_permille", raw.power_permille, 0..=PERMILLE_MAX);
-        check.range(at, "range in mm", raw.range.0, 0..=200_000);
+        check.distance(at, "range", raw.range.0, 0..=200_000);
         check.range(at, "heal", raw.heal, 0..=limits::AMOUNT_MAX.unsigned_abs());
         let target = match raw.target {
             raw::AbilityTarget::Enemy => AbilityTarget::Enemy,
@@ -75,7 +75,7 @@ pub(super) fn statuses(entries: Vec<Entry<raw::Status>>, check: &mut Check<'_>) 
             check.error(at, format!("`{}` has a strength and needs a `period`", status.name));
         }
         if status.period_ms != 0 {
-            check.range(at, "period in ms", status.period_ms, 100..=3_600_000);
+            check.span(at, "period", status.period_ms, 100..=3_600_000);
         }
         status
     })

@@ -34,7 +34,7 @@ fn check_way(zones: &BTreeMap<DefId, Zone>, from: DefId, index: usize, at: At, c
     let Some(crossing) = zones.get(&from).and_then(|zone| zone.crossings.get(index)) else { return };
     let Some(target) = zones.get(&crossing.to) else { return };
     if !ground(target).contains(crossing.arrive) {
-        check.error(at, format!("`arrive` is outside of {}", target.name));
+        check.error(at, format!("`arrive` is outside of {}{}", target.name, extent(target)));
     } else if target.crossings.iter().any(|back| back.area.contains(crossing.arrive)) {
         check.error(at, format!("`arrive` is inside a crossing of {}: one would go on at once", target.name));
     }
@@ -42,6 +42,12 @@ fn check_way(zones: &BTreeMap<DefId, Zone>, from: DefId, index: usize, at: At, c
 
 fn ground(zone: &Zone) -> Area {
     Area { min: Position::default(), max: Position { x_mm: zone.width_mm, y_mm: zone.height_mm } }
+}
+
+/// How far a zone reaches, as it is written: what is told of a place beyond.
+pub(super) fn extent(zone: &Zone) -> String {
+    let [east, north] = [zone.width_mm, zone.height_mm].map(|mm| f64::from(mm) / 1_000.0);
+    format!(", which is [0, 0] to [{east}, {north}]")
 }
 
 fn zone(
@@ -53,8 +59,8 @@ fn zone(
     let (file, at) = (entry.file(), entry.at);
     let Entry { name, id, raw, .. } = entry;
     let [width, height] = raw.size;
-    for extent in [width.0, height.0] {
-        check.range(at, "the size in millimetres", extent, 1_000..=EXTENT_MAX_MM);
+    for edge in [width.0, height.0] {
+        check.distance(at, "the size", edge, 1_000..=EXTENT_MAX_MM);
     }
     let mut zone = Zone {
         name,
@@ -73,8 +79,8 @@ fn zone(
         noon_temperature_dc: raw.noon_temperature.0 / 100,
     };
     check.range(at, "population_cap", zone.population_cap, 1..=POPULATION_MAX);
-    check.range(at, "max_speed in mm/s", zone.max_speed_mm_s, 1_000..=200_000);
-    check.range(at, "interest_radius in mm", zone.interest_radius_mm, 1_000..=1_000_000);
+    check.distance(at, "max_speed", zone.max_speed_mm_s, 1_000..=200_000);
+    check.distance(at, "interest_radius", zone.interest_radius_mm, 1_000..=1_000_000);
     for (index, crossing) in raw.crossing.into_iter().enumerate() {
         let at = At { file, offset: crossing.span().start };
         let crossing = crossing.into_inner();
@@ -88,7 +94,7 @@ fn zone(
     }
     let entrance_at = At { file, offset: raw.entrance.span().start };
     if !ground(&zone).contains(zone.entrance) {
-        check.error(entrance_at, "the entrance is outside of the zone");
+        check.error(entrance_at, format!("the entrance is outside of the zone{}", extent(&zone)));
     } else if zone.crossings.iter().any(|crossing| crossing.area.contains(zone.entrance)) {
         check.error(entrance_at, "the entrance is inside a crossing: one would leave at once");
     }
@@ -115,9 +121,9 @@ fn spawn(zone: &Zone, raw: toml::Spanned<raw::Spawn>, file: usize, check: &mut C
         respawn_ms: raw.respawn.0,
     };
     check.range(at, "count", spawn.count, 1..=500);
-    check.range(at, "respawn in ms", spawn.respawn_ms, 1_000..=86_400_000);
+    check.span(at, "respawn", spawn.respawn_ms, 1_000..=86_400_000);
     if !surrounds(zone, spawn.at, raw.radius) {
-        check.error(at, "the spawn reaches out of the zone");
+        check.error(at, format!("the spawn reaches out of the zone{}", extent(zone)));
     }
     spawn
 }
@@ -136,7 +142,7 @@ fn inside(zone: &Zone, raw: Rectangle, at: At, check: &mut Check<'_>) -> Area {
     if area.min.x_mm >= area.max.x_mm || area.min.y_mm >= area.max.y_mm {
         check.error(at, "an area is [[west, south], [east, north]]");
     } else if !ground(zone).contains(area.min) || !ground(zone).contains(area.max) {
-        check.error(at, "the area reaches out of the zone");
+        check.error(at, format!("the area reaches out of the zone{}", extent(zone)));
     }
     area
 }
