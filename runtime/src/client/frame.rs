@@ -10,7 +10,7 @@ use std::cell::OnceCell;
 use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 
 /// How a connection writes its messages; agreed on as the subprotocol.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Encoding {
     /// JSON-RPC 2.0 on text frames.
     #[default]

@@ -1,7 +1,8 @@
 //! What a bot wants: pure decisions from what it knows. No socket, no clock, seeded chance.
 
 use super::replica::Replica;
-use super::wire::{Choice, Crossing, Entity};
+use super::replica::Entity;
+use protocol::v1::{Choice, Crossing, EntityKind};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::collections::VecDeque;
@@ -301,7 +302,7 @@ impl Mind {
         }
         let prey = self.choose_prey(replica, at);
         let loot =
-            nearest(replica, at, |entity| entity.kind == "item" && !self.tried_items.contains(&entity.id));
+            nearest(replica, at, |entity| entity.kind == EntityKind::Item && !self.tried_items.contains(&entity.id));
         match (loot, prey) {
             (Some((item, distance)), _) if distance <= REACH_MM => {
                 if self.tried_items.len() == TRIED_ITEMS {
@@ -458,7 +459,7 @@ fn unclaimed(replica: &Replica, at: (i32, i32)) -> Vec<(&Entity, i64)> {
     let others: Vec<&Entity> = replica
         .entities
         .values()
-        .filter(|entity| entity.kind == "player" && entity.id != replica.you && entity.hp > 0)
+        .filter(|entity| entity.kind == EntityKind::Player && entity.id != replica.you && entity.hp > 0)
         .collect();
     let beside = |prey: &Entity| others.iter().any(|other| distance((prey.x, prey.y), other) <= CLAIM_MM);
     let mut free: Vec<(&Entity, i64)> = replica

@@ -187,7 +187,7 @@ pub fn zone(world: &World) -> v1::WorldSnapshot {
         zone,
         environment: Some(wire::environment(world.environment())),
         world_events: running
-            .filter_map(|report| wire::world_event(report, content, world.tick_ms()))
+            .filter_map(|report| wire::world_event(&report, content, world.tick_ms()))
             .collect(),
         ..v1::WorldSnapshot::default()
     }

@@ -2,6 +2,7 @@
 //! them. *Async ends at the inbox.* Game rules do not live here (`sim`, scripts), nor do sockets.
 
 mod encode;
+mod format;
 mod journal;
 mod outcome;
 mod replicate;
