@@ -1,7 +1,8 @@
 //! An author begins a script of every kind: it builds, passes its tests and is taken by a server's engine,
 //! all without a line written.
 
-use crate::live::{Workshop, lore, root};
+use crate::live::{Workshop, lore};
+use crate::support::guide::{Block, below, blocks};
 use crate::support::starter;
 use anyhow::{Context, ensure};
 use host_api::{Kind, Module};
@@ -42,18 +43,16 @@ const GUIDE: [(Kind, &str, &str); 5] = [
     ),
 ];
 
-/// The first block in this language below a heading of the guide.
-fn block<'a>(guide: &'a str, heading: &str, language: &str) -> anyhow::Result<&'a str> {
-    let (_, section) = guide.split_once(&format!("\n### {heading}\n")).context("no such heading")?;
-    let section = section.split("\n##").next().unwrap_or(section);
-    let (_, from) = section.split_once(&format!("```{language}\n")).context("no such block")?;
-    Ok(from.split_once("\n```").context("a block without an end")?.0)
-}
-
 /// What the guide shows of a kind, as a script with scenarios.
-fn write_example(folder: &Path, kind: Kind, heading: &str, exports: &str) -> anyhow::Result<()> {
-    let guide = std::fs::read_to_string(root().join("docs/scripting.md"))?;
-    let rules = block(&guide, heading, "rust")?;
+fn write_example(
+    guide: &[Block],
+    folder: &Path,
+    kind: Kind,
+    heading: &str,
+    exports: &str,
+) -> anyhow::Result<()> {
+    let first = |language| below(guide, heading, language).first().copied().context("no such block");
+    let rules = first("rust")?;
     let source = format!(
         "//! Of the guide.
 
@@ -81,7 +80,7 @@ wit::export!(Example with_types_in wit);
     std::fs::write(folder.join("src/lib.rs"), source)?;
     std::fs::remove_dir_all(folder.join("tests"))?;
     std::fs::create_dir(folder.join("tests"))?;
-    std::fs::write(folder.join("tests/guide.toml"), block(&guide, heading, "toml")?)?;
+    std::fs::write(folder.join("tests/guide.toml"), first("toml")?)?;
     Ok(())
 }
 
@@ -149,13 +148,25 @@ fn a_new_script_of_every_kind_builds_passes_its_tests_and_loads() -> anyhow::Res
         ensure!(tested.status.success() && said.contains("cases passed"), "{said}");
     }
     // What the guide shows instead of them is no worse.
+    let guide = blocks("scripting.md");
     for (kind, heading, exports) in GUIDE {
-        write_example(&scripts.join(name(kind)), kind, heading, exports)
+        write_example(&guide, &scripts.join(name(kind)), kind, heading, exports)
             .with_context(|| format!("the guide, {heading}"))?;
         let tested = lore().args(["test", &script(kind), "--scripts"]).arg(&scripts).output()?;
         let said = [tested.stdout, tested.stderr].concat();
         let said = String::from_utf8_lossy(&said);
         ensure!(tested.status.success() && said.contains("cases passed"), "the guide, {heading}: {said}");
     }
+    // What it shows of several questions holds for the starter's quests.
+    let steps = below(&guide, "Several questions in a row", "toml");
+    let file = scripts.join("quests/tests/guide.toml");
+    std::fs::write(&file, steps.concat())?;
+    let tested = lore().arg("test").arg(&file).arg("--scripts").arg(&scripts).output();
+    // The workshop is kept; its scripts are to stay as they are.
+    std::fs::remove_file(&file)?;
+    let tested = tested?;
+    let said = [tested.stdout, tested.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    ensure!(tested.status.success() && said.contains("2 cases passed"), "the guide, steps: {said}");
     Ok(())
 }

@@ -6,7 +6,7 @@ use runtime::load::mind::Scenario;
 use runtime::load::replica::Heard;
 use protocol::v1::event::Type as Event;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -75,6 +75,11 @@ impl Arena {
 
     pub fn server(&self) -> &Server {
         self.server.as_ref().unwrap()
+    }
+
+    /// The server's data folder.
+    pub fn data(&self) -> &Path {
+        self.data.path()
     }
 
     /// `lore push`, which must be taken.

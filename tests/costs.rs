@@ -2,7 +2,9 @@
 //! asked about. And what a new version would cost, for the very calls of the running world.
 
 use crate::canary::{Arena, combat, lore};
-use crate::live::root;
+use crate::live::{Workshop, root};
+use crate::reload_pipeline::{push, sparring};
+use reqwest::Method;
 use serde_json::Value;
 
 fn list<'a>(value: &'a Value, name: &str) -> &'a Vec<Value> {
@@ -37,6 +39,8 @@ async fn the_time_of_a_tick_is_accounted_for() {
     let think =
         list(&shares, "exports").iter().find(|row| row["export"] == "npc.think" && row["zone"] == "greywood");
     let think = think.unwrap_or_else(|| panic!("nobody thinks: {shares}"));
+    assert!(number(think, "call_peak_percent") > 0.0 && number(think, "tick_peak_percent") > 0.0, "{think}");
+    assert_eq!(think["limits"]["deadline_ms"], 100, "{think}");
     let about = |row: &&Value| {
         row["export"] == "npc.think" && row["module"] == think["module"] && row["zone"] == "greywood"
     };
@@ -113,4 +117,46 @@ async fn a_version_that_got_dearer_is_named_before_it_is_live() {
     // Nothing of this changed what is live.
     assert_eq!(arena.live_label().await, pushed["label"].as_str().unwrap());
     arena.close().await;
+}
+
+/// A server of short ticks, and a script with limits of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_function_may_cost_is_shown_with_the_most_it_has_used() {
+    let limits = "requires = []
+[limits]
+tick_share_percent = 10
+[limits.think]
+fuel_base = 100_000
+fuel_per_item = 20_000
+deadline_ms = 98
+log_lines = 3
+";
+    let build = move || {
+        Workshop::open().unwrap().build("wolf", "0.4.1", "lore.toml", "requires = []", limits).unwrap()
+    };
+    let module = tokio::task::spawn_blocking(build).await.unwrap();
+    let world = sparring().setting("LORE_TICK_MS", "20").start();
+    let (_hero, mut socket) = world.player("warrior").await;
+    let pushed = push(&world, module).await;
+    assert_eq!(pushed.status, 200, "{pushed:?}");
+    let mine = |zone: &Value| {
+        let called = |row: &&Value| row["module"] == pushed.body["label"] && row["calls"] != 0;
+        list(zone, "exports").iter().find(called).cloned()
+    };
+    let think = loop {
+        socket.one_delta().await;
+        let costs: Value =
+            world.operator(Method::GET, "/admin/v1/costs").send().await.unwrap().json().await.unwrap();
+        if let Some(row) = list(&costs, "zones").iter().find_map(mine) {
+            break row;
+        }
+    };
+    let limits = serde_json::json!({
+        "fuel_base": 100_000, "fuel_per_item": 20_000, "deadline_ms": 100, "output_bytes": 1 << 20, "log_lines": 3
+    });
+    assert_eq!((&think["export"], &think["limits"]), (&"npc.think".into(), &limits), "{think}");
+    assert!((1..1_000).contains(&think["fuel_peak_permille"].as_u64().unwrap()), "{think}");
+    // A tenth of 20 ms.
+    assert_eq!(think["tick_fuel"]["limit"], 12_800_000, "{think}");
+    assert!((1..12_800_000).contains(&think["tick_fuel"]["peak"].as_u64().unwrap()), "{think}");
 }

@@ -10,10 +10,10 @@ use sim::input::{CharacterState, Command, Input, QuestProgress};
 use sim::output::{EventKind, FactKind, Notice, Output};
 use sim::rng::Rng;
 use sim::rules::{
-    Act, Answer, Attack, Bout, Cast, Context, Conversation, Course, Deal, Decision, Decree, DialogReply,
-    Direction, EventMoment, Fall, Gain, Grown, Growth, Haul, Inquiry, Judgement, Kill, LevelStep, Line,
-    Merit, Moment, Origin, Outcome, Pairing, Perception, Plan, Prize, Pulse, PulseOutcome, QuestState,
-    QuestStep, Quote, Requirement, Rules, Spoils, Terms, Toll, Turn,
+    Act, Answer, Attack, Attempt, Bout, Cast, Charge, Context, Conversation, Course, Crafted, Deal, Decision,
+    Decree, DialogReply, Direction, EventMoment, Fall, Fee, Gain, Grown, Growth, Haul, Inquiry, Judgement,
+    Kill, LevelStep, Line, Merit, Moment, Origin, Outcome, Pairing, Perception, Plan, Prize, Pulse,
+    PulseOutcome, QuestState, QuestStep, Quote, Requirement, Rules, Spoils, Terms, Toll, Turn,
 };
 use sim::state::Kept;
 use sim::{CharacterId, DefId, EntityId, RequestId, World, def_id};
@@ -135,6 +135,12 @@ impl Rules for Rearranged {
     }
     fn quote_prices(&mut self, ctx: &Context, views: &[Deal], out: &mut Vec<Answer<Quote>>) {
         self.ask(views, out, |rules, views, out| rules.quote_prices(ctx, views, out));
+    }
+    fn craft(&mut self, ctx: &Context, views: &[Attempt], out: &mut Vec<Answer<Crafted>>) {
+        self.ask(views, out, |rules, views, out| rules.craft(ctx, views, out));
+    }
+    fn fees(&mut self, ctx: &Context, views: &[Charge], out: &mut Vec<Answer<Fee>>) {
+        self.ask(views, out, |rules, views, out| rules.fees(ctx, views, out));
     }
     fn direct(&mut self, ctx: &Context, script: DefId, views: &[Bout], out: &mut Vec<Answer<Direction>>) {
         self.ask(views, out, |rules, views, out| rules.direct(ctx, script, views, out));

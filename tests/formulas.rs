@@ -1,5 +1,6 @@
-//! The starter's scripts of combat, abilities, loot, levels, prices, chat, weather, encounters and events against the same rules
-//! in Rust, answer by answer, and combat against the probabilities that a designer would work out on paper.
+//! The starter's scripts of combat, abilities, loot, levels, prices, fees, crafting, chat, weather, encounters and
+//! events against the same rules in Rust, answer by answer, and combat against the probabilities that a designer
+//! would work out on paper.
 
 use crate::live::seed;
 use crate::support::views::Draw;
@@ -130,7 +131,9 @@ fn loot_levels_and_prices_are_what_the_rules_in_rust_say() {
         growth: grow_stats,
         kill: reward_kills,
         fall: punish_deaths,
-        deal: quote_prices
+        deal: quote_prices,
+        attempt: craft,
+        charge: fees
     }
     let failures = rules.drain_failures();
     assert!(failures.is_empty(), "seed {seed}: {}", failures[0]);

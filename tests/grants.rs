@@ -47,21 +47,40 @@ async fn a_script_gets_no_further_than_it_says() {
     assert_eq!((&wolf["scope"], &wolf["capabilities"][0]), (&"zone".into(), &"log".into()));
 }
 
-#[test]
-fn a_server_that_grants_nothing_does_not_start_with_scripts_that_need_something() {
+/// What a server with these settings says when it cannot start with the starter's scripts.
+fn refused(settings: &str, variables: &[(&str, &str)]) -> String {
     let data = tempfile::tempdir().unwrap();
+    let config = data.path().join("settings.toml");
+    std::fs::write(&config, settings).unwrap();
     let output = lore()
         .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data"])
-        .arg(data.path())
+        .arg(data.path().join("data"))
+        .arg("--config")
+        .arg(config)
         .arg("--pack")
         .arg(pack())
         .arg("--content")
         .arg(root().join("content"))
-        .env("LORE_SCRIPTS_GRANT", "")
+        .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .output()
         .unwrap();
     assert!(!output.status.success());
-    let said = String::from_utf8_lossy(&output.stderr);
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_server_that_grants_nothing_does_not_start_with_scripts_that_need_something() {
+    let said = refused("", &[("LORE_SCRIPTS_GRANT", "")]);
     assert!(said.contains("needs the capability `log`, this server grants nothing"), "{said}");
+}
+
+#[test]
+fn a_script_is_granted_less_than_all_others() {
+    let said = refused("[scripts.grant-to]\nwolf = []\n", &[]);
+    assert!(said.contains("wolf needs the capability `log`, this server grants nothing"), "{said}");
+    assert!(
+        said.contains("ask who runs the server for `wolf = [\"log\"]` in `[scripts.grant-to]`"),
+        "{said}"
+    );
 }

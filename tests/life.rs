@@ -19,7 +19,7 @@ const HUNTS: &str = "    if seen.target == 0 && seen.nearest != 0 {
     }
     if seen.target == 0 ||";
 /// Twice the damage, by a script that says how far damage may drift.
-const HARDER: [(&str, &str, &str); 2] = [
+pub const HARDER: [(&str, &str, &str); 2] = [
     ("src/formula.rs", "    let plain = (", "    let plain = 2 * ("),
     ("lore.toml", "requires = []", "requires = []\n\n[proof]\ndrift-percent = 20\n"),
 ];

@@ -35,6 +35,7 @@ struct Quests;
 
 fn advance(inquiry: &Inquiry) -> Step {
     let progress = &inquiry.progress;
+    @TRAPS
     let step = |state, memory: i64, reward_permille| {
         let done = progress.objectives.iter().map(|objective| match objective.deed {
             Deed::Kill => (memory / UNIT) as u32,
@@ -105,19 +106,31 @@ pub struct Version {
     schema: &'static str,
     need: &'static str,
     broken: &'static str,
+    traps: &'static str,
     revert: &'static str,
 }
 
 impl Version {
     /// Counts kills, and asks for four.
     pub const fn first(number: &'static str) -> Self {
-        Self { number, schema: "1", need: "4", broken: "", revert: BACK }
+        Self { number, schema: "1", need: "4", broken: "", traps: "", revert: BACK }
     }
 
     /// Cannot take everybody's state along: one kill is too few for it.
     pub const fn broken(number: &'static str) -> Self {
         let broken = "if progress.memory == 1 { return Err(\"two halves of what?\".to_owned()); }";
         Self { schema: "3", broken, ..Self::first(number) }
+    }
+
+    /// Counts in halves, and fails for who has killed one wolf: two halves.
+    pub const fn trapping(number: &'static str) -> Self {
+        let traps = "assert!(progress.memory != 2, \"two halves\");";
+        Self { schema: "2", need: "8", traps, ..Self::first(number) }
+    }
+
+    /// Counts in halves.
+    pub const fn halves(number: &'static str) -> Self {
+        Self { schema: "2", need: "8", ..Self::first(number) }
     }
 }
 
@@ -128,6 +141,7 @@ pub fn build(workshop: &Workshop, version: &Version) -> Vec<u8> {
         .replace("@SCHEMA", version.schema)
         .replace("@NEED", version.need)
         .replace("@BROKEN", version.broken)
+        .replace("@TRAPS", version.traps)
         .replace("@REVERT", version.revert);
     workshop.build("quests", version.number, "src/lib.rs", &original, &source).unwrap()
 }

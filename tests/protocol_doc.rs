@@ -38,6 +38,7 @@ fn example(text: &str) -> Result<Value, serde_json::Error> {
         "QUEST",
         "SLOT",
         "PRICE",
+        "RECIPE",
         "DUELIST",
         "MOVE",
     ] {
@@ -243,6 +244,9 @@ async fn results_have_the_shape_the_document_shows() {
     let (_, _, row) = rows.find(|(method, _, _)| method == "shop.list").unwrap();
     same_shape(&example(row.split('`').nth(1).unwrap()).unwrap(), &prices, "shop.list");
     same_shape(&shape(&doc, "PRICE"), &prices["asks"][0], "PRICE");
+    let recipes = socket.done("craft.list", json!({})).await;
+    let cap = recipes["recipes"].as_array().unwrap().iter().find(|recipe| recipe["name"] == "leather_cap");
+    assert_eq!(cap, Some(&shape(&doc, "RECIPE")));
     let bought = socket.done("shop.buy", json!({"npc": tobin, "item": "bread", "count": 1})).await;
     same_shape(&json!({"price": 2, "count": 2}), &bought, "shop.buy");
     socket.done("inventory.drop", json!({"slot": 2, "count": 1})).await;

@@ -42,6 +42,63 @@ for-all = { attack-power = [0, 300] }
 invariant = ["amount <= 100"]
 "#;
 
+/// A step that is wrong, one that is kept, and steps that chance leads to what must not be.
+const WRONG_STEPS: &str = r#"[view]
+level = 3
+required-level = 1
+prerequisites-met = true
+progress = { quest = "quest/wolves_at_the_gate", objectives = [{ deed = "kill", subject = "npc/wolf", needed = 4 }] }
+
+[[case]]
+name = "three are enough"
+
+[[case.step]]
+name = "accepted"
+view.trigger = "accept"
+expect.state = "active"
+
+[[case.step]]
+name = "three fall"
+after = "2s"
+view.trigger.happened = { deed = "kill", subject = "npc/wolf", amount = 3 }
+expect = { state = "complete", done = [3] }
+
+[[case]]
+name = "kept"
+golden = true
+
+[[case.step]]
+view.trigger = "accept"
+
+[[case.step]]
+view.trigger = "abandon"
+
+[[case]]
+name = "never done"
+for-all.level = [1, 60]
+invariant = ["state != complete"]
+
+[[case.step]]
+view.trigger = "accept"
+
+[[case.step]]
+times = [0, 9]
+for-all.trigger = ["offer", "abandon", "accept", { happened = { deed = "kill", subject = "npc/wolf", amount = 4 } }]
+"#;
+
+/// What is left of the last case when nothing can be left out any more.
+const MINIMAL: &str = r#"[[case]]
+name = "never done, minimal"
+view = { level = 1 }
+invariant = ["state != complete"]
+
+[[case.step]]
+view = { seed = 0, trigger = "accept" }
+
+[[case.step]]
+view = { seed = 0, trigger = { happened = { amount = 4, deed = "kill", subject = "npc/wolf" } } }
+"#;
+
 fn run(scripts: &Path, args: &[&str]) -> anyhow::Result<Output> {
     let mut test = lore();
     test.arg("test").args(args).arg("--scripts").arg(scripts).current_dir(root());
@@ -114,6 +171,8 @@ fn check(scripts: &Path, path: &str, junit: &Path) -> anyhow::Result<()> {
         "no such sword",
         "wrong.toml:27: `amount <= 100` does not hold: amount is ",
         "again   lore test combat --case 'small swings' --seed ",
+        "minimal `amount <= 100` does not hold: amount is 10",
+        "name = \"small swings, minimal\"",
         "again   lore call ",
     ] {
         ensure!(text.contains(expected), "`{expected}` is not in\n{text}");
@@ -143,6 +202,78 @@ fn check(scripts: &Path, path: &str, junit: &Path) -> anyhow::Result<()> {
     std::fs::write(path, changed)?;
     let output = run(scripts, &[path, "--no-build", "--case", "kept"])?;
     ensure!(said(&output).contains("not as in") && said(&output).contains("--bless"), "{}", said(&output));
+    Ok(())
+}
+
+#[test]
+fn a_step_that_fails_says_which_and_chance_is_cut_down_to_a_case() -> anyhow::Result<()> {
+    if !starter::can_build() {
+        return Ok(());
+    }
+    let workshop = Workshop::open()?;
+    let scripts = workshop.scripts();
+    let file = scripts.join("quests/tests/wrong_steps.toml");
+    let outcome = check_steps(&scripts, &file);
+    // The workshop is kept; its scripts are to stay as they are.
+    std::fs::remove_file(&file)?;
+    std::fs::remove_dir_all(scripts.join("quests/tests/golden")).ok();
+    outcome
+}
+
+fn check_steps(scripts: &Path, file: &Path) -> anyhow::Result<()> {
+    std::fs::write(file, WRONG_STEPS)?;
+    let path = file.display().to_string();
+    let junit = scripts.join("target/steps.xml").display().to_string();
+    let blessed = run(scripts, &[&path, "--case", "kept", "--bless"])?;
+    ensure!(blessed.status.success(), "{}", said(&blessed));
+    let output = run(scripts, &[&path, "--no-build", "--junit", &junit])?;
+    let text = said(&output);
+    ensure!(output.status.code() == Some(1) && text.contains("2 of 3 cases failed"), "{text}");
+    for expected in [
+        "FAIL three are enough  (2 steps, 2 views, ",
+        "wrong_steps.toml:15: step 2 `three fall`: state is \"active\", expected \"complete\"",
+        "\"done\":[3],\"id\":1",
+        "wanted  {\"done\":[3],\"state\":\"complete\"}",
+        // Two seconds later, with what the first answer left.
+        "\"tick\":1040",
+        "\"state\":\"active\"},\"required-level\":1",
+        "ok   kept  (2 steps, 2 views, ",
+        "minimal step 2, time 1: `state != complete` does not hold: state is \"complete\"",
+        "again   lore test quests --case 'never done' --seed ",
+    ] {
+        ensure!(text.contains(expected), "`{expected}` is not in\n{text}");
+    }
+    let xml = std::fs::read_to_string(&junit)?;
+    for expected in [
+        "<system-out>step 1 `accepted`, tick 1000: quest.advance ",
+        "step 2 `three fall`, tick 1040: ",
+        "name = &quot;never done, minimal&quot;",
+    ] {
+        ensure!(xml.contains(expected), "`{expected}` is not in\n{xml}");
+    }
+
+    // The same for programs.
+    let output = run(scripts, &[&path, "--no-build", "--json", "--case", "never"])?;
+    let report: Value = serde_json::from_slice(&output.stdout)?;
+    let case = &report["scripts"][0]["files"][0]["cases"][0];
+    let minimal = &case["failure"]["minimal"];
+    ensure!(minimal["case"] == MINIMAL, "{}", minimal["case"].as_str().unwrap_or_default());
+    ensure!(minimal["views"].as_array().map(Vec::len) == Some(2), "{minimal}");
+    let steps = case["steps"].as_array().context("no steps")?;
+    ensure!(steps.last().is_some_and(|last| last["answer"]["state"] == "complete"), "{case}");
+
+    // Pasted into the file it fails by itself, in the same way.
+    std::fs::write(file, format!("{WRONG_STEPS}\n{MINIMAL}"))?;
+    let output = run(scripts, &[&path, "--no-build", "--case", "minimal"])?;
+    let text = said(&output);
+    ensure!(output.status.code() == Some(1) && text.contains("1 of 1 cases failed"), "{text}");
+    ensure!(text.contains("step 2: `state != complete` does not hold"), "{text}");
+
+    // Answers of steps are kept like others.
+    std::fs::write(file, WRONG_STEPS.replace("view.trigger = \"abandon\"", "view.trigger = \"turn-in\""))?;
+    let output = run(scripts, &[&path, "--no-build", "--case", "kept"])?;
+    let text = said(&output);
+    ensure!(text.contains("not as in") && text.contains("state is \"active\", was \"abandoned\""), "{text}");
     Ok(())
 }
 

@@ -16,6 +16,7 @@ const WINTER: &str = "    if moment.occasion == Occasion::Changed {
             temperature_dc: -55,
             spawn_permille: 500,
             announcement: NIGHT_FALLS,
+            greeting: 0,
             memory: 1,
         };
     }

@@ -69,6 +69,8 @@ const METHODS: &[Method] = &[
             ("price", Unsigned(32), "1", false),
         ],
     ),
+    ("craft.list", &[]),
+    ("craft.make", &[("recipe", Text, "\"leather_cap\"", true), ("count", Unsigned(32), "1", false)]),
     ("duel.challenge", &[("target", Unsigned(64), "1", true)]),
     ("duel.accept", &[("duel", Unsigned(64), "1", true)]),
     ("duel.decline", &[("duel", Unsigned(64), "1", true)]),

@@ -374,6 +374,7 @@ async fn the_dead_can_only_wait_and_talk() {
         ("shop.list", json!({"npc": wolf})),
         ("shop.buy", json!({"npc": wolf, "item": "bread", "count": 1})),
         ("shop.sell", json!({"npc": wolf, "slot": 0, "count": 1})),
+        ("craft.make", json!({"recipe": "leather_cap"})),
     ] {
         socket.rejected(method, params, "dead").await;
     }

@@ -2,6 +2,7 @@
 //! scripts may declare. Where it may decide, and whether it may remember, is in `scope`.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Something a script can import.
@@ -36,6 +37,27 @@ impl Capability {
             [] => "nothing".to_owned(),
             _ => these.iter().map(|capability| capability.name()).collect::<Vec<_>>().join(", "),
         }
+    }
+}
+
+/// What the operator lets scripts have: some capabilities to all, and to scripts of some names others instead.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// To every script that is not named.
+    pub all: Vec<Capability>,
+    /// To those that are, in place of that.
+    pub by_name: BTreeMap<String, Vec<Capability>>,
+}
+
+impl Grants {
+    /// The same to every script.
+    pub fn to_all(grant: &[Capability]) -> Self {
+        Self { all: grant.to_vec(), by_name: BTreeMap::new() }
+    }
+
+    /// To the script of this name.
+    pub(crate) fn of(&self, script: &str) -> &[Capability] {
+        self.by_name.get(script).unwrap_or(&self.all)
     }
 }
 

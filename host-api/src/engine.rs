@@ -4,7 +4,7 @@
 use crate::api::Api;
 use crate::bindings::log::{self, Host, Level};
 use crate::cache::Cache;
-use crate::capability::Capability;
+use crate::capability::{Capability, Grants};
 use crate::instance::ScriptState;
 use crate::limits::{EPOCH, Limits, TRAP_FRAMES, WASM_STACK_BYTES};
 use std::num::NonZeroUsize;
@@ -26,7 +26,7 @@ struct Inner {
     wasmtime: wasmtime::Engine,
     linker: Linker<ScriptState>,
     limits: Limits,
-    grant: Vec<Capability>,
+    grants: Grants,
     cache: Option<Cache>,
     compile_pool: rayon::ThreadPool,
     /// Dropped with the engine, which ends the epoch thread.
@@ -59,7 +59,7 @@ impl Engine {
     /// # Errors
     /// See [`EngineError`].
     pub fn new(limits: Limits, cache_directory: Option<&Path>) -> Result<Self, EngineError> {
-        Self::granting(&Capability::ALL, limits, cache_directory)
+        Self::granting(Grants::to_all(&Capability::ALL), limits, cache_directory)
     }
 
     /// An engine that takes scripts with these capabilities only.
@@ -67,7 +67,7 @@ impl Engine {
     /// # Errors
     /// See [`EngineError`].
     pub fn granting(
-        grant: &[Capability],
+        grants: Grants,
         limits: Limits,
         cache_directory: Option<&Path>,
     ) -> Result<Self, EngineError> {
@@ -88,8 +88,7 @@ impl Engine {
             .name("script-epoch".to_owned())
             .spawn(move || epoch_loop(&weak, &stopped))
             .map_err(|error| EngineError::Thread(error.to_string()))?;
-        let grant = grant.to_vec();
-        let inner = Inner { wasmtime, linker, limits, grant, cache, compile_pool, _epoch_stop: epoch_stop };
+        let inner = Inner { wasmtime, linker, limits, grants, cache, compile_pool, _epoch_stop: epoch_stop };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -98,8 +97,8 @@ impl Engine {
         &self.inner.limits
     }
 
-    pub(crate) fn grant(&self) -> &[Capability] {
-        &self.inner.grant
+    pub(crate) fn grants(&self) -> &Grants {
+        &self.inner.grants
     }
 
     /// Components whose compiled code was found in the cache since the start.

@@ -61,7 +61,7 @@ pub enum FailureKind {
     },
     /// It was not asked, because it had used up its share of the tick before.
     #[error(
-        "has used {used} fuel of the {share} that are its share of a tick; make its views cheaper or fewer"
+        "has used {used} fuel of the {share} that are its share of a tick; make its views cheaper or fewer, or raise limits.tick_share_percent"
     )]
     OverShare {
         /// Fuel used in this tick.

@@ -4,7 +4,7 @@ use crate::failure::ScriptFailure;
 use crate::manifest::Kind;
 use crate::module::Module;
 use sim::{DefId, ModuleStamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The modules that are live together. Cheap to clone.
@@ -12,6 +12,8 @@ use std::sync::Arc;
 pub struct Generation {
     number: u64,
     modules: Arc<BTreeMap<(Kind, DefId), Module>>,
+    /// Of these, those that are not asked.
+    resting: Arc<BTreeSet<ModuleStamp>>,
 }
 
 /// Why modules do not make a generation.
@@ -74,17 +76,37 @@ impl Generation {
             }
         }
         let modules = by_script.into_values().map(|module| ((module.kind(), module.script()), module));
-        Ok(Self { number, modules: Arc::new(modules.collect()) })
+        Ok(Self { number, modules: Arc::new(modules.collect()), resting: Arc::default() })
     }
 
-    /// This generation with `module` in the place of the one of its name, or added.
+    /// The same modules under another number.
+    #[must_use]
+    pub fn numbered(&self, number: u64) -> Self {
+        Self { number, ..self.clone() }
+    }
+
+    /// This generation with those of its modules at rest for which `rests` holds, and no others: they keep
+    /// name, place and state, and whatever they are asked is answered with the fallback at once.
+    #[must_use]
+    pub fn resting(self, rests: impl Fn(&Module) -> bool) -> Self {
+        let resting: BTreeSet<ModuleStamp> =
+            self.modules().filter(|module| rests(module)).map(Module::stamp).collect();
+        Self { resting: Arc::new(resting), ..self }
+    }
+
+    /// Whether a module is at rest here.
+    pub fn rests(&self, module: &Module) -> bool {
+        self.resting.contains(&module.stamp())
+    }
+
+    /// This generation with `module` in the place of the one of its name, or added. Others go on to rest.
     ///
     /// # Errors
     /// As for [`Generation::new`].
     pub fn with_module(&self, number: u64, module: Module) -> Result<Self, GenerationError> {
         let script = module.script();
         let others = self.modules.values().filter(|other| other.script() != script).cloned();
-        Self::new(number, others.chain([module]))
+        Ok(Self::new(number, others.chain([module]))?.resting(|module| self.rests(module)))
     }
 
     /// Counted up with every swap.

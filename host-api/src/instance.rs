@@ -10,7 +10,7 @@ use crate::bindings::{
 use crate::convert::Hook;
 use crate::engine::Engine;
 use crate::failure::{BadOutput, FailureKind, LogFlood, clip};
-use crate::limits::{CallLimits, Limits, MESSAGE_BYTES};
+use crate::limits::{Allowance, Limits, MESSAGE_BYTES, ModuleLimits};
 use crate::log_budget::LogBudget;
 use crate::manifest::Kind;
 use crate::older::{Older, OlderExports};
@@ -119,6 +119,8 @@ impl Linked {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cost {
     pub(crate) fuel: u64,
+    /// Of the fuel it was given, of 1,000.
+    pub(crate) fuel_permille: u64,
     pub(crate) time_ns: u64,
     pub(crate) log_lines: u64,
     pub(crate) log_dropped: u64,
@@ -130,11 +132,11 @@ pub(crate) struct Cost {
 /// The start function failed, or the component needs more memory or tables than it may have.
 pub(crate) fn prepare<T>(
     engine: &Engine,
-    call: &CallLimits,
+    own: &ModuleLimits,
     instantiate: impl FnOnce(&mut Store<ScriptState>) -> wasmtime::Result<T>,
 ) -> Result<(Store<ScriptState>, T), FailureKind> {
     let limits = engine.limits();
-    let mut store = Store::new(engine.wasmtime(), ScriptState::new(limits, call));
+    let mut store = Store::new(engine.wasmtime(), ScriptState::new(limits, own));
     store.limiter(|state| &mut state.space);
     store.set_hostcall_fuel(limits.output_bytes);
     store.set_epoch_deadline(limits.deadline_load_epochs);
@@ -148,11 +150,21 @@ pub(crate) fn prepare<T>(
     }
 }
 
+/// Readies a store for a call.
+///
+/// # Errors
+/// Its engine does not count fuel.
+pub(crate) fn admit(store: &mut Store<ScriptState>, allowed: &Allowance) -> wasmtime::Result<()> {
+    store.data_mut().begin(allowed.log_lines);
+    store.set_epoch_deadline(allowed.deadline_epochs);
+    store.set_hostcall_fuel(allowed.output_bytes);
+    store.set_fuel(allowed.fuel)
+}
+
 /// A component in its own store. Dead after a failed call: wasmtime refuses to enter it again.
 pub(crate) struct Instance {
     store: Store<ScriptState>,
     exports: Exports,
-    deadline_epochs: u64,
 }
 
 impl Instance {
@@ -160,9 +172,9 @@ impl Instance {
     ///
     /// # Errors
     /// The start function failed, or the component needs more memory or tables than it may have.
-    pub(crate) fn new(engine: &Engine, linked: &Linked, call: &CallLimits) -> Result<Self, FailureKind> {
-        let (store, exports) = prepare(engine, call, |store| linked.instantiate(store))?;
-        Ok(Self { store, exports, deadline_epochs: engine.limits().deadline_epochs })
+    pub(crate) fn new(engine: &Engine, linked: &Linked, own: &ModuleLimits) -> Result<Self, FailureKind> {
+        let (store, exports) = prepare(engine, own, |store| linked.instantiate(store))?;
+        Ok(Self { store, exports })
     }
 
     /// Calls one export with one batch.
@@ -170,9 +182,9 @@ impl Instance {
         &mut self,
         ctx: types::Context,
         views: &[H::Wire],
-        fuel: u64,
+        allowed: Allowance,
     ) -> (Result<Vec<H::Reply>, FailureKind>, Cost) {
-        self.run(fuel, |exports, store| match exports {
+        self.run(allowed, |exports, store| match exports {
             Exports::Older(older) => H::call_older(older.function(H::EXPORT), store, ctx, views),
             exports => H::call(exports, store, ctx, views),
         })
@@ -181,20 +193,18 @@ impl Instance {
     /// Runs one call under its limits.
     pub(crate) fn run<R>(
         &mut self,
-        fuel: u64,
+        allowed: Allowance,
         call: impl FnOnce(&Exports, &mut Store<ScriptState>) -> wasmtime::Result<R>,
     ) -> (Result<R, FailureKind>, Cost) {
         let start = Instant::now();
-        self.store.data_mut().begin();
-        self.store.set_epoch_deadline(self.deadline_epochs);
-        let outcome = self
-            .store
-            .set_fuel(fuel)
+        let outcome = admit(&mut self.store, &allowed)
             .and_then(|()| call(&self.exports, &mut self.store))
             .map_err(|error| self.store.data().failure(&error));
         let log = &self.store.data().log;
+        let fuel = allowed.fuel.saturating_sub(self.store.get_fuel().unwrap_or(0));
         let cost = Cost {
-            fuel: fuel.saturating_sub(self.store.get_fuel().unwrap_or(0)),
+            fuel,
+            fuel_permille: fuel.saturating_mul(1_000) / allowed.fuel.max(1),
             time_ns: u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX),
             log_lines: log.lines.len() as u64,
             log_dropped: log.dropped,
@@ -247,10 +257,10 @@ pub(crate) struct ScriptState {
 }
 
 impl ScriptState {
-    fn new(limits: &Limits, call: &CallLimits) -> Self {
+    fn new(limits: &Limits, own: &ModuleLimits) -> Self {
         Self {
             space: Space {
-                memory_limit: call.memory_bytes,
+                memory_limit: own.memory_bytes,
                 table_limit: limits.table_elements,
                 core_instances: limits.core_instances,
                 memory_bytes: 0,
@@ -268,10 +278,11 @@ impl ScriptState {
         }
     }
 
-    /// Forgets the call before.
-    pub(crate) fn begin(&mut self) {
+    /// Forgets the call before; the next one may write so many log lines.
+    fn begin(&mut self, log_lines: usize) {
         self.space.refused = None;
         self.log.lines.clear();
+        self.log.line_limit = log_lines;
         self.log.dropped = 0;
         self.log.bytes = 0;
     }

@@ -16,6 +16,7 @@ mod bulk;
 mod cache;
 mod call;
 mod capability;
+mod closest;
 mod convert;
 mod engine;
 mod failure;
@@ -24,34 +25,42 @@ mod harness;
 mod instance;
 mod limits;
 mod log_budget;
+mod made_up;
 mod manifest;
 mod migration;
 mod module;
 mod older;
 mod prove;
 mod record;
+mod rehearse;
 mod rules;
 mod samples;
 mod scan;
 mod scope;
 mod stats;
 mod symbols;
+mod translate;
 
 pub use api::Api;
-pub use capability::Capability;
+pub use capability::{Capability, Grants};
+pub use closest::closest;
 pub use engine::{Engine, EngineError};
 pub use failure::{BadOutput, FailureKind, Frame, ScriptFailure};
 pub use generation::{Generation, GenerationError};
-pub use harness::{Called, Clocked, Domain, Harness, HarnessError, RecordedCall, Told, ValueError, View};
-pub use limits::{LimitTooHigh, Limits, RECORDED_VIEWS};
+pub use harness::{
+    Called, Clocked, Domain, Harness, HarnessError, RecordedCall, Sequel, Told, ValueError, View,
+};
+pub use limits::{CallLimits, LimitTooHigh, Limits, ModuleLimits, RECORDED_VIEWS};
 pub use manifest::{
-    Export, Kind, Manifest, ManifestError, ManifestLimits, ManifestProof, Thresholds, is_script_name,
+    Export, ExportLimits, Kind, Manifest, ManifestError, ManifestLimits, ManifestProof, Thresholds,
+    is_script_name,
 };
 pub use migration::Former;
 pub use module::{LoadError, Module};
 pub use prove::{Difference, ExportProof, Measure, Spread, prove};
 pub use record::Recording;
+pub use rehearse::{Rehearsal, rehearse};
 pub use rules::{RulesError, ScriptRules};
 pub use scan::ScanError;
 pub use scope::{Scope, ScopeError};
-pub use stats::{Counters, ExportStats, SubjectStats};
+pub use stats::{Counters, ExportStats, SubjectStats, TickFuel};

@@ -1,5 +1,10 @@
-//! What a script says about itself: the manifest in a custom section of its component, and the
-//! kinds of script with what each exports.
+//! What a script says about itself: its manifest, and the kinds of script with what each exports. What a
+//! manifest may say about limits is in `limits`, where it stands in a component in `section`.
+
+mod limits;
+mod section;
+
+pub use limits::{ExportLimits, ManifestLimits};
 
 use crate::api::Api;
 use crate::capability::Capability;
@@ -8,10 +13,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use sim::{DefId, def_id};
 use std::fmt;
-use wasmparser::{Parser, Payload};
 
-/// Name of the custom section, at the top level of the component.
-const SECTION: &str = "lore:manifest";
 /// Bytes of a manifest: a name, a version and a list of content names.
 const MANIFEST_BYTES: usize = 64 << 10;
 /// Content names one script may require.
@@ -39,7 +41,7 @@ pub enum Kind {
     Loot,
     /// `progression-script`: levels, what a kill is worth, what a death costs.
     Progression,
-    /// `economy-script`: prices.
+    /// `economy-script`: prices, fees, what comes of crafting.
     Economy,
     /// `encounter-script`: phases of bosses, turns of duels.
     Encounter,
@@ -101,7 +103,7 @@ impl Kind {
             Self::Progression => {
                 &[Export::RequireExperience, Export::GrowStats, Export::RewardKills, Export::PunishDeaths]
             }
-            Self::Economy => &[Export::QuotePrices],
+            Self::Economy => &[Export::QuotePrices, Export::Craft, Export::Fees],
             Self::Encounter => &[Export::Direct, Export::OpenDuels, Export::TakeTurns],
             Self::Event => &[Export::Conduct, Export::Reward],
         }
@@ -158,6 +160,8 @@ pub enum Export {
     RewardKills,
     PunishDeaths,
     QuotePrices,
+    Craft,
+    Fees,
     Direct,
     OpenDuels,
     TakeTurns,
@@ -183,6 +187,8 @@ impl Export {
             Self::RewardKills => "progression.reward-kills",
             Self::PunishDeaths => "progression.punish-deaths",
             Self::QuotePrices => "economy.quote-prices",
+            Self::Craft => "economy.craft",
+            Self::Fees => "economy.fees",
             Self::Direct => "encounter.direct",
             Self::OpenDuels => "encounter.open-duels",
             Self::TakeTurns => "encounter.take-turns",
@@ -194,6 +200,22 @@ impl Export {
     /// The function alone: `resolve`.
     pub(crate) fn function(self) -> &'static str {
         self.name().split_once('.').map_or(self.name(), |(_, function)| function)
+    }
+
+    /// Its place among the exports of `kind`: where there are things for each, nothing is looked up.
+    ///
+    /// # Panics
+    /// The kind does not have it. Of constants it is computed when this crate is compiled.
+    pub(crate) const fn place_in(self, kind: Kind) -> usize {
+        let exports = kind.exports();
+        let mut place = 0;
+        while place < exports.len() {
+            if exports[place] as u8 == self as u8 {
+                return place;
+            }
+            place += 1;
+        }
+        panic!("an export of another kind")
     }
 }
 
@@ -250,6 +272,9 @@ pub struct ManifestProof {
     /// More fuel per view, in percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fuel_percent: Option<u32>,
+    /// Recorded views of all functions together: with fewer a person is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least_views: Option<u32>,
     /// What is beyond these is refused, and nobody can say yes.
     #[serde(default, skip_serializing_if = "Thresholds::is_empty")]
     pub refuse: Thresholds,
@@ -262,7 +287,7 @@ impl ManifestProof {
 
     /// Beyond these a person is asked.
     pub fn hold(&self) -> Thresholds {
-        let Self { differ_permille, drift_percent, fuel_percent, refuse: _ } = *self;
+        let Self { differ_permille, drift_percent, fuel_percent, .. } = *self;
         Thresholds { differ_permille, drift_percent, fuel_percent }
     }
 
@@ -270,8 +295,9 @@ impl ManifestProof {
     #[must_use]
     pub fn stricter(&self, other: &Self) -> Self {
         let Thresholds { differ_permille, drift_percent, fuel_percent } = self.hold().stricter(&other.hold());
+        let least_views = self.least_views.max(other.least_views);
         let refuse = self.refuse.stricter(&other.refuse);
-        Self { differ_permille, drift_percent, fuel_percent, refuse }
+        Self { differ_permille, drift_percent, fuel_percent, least_views, refuse }
     }
 }
 
@@ -302,30 +328,6 @@ impl Thresholds {
             drift_percent: least(self.drift_percent, other.drift_percent),
             fuel_percent: least(self.fuel_percent, other.fuel_percent),
         }
-    }
-}
-
-/// Limits a script may ask for; what is absent is the host's default.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ManifestLimits {
-    /// Fuel of a call before its first item, at most 10,000,000.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fuel_base: Option<u64>,
-    /// Fuel per item, at most 1,000,000.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fuel_per_item: Option<u64>,
-    /// Bytes of linear memory, at most 128 MiB.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory_bytes: Option<u64>,
-    /// Ticks for which a new version is watched before it is trusted; the server's own minimum holds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub probation_ticks: Option<u32>,
-}
-
-impl ManifestLimits {
-    fn is_empty(&self) -> bool {
-        *self == Self::default()
     }
 }
 
@@ -390,6 +392,19 @@ pub enum ManifestError {
         /// Why.
         source: ScopeError,
     },
+    /// Limits for a function that its kind does not have.
+    #[error(
+        "{name}: limits.{function} limits nothing: a script of kind `{kind}` has {}; rename the table or remove it",
+        functions(*kind)
+    )]
+    Limits {
+        /// The script.
+        name: String,
+        /// Its kind.
+        kind: Kind,
+        /// As the manifest writes it.
+        function: String,
+    },
     /// More names than a check should have to look up.
     #[error(
         "{name} requires {count} content names, at most {REQUIRES} are allowed; list only what the script itself names"
@@ -425,45 +440,6 @@ impl Manifest {
         self.capabilities.contains(&capability) || self.api == Api::V0_1.name()
     }
 
-    /// The component with this manifest appended. The component must not have one yet.
-    pub fn embed(component: &[u8], manifest: &Self) -> Vec<u8> {
-        let json = serde_json::to_vec(manifest).expect("a manifest has only strings as keys");
-        let mut body = Vec::with_capacity(json.len() + SECTION.len() + 1);
-        leb128(SECTION.len(), &mut body);
-        body.extend_from_slice(SECTION.as_bytes());
-        body.extend_from_slice(&json);
-        let mut bytes = Vec::with_capacity(component.len() + body.len() + 8);
-        bytes.extend_from_slice(component);
-        bytes.push(0); // id of custom sections
-        leb128(body.len(), &mut bytes);
-        bytes.extend_from_slice(&body);
-        bytes
-    }
-
-    /// The manifest of a component, read without compiling or running anything.
-    ///
-    /// # Errors
-    /// See [`ManifestError`].
-    pub fn read(component: &[u8]) -> Result<Self, ManifestError> {
-        let mut sections = Vec::new();
-        let mut depth = 0_u32;
-        for payload in Parser::new(0).parse_all(component) {
-            match payload? {
-                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-                Payload::End(_) => depth = depth.saturating_sub(1),
-                Payload::CustomSection(section) if depth == 0 && section.name() == SECTION => {
-                    sections.push(section.data());
-                }
-                _ => {}
-            }
-        }
-        match sections.as_slice() {
-            [] => Err(ManifestError::Missing),
-            [json] => Self::parse(json),
-            _ => Err(ManifestError::Duplicate),
-        }
-    }
-
     /// Parses and checks the JSON of a manifest.
     fn parse(json: &[u8]) -> Result<Self, ManifestError> {
         if json.len() > MANIFEST_BYTES {
@@ -478,7 +454,7 @@ impl Manifest {
     ///
     /// # Errors
     /// [`ManifestError::Name`], [`ManifestError::Api`], [`ManifestError::Since`],
-    /// [`ManifestError::Scope`] or [`ManifestError::Requires`].
+    /// [`ManifestError::Scope`], [`ManifestError::Limits`] or [`ManifestError::Requires`].
     pub fn check(&self) -> Result<(), ManifestError> {
         let name = &self.name;
         if !is_script_name(name) {
@@ -491,6 +467,9 @@ impl Manifest {
         }
         let scope = self.scope.check(kind, &self.zones);
         scope.map_err(|source| ManifestError::Scope { name: name.clone(), source })?;
+        if let Some(function) = self.limits.foreign(kind) {
+            return Err(ManifestError::Limits { name: name.clone(), kind, function: function.to_owned() });
+        }
         if self.requires.len() > REQUIRES {
             return Err(ManifestError::Requires { name: name.clone(), count: self.requires.len() });
         }
@@ -505,20 +484,14 @@ pub fn is_script_name(name: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
+/// The functions of a kind, for errors.
+fn functions(kind: Kind) -> String {
+    kind.exports().iter().map(|export| export.function()).collect::<Vec<_>>().join(", ")
+}
+
 /// The id of the script with this name.
 pub(crate) fn script_id(name: &str) -> DefId {
     def_id(&format!("script/{name}"))
-}
-
-fn leb128(mut value: usize, out: &mut Vec<u8>) {
-    loop {
-        let byte = (value & 0x7f) as u8;
-        value >>= 7;
-        if value == 0 {
-            return out.push(byte);
-        }
-        out.push(byte | 0x80);
-    }
 }
 
 #[cfg(test)]
@@ -537,7 +510,15 @@ mod tests {
             scope: Scope::Zone,
             zones: vec!["greywood".into()],
             requires: vec!["ability/bite".into(); 40],
-            limits: ManifestLimits { fuel_per_item: Some(7), ..ManifestLimits::default() },
+            limits: ManifestLimits {
+                fuel_per_item: Some(7),
+                exports: [(
+                    "think".to_owned(),
+                    ExportLimits { log_lines: Some(3), ..ExportLimits::default() },
+                )]
+                .into(),
+                ..ManifestLimits::default()
+            },
             proof: ManifestProof { differ_permille: Some(50), ..ManifestProof::default() },
         }
     }
@@ -546,6 +527,14 @@ mod tests {
     fn what_is_embedded_is_read_back() {
         let bytes = Manifest::embed(&EMPTY_COMPONENT, &manifest());
         assert_eq!(Manifest::read(&bytes).unwrap(), manifest());
+    }
+
+    #[test]
+    fn of_two_versions_the_stricter_proof_counts() {
+        let of = |json: &str| serde_json::from_str::<ManifestProof>(json).unwrap();
+        let both = of(r#"{"differ-permille":50,"least-views":10}"#).stricter(&of(r#"{"least-views":200}"#));
+        assert_eq!(both, of(r#"{"differ-permille":50,"least-views":200}"#));
+        assert_eq!(both.stricter(&ManifestProof::default()), both);
     }
 
     #[test]
@@ -571,6 +560,11 @@ mod tests {
         scope(r#""zones":["b"]"#, "it lists zones, but its scope is `world`");
         scope(r#""scope":"galaxy""#, "unknown variant `galaxy`, expected one of `world`");
         scope(r#""capabilities":["net"]"#, "unknown variant `net`, expected `log`");
+        scope(r#""limits":{"advence":{}}"#, "`advence`: did you mean `advance`?");
+        scope(
+            r#""limits":{"think":{"fuel_base":1}}"#,
+            "a: limits.think limits nothing: a script of kind `quest` has advance; rename the table or remove it",
+        );
         check(
             r#"{"name":"a","version":"1.0.0","kind":"npc","api":"0.2","scope":"zone"}"#,
             "the scope `zone` needs its zones",

@@ -9,11 +9,12 @@ use crate::engine::Engine;
 use crate::failure::{BadOutput, FailureKind, clip};
 use crate::generation::Generation;
 use crate::instance::{Exports, Instance, Linked, ScriptState};
-use crate::limits::{CallLimits, MESSAGE_BYTES};
+use crate::limits::{MESSAGE_BYTES, ModuleLimits};
 use crate::module::Module;
 use sim::DefId;
 use sim::input::QuestProgress;
 use sim::state::{Migrated, OldState, Schemas, StateValue};
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wasmtime::Store;
@@ -70,7 +71,7 @@ impl Migration {
     pub(crate) fn load(
         engine: &Engine,
         component: &Component,
-        limits: &CallLimits,
+        limits: &ModuleLimits,
     ) -> Result<Option<Self>, Unusable> {
         let exported = component.component_type();
         if !exported.exports(engine.wasmtime()).any(|(name, _)| name.starts_with(INTERFACE)) {
@@ -78,12 +79,12 @@ impl Migration {
         }
         let linked = Linked::state_owner(engine, component).map_err(Unusable::Shape)?;
         let fails = |function| move |failure| Unusable::Fails(function, failure);
-        let fuel = engine.limits().fuel(limits, 1);
+        let allowed = engine.limits().allowance(&limits.every, 1);
         let mut instance = Instance::new(engine, &linked, limits).map_err(fails("migration.schema"))?;
-        let (schema, _) = instance.run(fuel, |exports, store| owner(exports).call_schema(store));
+        let (schema, _) = instance.run(allowed, |exports, store| owner(exports).call_schema(store));
         let schema = schema.map_err(fails("migration.schema"))?;
         for way in [Way::Migrate(0), Way::Revert(0)] {
-            let (answers, _) = instance.run(fuel, |exports, store| call(exports, store, way, &[]));
+            let (answers, _) = instance.run(allowed, |exports, store| call(exports, store, way, &[]));
             let answers = answers.map_err(fails(way.name()))?;
             if !answers.is_empty() {
                 let wrong = BadOutput::Length { views: 0, answers: answers.len() };
@@ -119,6 +120,18 @@ impl Module {
     /// The schema of its state; 0 for a script that says nothing about it.
     pub fn schema(&self) -> u32 {
         self.migration().map_or(0, |migration| migration.schema)
+    }
+
+    /// What `next` would read of states that this module has written, if it took its place: one answer each,
+    /// or why there is none, with file and line.
+    pub(crate) fn hand_over(&self, next: &Self, states: &[StateValue]) -> Vec<Result<StateValue, String>> {
+        let (from, to) = (self.schema(), next.schema());
+        let states: Vec<&StateValue> = states.iter().collect();
+        match from.cmp(&to) {
+            Ordering::Less => next.ask_about(Way::Migrate(from), &states, true),
+            Ordering::Equal => states.into_iter().cloned().map(Ok).collect(),
+            Ordering::Greater => self.ask_about(Way::Revert(to), &states, true),
+        }
     }
 
     /// Asks about states, in as many calls as that takes, and after a failed call about each alone: one
@@ -162,8 +175,8 @@ impl Module {
         let Some(migration) = self.migration() else { return Err(FailureKind::NoModule) };
         let wire: Vec<wit::State> = states.iter().map(|state| lower(state)).collect();
         let mut instance = self.instance_of(&migration.linked)?;
-        let (answers, _) =
-            instance.run(self.fuel(wire.len()), |exports, store| call(exports, store, way, &wire));
+        let allowed = self.allowance(None, wire.len());
+        let (answers, _) = instance.run(allowed, |exports, store| call(exports, store, way, &wire));
         instance.publish_log(self.label(), way.name(), 0, self.log_budget());
         let answers = answers?;
         if answers.len() != states.len() {

@@ -6,7 +6,7 @@ use crate::convert::{Hook, lower_context};
 use crate::engine::Engine;
 use crate::failure::{BadOutput, FailureKind, clip};
 use crate::instance::{Instance, Linked};
-use crate::limits::{CallLimits, LimitTooHigh, MESSAGE_BYTES};
+use crate::limits::{Allowance, CallLimits, LimitTooHigh, MESSAGE_BYTES, ModuleLimits};
 use crate::log_budget::LogBudget;
 use crate::manifest::{Export, Kind, Manifest};
 use crate::migration::{Migration, Unusable};
@@ -40,7 +40,7 @@ struct Inner {
     zones: Option<Vec<DefId>>,
     /// If it exports that.
     migration: Option<Migration>,
-    limits: CallLimits,
+    limits: ModuleLimits,
     symbols: Option<Symbols>,
     log: LogBudget,
 }
@@ -120,7 +120,7 @@ impl Module {
     /// # Errors
     /// See [`LoadError`]; each says what, where and what to do.
     pub fn load(engine: &Engine, bytes: &[u8]) -> Result<Self, LoadError> {
-        let manifest = scan(bytes, engine.limits(), engine.grant())?;
+        let manifest = scan(bytes, engine.limits(), engine.grants())?;
         let api = manifest.api().map_err(ScanError::from)?;
         let name = || manifest.name.clone();
         let limits =
@@ -200,6 +200,11 @@ impl Module {
         self.inner.zones.as_ref().is_none_or(|zones| zones.contains(&zone))
     }
 
+    /// What it may cost.
+    pub fn limits(&self) -> &ModuleLimits {
+        &self.inner.limits
+    }
+
     /// The id content uses for it: `script/NAME`.
     pub fn script(&self) -> DefId {
         self.inner.script
@@ -232,22 +237,23 @@ impl Module {
         &self.inner.engine
     }
 
-    /// Fuel of a call with this many views.
-    pub(crate) fn fuel(&self, views: usize) -> u64 {
-        self.inner.engine.limits().fuel(&self.inner.limits, views)
-    }
-
     pub(crate) fn component(&self) -> &Component {
         &self.inner.component
     }
 
-    pub(crate) fn call_limits(&self) -> &CallLimits {
-        &self.inner.limits
+    /// Limits of the calls of the export at `place` among those of its kind; without one, of all others.
+    fn call_limits(&self, place: Option<usize>) -> &CallLimits {
+        place.map_or(&self.inner.limits.every, |place| &self.inner.limits.exports[place].1)
     }
 
-    /// Views it is asked about in one call.
-    pub(crate) fn batch(&self) -> usize {
-        self.inner.engine.limits().batch(&self.inner.limits)
+    /// What a call with this many views gets there.
+    pub(crate) fn allowance(&self, place: Option<usize>, views: usize) -> Allowance {
+        self.inner.engine.limits().allowance(self.call_limits(place), views)
+    }
+
+    /// Views it is asked about in one call there.
+    pub(crate) fn batch(&self, place: Option<usize>) -> usize {
+        self.inner.engine.limits().batch(self.call_limits(place))
     }
 
     /// What its instances may still write to the log.
@@ -302,8 +308,8 @@ impl Module {
                     failure,
                 }
             };
-            let (outcome, _cost) =
-                instance.call::<H>(lower_context(&samples::CONTEXT), views, self.fuel(views.len()));
+            let allowed = self.allowance(Some(H::PLACE), views.len());
+            let (outcome, _cost) = instance.call::<H>(lower_context(&samples::CONTEXT), views, allowed);
             let replies = outcome.map_err(failed)?;
             if replies.len() != views.len() {
                 let wrong = BadOutput::Length { views: views.len(), answers: replies.len() };

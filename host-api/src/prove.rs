@@ -1,5 +1,6 @@
-//! A candidate and the live module answer what was recorded, and the answers are compared. Runs
-//! compiled code: keep it off the tick.
+//! A candidate and the live module answer what was recorded, and the answers are compared. A candidate of another
+//! schema is asked with the state as it would read it; what is compared then is what means the same in both.
+//! Runs compiled code: keep it off the tick.
 
 use crate::call::{Failures, Slot, ask};
 use crate::convert::Hook;
@@ -7,13 +8,16 @@ use crate::failure::{FailureKind, ScriptFailure};
 use crate::limits::MESSAGE_BYTES;
 use crate::manifest::Export;
 use crate::module::Module;
-use crate::record::{Laned, Record, Recording, Visitor, visit};
+use crate::record::{Laned, Record, Recording, Ring, Visitor, visit};
 use crate::stats::Counters;
+use crate::translate::Translation;
 use serde::{Deserialize, Serialize};
-use sim::rules::{Answer, Origin};
+use sim::rules::{Answer, Context, Origin};
 
 /// Differences shown in full; the others are only counted.
 const WORST: usize = 10;
+/// Reasons kept why a state cannot be migrated.
+const REASONS: usize = 10;
 
 /// A number in the answers to all views, before and after.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,15 +79,19 @@ pub struct Difference {
 pub struct ExportProof {
     /// The function.
     pub export: Export,
-    /// Recorded views that both modules were asked again.
+    /// Recorded views that both modules were asked again, those included whose state cannot be migrated.
     pub views: u64,
     /// Views that the candidate decides otherwise than the live module.
     pub differ: u64,
     /// Views recorded from this very live module that it now answers otherwise: it is not
     /// deterministic.
     pub unrepeated: u64,
-    /// Views that the candidate fails to answer and the live module answers.
+    /// Views that the candidate fails to answer, or that cannot be put to it, and the live module answers.
     pub newly_failed: u64,
+    /// Views that cannot be put to it, because their state cannot be migrated to its schema.
+    pub unmigrated: u64,
+    /// Why not, each reason once, the first ones.
+    pub reasons: Vec<String>,
     /// What the answers are on average, and how they are spread.
     pub measures: Vec<Measure>,
     /// The answers that are farthest apart, worst first.
@@ -136,43 +144,90 @@ fn replay<H: Laned>(
     candidate: &Module,
     recordings: &[Recording],
 ) -> Result<ExportProof, FailureKind> {
-    let mut sides = [Side::new(live)?, Side::new(candidate)?];
-    let (mut views, mut differ, mut unrepeated, mut newly_failed) = (0, 0, 0, 0);
-    let (mut samples, mut worst) = (Vec::new(), Vec::new());
-    for ring in recordings.iter().filter_map(|recording| H::tape(recording).of(live.script())) {
+    let rings = recordings.iter().filter_map(|recording| H::tape(recording).of(live.script()));
+    // A zone that tries a version of another schema recorded what this one cannot read.
+    let rings: Vec<&Ring<H>> = rings.filter(|ring| ring.schema() == live.schema()).collect();
+    let views = rings.iter().flat_map(|ring| ring.iter()).map(|record| &record.view);
+    let translation = Translation::new::<H>(live, candidate, views);
+    let (mut before, mut side, mut found) = (Side::new(live)?, Side::new(candidate)?, Found::default());
+    for ring in rings {
         let records: Vec<_> = ring.iter().collect();
         // Views of one tick were one batch.
         for batch in records.chunk_by(|a, b| a.ctx == b.ctx) {
-            let [was, now] = sides.each_mut().map(|side| side.answer::<H>(batch));
-            views += batch.len() as u64;
-            for ((record, was), now) in batch.iter().zip(was).zip(now) {
-                add_measures::<H>(&mut samples, &was.value, &now.value);
-                let distance = H::distance(&was.value, &now.value);
-                differ += u64::from(distance > 0);
-                keep_worst::<H>(&mut worst, distance, &record.view, &was.value, &now.value);
+            let ctx = &batch[0].ctx;
+            let views: Vec<H::View> = batch.iter().map(|record| record.view.clone()).collect();
+            let shown: Vec<_> = views.iter().map(|view| translation.view::<H>(view)).collect();
+            let asked: Vec<H::View> = shown.iter().flatten().cloned().collect();
+            let mut answers = side.answer::<H>(ctx, &asked).into_iter();
+            for ((record, was), shown) in batch.iter().zip(before.answer::<H>(ctx, &views)).zip(shown) {
                 let same_code = record.answer.origin == Origin::Script(live.stamp());
-                newly_failed += u64::from(now.origin == Origin::Fallback && was.origin != Origin::Fallback);
-                unrepeated += u64::from(same_code && record.answer.value != was.value);
+                found.unrepeated += u64::from(same_code && record.answer.value != was.value);
+                let now = shown.map(|_| answers.next().expect("one answer for every view asked"));
+                found.add::<H>(&translation, record, was, now);
             }
         }
     }
-    let [live, mut proven] = sides;
-    let mut failures = proven.failures.drain();
-    for failure in &mut failures {
-        candidate.locate(&mut failure.kind);
-    }
     Ok(ExportProof {
         export: H::EXPORT,
-        views,
-        differ,
-        unrepeated,
-        newly_failed,
-        measures: samples.into_iter().map(Samples::measure).collect(),
-        worst,
-        live: live.cost(H::EXPORT),
-        candidate: proven.cost(H::EXPORT),
-        failures,
+        views: found.views,
+        differ: found.differ,
+        unrepeated: found.unrepeated,
+        newly_failed: found.newly_failed,
+        unmigrated: found.unmigrated,
+        reasons: found.reasons,
+        measures: found.samples.into_iter().map(Samples::measure).collect(),
+        worst: found.worst,
+        live: before.cost(H::EXPORT),
+        candidate: side.cost(H::EXPORT),
+        failures: side.failures(candidate),
     })
+}
+
+/// What the views of one export have shown so far.
+#[derive(Default)]
+struct Found {
+    views: u64,
+    differ: u64,
+    unrepeated: u64,
+    newly_failed: u64,
+    unmigrated: u64,
+    reasons: Vec<String>,
+    samples: Vec<Samples>,
+    worst: Vec<Difference>,
+}
+
+impl Found {
+    /// One view, what it was answered before, and what now; or why it could not be asked.
+    fn add<H: Hook>(
+        &mut self,
+        translation: &Translation,
+        record: &Record<H::View, H::Answer>,
+        mut was: Answer<H::Answer>,
+        now: Result<Answer<H::Answer>, &str>,
+    ) {
+        self.views += 1;
+        let answered = was.origin != Origin::Fallback;
+        let mut now = match now {
+            Ok(now) => now,
+            Err(why) => {
+                self.unmigrated += 1;
+                self.newly_failed += u64::from(answered);
+                if self.reasons.len() < REASONS && !self.reasons.iter().any(|known| known == why) {
+                    self.reasons.push(why.to_owned());
+                }
+                return;
+            }
+        };
+        self.newly_failed += u64::from(now.origin == Origin::Fallback && answered);
+        if translation.changes_schema {
+            H::forget_state(&mut was.value);
+            H::forget_state(&mut now.value);
+        }
+        add_measures::<H>(&mut self.samples, &was.value, &now.value);
+        let distance = H::distance(&was.value, &now.value);
+        self.differ += u64::from(distance > 0);
+        keep_worst::<H>(&mut self.worst, distance, &record.view, &was.value, &now.value);
+    }
 }
 
 /// One measure of every view.
@@ -234,23 +289,30 @@ fn keep_worst<H: Hook>(
 }
 
 /// One of the two modules, answering in an instance of its own.
-struct Side {
+pub(crate) struct Side {
     slot: Slot,
     failures: Failures,
 }
 
 impl Side {
-    fn new(module: &Module) -> Result<Self, FailureKind> {
+    pub(crate) fn new(module: &Module) -> Result<Self, FailureKind> {
         Ok(Self { slot: Slot::quiet(module.clone())?, failures: Failures::default() })
     }
 
-    fn answer<H: Hook>(&mut self, batch: &[&Record<H::View, H::Answer>]) -> Vec<Answer<H::Answer>> {
-        let views: Vec<H::View> = batch.iter().map(|record| record.view.clone()).collect();
+    /// One answer for each view.
+    pub(crate) fn answer<H: Hook>(&mut self, ctx: &Context, views: &[H::View]) -> Vec<Answer<H::Answer>> {
         let mut out = Vec::with_capacity(views.len());
         let mut wire = Vec::with_capacity(views.len());
-        ask::<H>(&mut self.slot, &batch[0].ctx, &views, &mut wire, &mut out, &mut self.failures);
+        ask::<H>(&mut self.slot, ctx, views, &mut wire, &mut out, &mut self.failures);
         self.slot.restock();
         out
+    }
+
+    /// How the module has failed, located in its source.
+    pub(crate) fn failures(&mut self, module: &Module) -> Vec<ScriptFailure> {
+        let mut failures = self.failures.drain();
+        failures.iter_mut().for_each(|failure| module.locate(&mut failure.kind));
+        failures
     }
 
     fn cost(&self, export: Export) -> Counters {

@@ -5,17 +5,20 @@
 //! questions to a candidate, visits that list.
 
 use crate::convert::{
-    Advance, Conduct, Converse, Direct, Govern, GrowStats, Hook, Judge, OpenDuels, PlanCasts, PulseStatuses,
-    PunishDeaths, QuotePrices, RequireExperience, Resolve, Reward, RewardKills, RollLoot, TakeTurns, Think,
+    Advance, Conduct, Converse, Craft, Direct, Fees, Govern, GrowStats, Hook, Judge, OpenDuels, PlanCasts,
+    PulseStatuses, PunishDeaths, QuotePrices, RequireExperience, Resolve, Reward, RewardKills, RollLoot,
+    TakeTurns, Think,
 };
-use crate::limits::RECORDED_PER_TICK;
+use crate::limits::{RECORDED_PER_TICK, RECORDED_VIEWS};
 use crate::manifest::Kind;
+use borsh::{BorshDeserialize, BorshSerialize};
 use sim::rules::{Answer, Context, Origin};
 use sim::{DefId, ModuleStamp};
 use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
 
 /// One view with the context it was asked in and the answer it got.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, BorshSerialize, BorshDeserialize)]
 pub(crate) struct Record<V, A> {
     pub(crate) ctx: Context,
     pub(crate) view: V,
@@ -26,6 +29,8 @@ pub(crate) struct Record<V, A> {
 /// each tick, so that a busy second does not push out the minutes before. Never grows beyond its capacity.
 pub(crate) struct Ring<H: Hook> {
     records: VecDeque<Record<H::View, H::Answer>>,
+    /// Of the state in the views.
+    schema: u32,
     /// Views that may be kept now.
     allowed: usize,
     /// Of the last call.
@@ -34,13 +39,33 @@ pub(crate) struct Ring<H: Hook> {
 
 impl<H: Hook> Clone for Ring<H> {
     fn clone(&self) -> Self {
-        Self { records: self.records.clone(), allowed: self.allowed, tick: self.tick }
+        let Self { schema, allowed, tick, .. } = *self;
+        Self { records: self.records.clone(), schema, allowed, tick }
     }
 }
 
 impl<H: Hook> Ring<H> {
-    fn new(capacity: usize) -> Self {
-        Self { records: VecDeque::with_capacity(capacity), allowed: capacity, tick: 0 }
+    fn new(schema: u32, capacity: usize) -> Self {
+        Self { records: VecDeque::with_capacity(capacity), schema, allowed: capacity, tick: 0 }
+    }
+
+    /// What an earlier run has recorded, with room for what comes.
+    fn of(schema: u32, mut records: VecDeque<Record<H::View, H::Answer>>) -> Self {
+        let allowed = RECORDED_VIEWS.saturating_sub(records.len());
+        records.reserve_exact(allowed);
+        let tick = records.back().map_or(0, |last| last.ctx.tick);
+        Self { records, schema, allowed, tick }
+    }
+
+    /// The schema of the state in its views.
+    pub(crate) fn schema(&self) -> u32 {
+        self.schema
+    }
+
+    /// At most so many of its records, from all its length.
+    pub(crate) fn evenly(&self, most: usize) -> impl Iterator<Item = &Record<H::View, H::Answer>> {
+        let (len, taken) = (self.records.len(), self.records.len().min(most));
+        (0..taken).map(move |n| &self.records[n * len / taken])
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Record<H::View, H::Answer>> {
@@ -81,7 +106,7 @@ impl<H: Hook> Tape<H> {
     /// script, and what the views' own lists need.
     pub(crate) fn push(
         &mut self,
-        script: DefId,
+        (script, schema): (DefId, u32),
         capacity: usize,
         ctx: &Context,
         views: &[H::View],
@@ -90,7 +115,7 @@ impl<H: Hook> Tape<H> {
         if capacity == 0 {
             return;
         }
-        let ring = self.0.entry(script).or_insert_with(|| Ring::new(capacity));
+        let ring = self.0.entry(script).or_insert_with(|| Ring::new(schema, capacity));
         let taken = ring.take(views.len(), capacity, ctx.tick);
         let room = capacity - taken;
         ring.records.drain(..ring.records.len().saturating_sub(room));
@@ -110,14 +135,37 @@ impl<H: Hook> Tape<H> {
         });
     }
 
-    /// Only what was asked of one module.
-    fn only(&self, (kind, script): (Kind, DefId)) -> Self {
-        let ring = self.0.get_key_value(&script).filter(|_| kind == H::KIND);
-        Self(ring.map(|(script, ring)| (*script, ring.clone())).into_iter().collect())
+    /// Only what was asked of one module, at most so many views of it.
+    fn only(&self, (kind, script): (Kind, DefId), most: usize) -> Self {
+        let ring = self.0.get(&script).filter(|_| kind == H::KIND);
+        let some = |ring: &Ring<H>| Ring::<H> {
+            records: ring.evenly(most).cloned().collect(),
+            schema: ring.schema,
+            allowed: ring.allowed,
+            tick: ring.tick,
+        };
+        Self(ring.map(|ring| (script, some(ring))).into_iter().collect())
     }
 
-    fn retain(&mut self, keep: impl Fn(Kind, DefId) -> bool) {
-        self.0.retain(|script, _| keep(H::KIND, *script));
+    fn retain(&mut self, keep: impl Fn(Kind, DefId, u32) -> bool) {
+        self.0.retain(|script, ring| keep(H::KIND, *script, ring.schema));
+    }
+
+    /// Appends at most so many views of every script as bytes.
+    fn save(&self, most: usize, out: &mut Vec<u8>) -> std::io::Result<()> {
+        let rows = self.0.iter().map(|(script, ring)| {
+            let records: Vec<_> = ring.evenly(most).collect();
+            (*script, ring.schema, records)
+        });
+        borsh::to_writer(out, &rows.collect::<Vec<_>>())
+    }
+
+    /// Takes such bytes from the beginning of `bytes`.
+    fn load(bytes: &mut &[u8]) -> std::io::Result<Self> {
+        let rows = Vec::<(DefId, u32, VecDeque<Record<H::View, H::Answer>>)>::deserialize(bytes)?;
+        let rings =
+            rows.into_iter().map(|(script, schema, records)| (script, Ring::<H>::of(schema, records)));
+        Ok(Self(rings.collect()))
     }
 
     /// What was asked of this script.
@@ -160,9 +208,35 @@ macro_rules! lanes {
         }
 
         impl Recording {
-            /// A copy of what one module was asked, without that of all others.
-            pub(crate) fn of(&self, module: (Kind, DefId)) -> Self {
-                Self { $($lane: self.$lane.only(module)),* }
+            /// A copy of what one module was asked, at most so many views of each function, without that of
+            /// all others.
+            pub(crate) fn of(&self, module: (Kind, DefId), most: usize) -> Self {
+                Self { $($lane: self.$lane.only(module, most)),* }
+            }
+
+            /// Adds what other modules were asked.
+            pub fn join(&mut self, other: Self) {
+                $(self.$lane.0.extend(other.$lane.0);)*
+            }
+
+            /// At most `most` views of every module and function, as bytes that [`Recording::load`] reads in a
+            /// build of the same [`Recording::shape`].
+            ///
+            /// # Errors
+            /// None: what writes to memory does not fail.
+            pub fn save(&self, most: usize) -> std::io::Result<Vec<u8>> {
+                let mut out = Vec::new();
+                $(self.$lane.save(most, &mut out)?;)*
+                Ok(out)
+            }
+
+            /// What was saved.
+            ///
+            /// # Errors
+            /// The bytes are something else.
+            pub fn load(mut bytes: &[u8]) -> std::io::Result<Self> {
+                let recording = Self { $($lane: Tape::load(&mut bytes)?),* };
+                if bytes.is_empty() { Ok(recording) } else { Err(std::io::ErrorKind::InvalidData.into()) }
             }
 
             /// Only what the module with this stamp has answered.
@@ -173,7 +247,7 @@ macro_rules! lanes {
             }
 
             /// Drops what was asked of modules that are not there any more.
-            pub(crate) fn retain(&mut self, keep: impl Fn(Kind, DefId) -> bool) {
+            pub(crate) fn retain(&mut self, keep: impl Fn(Kind, DefId, u32) -> bool) {
                 $(self.$lane.retain(&keep);)*
             }
         }
@@ -198,6 +272,32 @@ macro_rules! lanes {
     };
 }
 
+impl Recording {
+    /// A fingerprint of all views and answers, with the names of their fields: where it is another, saved bytes
+    /// mean something else.
+    pub fn shape() -> [u8; 32] {
+        struct Shape(blake3::Hasher);
+
+        impl Visitor for Shape {
+            type Error = Infallible;
+
+            fn visit<H: Laned>(&mut self) -> Result<(), Infallible> {
+                let view = H::sample();
+                let answer = H::fallback(&view);
+                self.0.update(format!("{} {view:?} {answer:?}\n", H::EXPORT.name()).as_bytes());
+                Ok(())
+            }
+        }
+
+        let mut shape = Shape(blake3::Hasher::new());
+        shape.0.update(env!("CARGO_PKG_VERSION").as_bytes());
+        for kind in Kind::ALL {
+            let Ok(()) = visit(kind, &mut shape);
+        }
+        *shape.0.finalize().as_bytes()
+    }
+}
+
 lanes! {
     attacks: Resolve,
     casts: PlanCasts,
@@ -213,6 +313,8 @@ lanes! {
     kills: RewardKills,
     falls: PunishDeaths,
     deals: QuotePrices,
+    attempts: Craft,
+    charges: Fees,
     bouts: Direct,
     pairs: OpenDuels,
     turns: TakeTurns,
@@ -226,7 +328,7 @@ mod tests {
 
     #[test]
     fn a_crowd_does_not_push_out_what_was_before() {
-        let mut ring = Ring::<Resolve>::new(400);
+        let mut ring = Ring::<Resolve>::new(0, 400);
         assert_eq!(
             (ring.take(300, 400, 7), ring.take(1_000, 400, 7), ring.take(1_000, 400, 7)),
             (300, 100, 0)
@@ -246,9 +348,45 @@ mod tests {
         let mut tape = Tape::<Resolve>::default();
         let ctx = |tick| Context { tick, tick_ms: 50, zone: DefId(1), minute_of_day: 0 };
         for tick in [1, 2, 3] {
-            tape.push(DefId(5), 10, &ctx(tick), &views, &answers);
+            tape.push((DefId(5), 0), 10, &ctx(tick), &views, &answers);
         }
         let kept: Vec<u32> = tape.of(DefId(5)).unwrap().iter().map(|record| record.view.id).collect();
         assert_eq!(kept, [4, 5, 6, 7, 8, 9, 2, 7, 3, 8]);
+    }
+    #[test]
+    fn what_is_saved_is_loaded_and_nothing_else() {
+        let view = |id| sim::rules::Line { id, ..crate::convert::Judge::sample() };
+        let views: Vec<_> = (0..10).map(view).collect();
+        let answers: Vec<_> = views.iter().map(crate::call::fallback::<Judge>).collect();
+        let ctx = Context { tick: 7, tick_ms: 50, zone: DefId(1), minute_of_day: 0 };
+        let (mut all, mut others) = (Recording::default(), Recording::default());
+        all.lines.push((DefId(5), 3), 10, &ctx, &views, &answers);
+        others.lines.push((DefId(6), 0), 10, &ctx, &views, &answers);
+        all.join(others);
+
+        let saved = all.save(4).unwrap();
+        let again = Recording::load(&saved).unwrap();
+        let ring = again.lines.of(DefId(5)).unwrap();
+        let kept: Vec<_> = ring.iter().collect();
+        assert_eq!(kept.iter().map(|record| record.view.id).collect::<Vec<_>>(), [0, 2, 5, 7]);
+        assert_eq!((&kept[1].view, &kept[1].answer, kept[1].ctx), (&views[2], &answers[2], ctx));
+        assert_eq!((ring.schema(), again.lines.of(DefId(6)).unwrap().schema()), (3, 0));
+        assert!(Recording::load(&saved[..saved.len() - 1]).is_err());
+        assert!(Recording::load(&[&saved[..], &[0]].concat()).is_err());
+        assert_eq!(Recording::shape(), Recording::shape());
+    }
+
+    #[test]
+    fn what_an_earlier_run_recorded_leaves_room_for_more() {
+        let views: Vec<_> = (0..10).map(|id| sim::rules::Attack { id, ..Resolve::sample() }).collect();
+        let answers: Vec<_> = views.iter().map(crate::call::fallback::<Resolve>).collect();
+        let ctx = |tick| Context { tick, tick_ms: 50, zone: DefId(1), minute_of_day: 0 };
+        let mut first = Recording::default();
+        first.attacks.push((DefId(5), 0), 10, &ctx(90), &views, &answers);
+        let mut again = Recording::load(&first.save(4).unwrap()).unwrap();
+        // The clock of a zone that was killed is behind.
+        again.attacks.push((DefId(5), 0), 10, &ctx(80), &views[..6], &answers[..6]);
+        let kept = again.attacks.of(DefId(5)).unwrap().iter().map(|record| record.view.id);
+        assert_eq!(kept.collect::<Vec<_>>(), [0, 2, 5, 7, 0, 1, 2, 3, 4, 5]);
     }
 }

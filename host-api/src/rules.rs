@@ -1,9 +1,10 @@
 //! The simulation's questions, answered by the modules of one generation.
 
-use crate::call::{Failures, Slot, ask, fallback};
+use crate::call::{Failures, Slot, ask, fallback, rest};
 use crate::convert::{
-    Advance, Conduct, Converse, Direct, Govern, GrowStats, Judge, OpenDuels, PlanCasts, PulseStatuses,
-    PunishDeaths, QuotePrices, RequireExperience, Resolve, Reward, RewardKills, RollLoot, TakeTurns, Think,
+    Advance, Conduct, Converse, Craft, Direct, Fees, Govern, GrowStats, Judge, OpenDuels, PlanCasts,
+    PulseStatuses, PunishDeaths, QuotePrices, RequireExperience, Resolve, Reward, RewardKills, RollLoot,
+    TakeTurns, Think,
 };
 use crate::failure::{FailureKind, ScriptFailure};
 use crate::generation::Generation;
@@ -13,12 +14,11 @@ use crate::record::{Lane, Laned, Recording, Wires};
 use crate::stats::ExportStats;
 use sim::DefId;
 use sim::rules::{
-    Act, Answer, Attack, Bout, Cast, Context, Conversation, Course, Deal, Decision, Decree, DialogReply,
-    Direction, EventMoment, Fall, Gain, Grown, Growth, Haul, Inquiry, Judgement, Kill, LevelStep, Line,
-    Merit, Moment, Outcome, Pairing, Perception, Plan, Prize, Pulse, PulseOutcome, QuestStep, Quote,
-    Requirement, Rules, Spoils, Terms, Toll, Turn,
+    Act, Answer, Attack, Attempt, Bout, Cast, Charge, Context, Conversation, Course, Crafted, Deal, Decision,
+    Decree, DialogReply, Direction, EventMoment, Fall, Fee, Gain, Grown, Growth, Haul, Inquiry, Judgement,
+    Kill, LevelStep, Line, Merit, Moment, Outcome, Pairing, Perception, Plan, Prize, Pulse, PulseOutcome,
+    QuestStep, Quote, Requirement, Rules, Spoils, Terms, Toll, Turn,
 };
-use sim::state::Schemas;
 use std::collections::BTreeMap;
 
 /// Implements [`Rules`] with one live instance per module. Belongs to one zone thread.
@@ -47,8 +47,8 @@ pub struct RulesError {
 }
 
 impl ScriptRules {
-    /// Prepares an instance and a spare of every module. Takes about 60 µs a module; keep it off
-    /// the tick.
+    /// Prepares an instance and a spare of every module that does not rest. Takes about 60 µs a module;
+    /// keep it off the tick.
     ///
     /// # Errors
     /// A module that loaded before can no longer be instantiated: the machine is out of memory.
@@ -56,8 +56,11 @@ impl ScriptRules {
         let mut slots = BTreeMap::new();
         let mut single = BTreeMap::new();
         for module in generation.modules() {
-            let slot = Slot::new(module.clone())
-                .map_err(|failure| RulesError { module: module.label().to_owned(), failure })?;
+            let slot = match generation.rests(module) {
+                true => Slot::resting(module.clone()),
+                false => Slot::new(module.clone())
+                    .map_err(|failure| RulesError { module: module.label().to_owned(), failure })?,
+            };
             slots.insert((module.kind(), module.script()), slot);
             if module.kind().is_single() {
                 single.insert(module.kind(), module.script());
@@ -82,8 +85,9 @@ impl ScriptRules {
         self.record_views = views;
     }
 
-    /// Gives every module its share of a tick ([`Limits::fuel_per_tick`](crate::Limits)). For rules that
-    /// are asked once per tick; elsewhere there is no tick to share.
+    /// Gives every module its share of a tick, as long as the context says it is
+    /// ([`ModuleLimits::tick_share_percent`](crate::ModuleLimits)). For rules that are asked once per tick;
+    /// elsewhere there is no tick to share.
     pub fn limit_ticks(&mut self) {
         self.slots.values_mut().for_each(Slot::limit_ticks);
     }
@@ -93,9 +97,9 @@ impl ScriptRules {
         &self.recording
     }
 
-    /// A copy of what one module was asked, to replay it elsewhere.
-    pub fn recording_of(&self, kind: Kind, script: DefId) -> Recording {
-        self.recording.of((kind, script))
+    /// A copy of what one module was asked, at most so many views of each function, to replay it elsewhere.
+    pub fn recording_of(&self, kind: Kind, script: DefId, most: usize) -> Recording {
+        self.recording.of((kind, script), most)
     }
 
     /// Gives away what was recorded.
@@ -103,14 +107,13 @@ impl ScriptRules {
         std::mem::take(&mut self.recording)
     }
 
-    /// Goes on with what the rules before, of these schemas, have recorded, as far as their scripts are
-    /// still there and read state as those did.
-    pub fn adopt_recording(&mut self, mut recording: Recording, schemas: &Schemas) {
+    /// Goes on with what the rules before, or those of an earlier run, have recorded, as far as their scripts
+    /// are still there, do not rest and read state as those did.
+    pub fn adopt_recording(&mut self, mut recording: Recording) {
         if self.record_views > 0 {
-            let before = |script: DefId| schemas.get(&script).copied().unwrap_or(0);
-            recording.retain(|kind, script| {
+            recording.retain(|kind, script, schema| {
                 let slot = self.slots.get(&(kind, script));
-                slot.is_some_and(|slot| slot.module.schema() == before(script))
+                slot.is_some_and(|slot| !slot.rests && slot.module.schema() == schema)
             });
             self.recording = recording;
         }
@@ -149,12 +152,16 @@ impl ScriptRules {
     /// Counters of every export of every module.
     pub fn stats(&self) -> impl Iterator<Item = ExportStats> {
         self.slots.values().flat_map(|slot| {
-            slot.accounts.iter().map(|account| ExportStats {
-                label: slot.module.label().to_owned(),
-                kind: slot.module.kind(),
-                export: account.export,
-                counters: account.counters,
-                subjects: account.subjects(),
+            slot.accounts.iter().zip(&slot.module.limits().exports).map(move |(account, (_, limits))| {
+                ExportStats {
+                    label: slot.module.label().to_owned(),
+                    kind: slot.module.kind(),
+                    export: account.export,
+                    counters: account.counters,
+                    limits: *limits,
+                    tick_fuel: slot.tick_fuel(),
+                    subjects: account.subjects(),
+                }
             })
         })
     }
@@ -172,7 +179,7 @@ impl ScriptRules {
     }
 
     /// Asks the module `script` of the hook's kind if it is live and decides in this zone, else answers with
-    /// fallbacks.
+    /// fallbacks: those of a module at rest are no failure.
     fn ask<H: Laned>(
         &mut self,
         ctx: &Context,
@@ -185,10 +192,12 @@ impl ScriptRules {
             return;
         }
         let (label, why) = match self.slots.get_mut(&(H::KIND, script)) {
+            Some(slot) if slot.rests => return rest::<H>(slot, views, out),
             Some(slot) if slot.module.decides_in(ctx.zone) => {
                 let Lane { wire, tape } = H::lane(&mut self.wires, &mut self.recording);
                 ask::<H>(slot, ctx, views, wire, out, &mut self.failures);
-                return tape.push(script, self.record_views, ctx, views, out);
+                let state = (script, slot.module.schema());
+                return tape.push(state, self.record_views, ctx, views, out);
             }
             Some(slot) => (slot.module.label().to_owned(), FailureKind::OutOfScope),
             None => (format!("{} script {:#010x}", H::KIND, script.0), FailureKind::NoModule),
@@ -286,6 +295,14 @@ impl Rules for ScriptRules {
 
     fn quote_prices(&mut self, ctx: &Context, deals: &[Deal], out: &mut Vec<Answer<Quote>>) {
         self.ask_single::<QuotePrices>(ctx, deals, out);
+    }
+
+    fn craft(&mut self, ctx: &Context, attempts: &[Attempt], out: &mut Vec<Answer<Crafted>>) {
+        self.ask_single::<Craft>(ctx, attempts, out);
+    }
+
+    fn fees(&mut self, ctx: &Context, charges: &[Charge], out: &mut Vec<Answer<Fee>>) {
+        self.ask_single::<Fees>(ctx, charges, out);
     }
 
     fn direct(&mut self, ctx: &Context, script: DefId, views: &[Bout], out: &mut Vec<Answer<Direction>>) {

@@ -2,10 +2,10 @@
 
 use sim::content::{Deed, Element, Position, Rarity, Stats, Weather};
 use sim::rules::{
-    Attack, Bout, BoutOccasion, Cast, Channel, Context, Conversation, Deal, DuelistView, EventMoment,
-    EventOccasion, Fall, Growth, Hit, Inquiry, Kill, LevelStep, Line, Merit, Moment, Move, NpcState,
-    ObjectiveView, Occasion, Pairing, Perception, PhaseView, Pulse, QuestState, RowView, Side, Spoils,
-    StageView, TableView, Trigger, Turn,
+    Attack, Attempt, Bout, BoutOccasion, Cast, Channel, Charge, Context, Conversation, Deal, DuelistView,
+    EventMoment, EventOccasion, Fall, Growth, Hit, Inquiry, Kill, LevelStep, Line, Merit, Moment, Move,
+    NpcState, ObjectiveView, Occasion, Pairing, Perception, PhaseView, Pulse, QuestState, RowView, Service,
+    Side, Spoils, StageView, TableView, Trigger, Turn,
 };
 use sim::{CharacterId, EntityId, def_id};
 
@@ -221,6 +221,8 @@ pub(crate) fn moment() -> Moment {
         id: 1,
         zone: def_id("zone/sample"),
         occasion: Occasion::Hour,
+        character: EntityId::NONE,
+        level: 0,
         hour: 20,
         minute_of_day: 1_200,
         weather: Weather::Cloudy,
@@ -339,6 +341,37 @@ pub(crate) fn deal() -> Deal {
         count: 1,
         permille: 1_200,
         seed: SEED,
+    }
+}
+
+pub(crate) fn attempt() -> Attempt {
+    Attempt {
+        id: 1,
+        character: EntityId(11),
+        level: 5,
+        recipe: def_id("recipe/sample"),
+        required_level: 2,
+        product: def_id("item/sample"),
+        rarity: Rarity::Common,
+        pieces: 2,
+        masterwork: def_id("item/sample-masterwork"),
+        chance_permille: 800,
+        quality_permille: 50,
+        count: 3,
+        seed: SEED,
+    }
+}
+
+pub(crate) fn charge() -> Charge {
+    Charge {
+        id: 1,
+        service: Service::Crafting,
+        character: EntityId(11),
+        level: 5,
+        subject: def_id("recipe/sample"),
+        count: 3,
+        amount: 12,
+        balance: 100,
     }
 }
 

@@ -6,7 +6,7 @@
 mod census;
 
 use crate::api::Api;
-use crate::capability::Capability;
+use crate::capability::{Capability, Grants};
 use crate::limits::Limits;
 use crate::manifest::{Kind, Manifest, ManifestError};
 use census::{Census, at_most};
@@ -80,15 +80,16 @@ pub enum ScanError {
     },
     /// The operator does not let scripts have it.
     #[error(
-        "{name} needs the capability `{capability}`, this server grants {granted}; build it without, or add it to \
-         `grant` in `[scripts]` of the server's settings"
+        "{name} needs the capability `{capability}`, this server grants {granted}; build it without, or ask who \
+         runs the server for `{name} = [\"{capability}\"]` in `[scripts.grant-to]` of its settings (`grant` in \
+         `[scripts]` is for all scripts)"
     )]
     NotGranted {
         /// The script.
         name: String,
         /// What it needs.
         capability: Capability,
-        /// What is granted.
+        /// What is granted to it.
         granted: String,
     },
     /// The manifest.
@@ -141,11 +142,11 @@ fn remedy(what: &str) -> &'static str {
     }
 }
 
-/// Scans a candidate of a server that grants `grant`.
+/// Scans a candidate of a server that grants this.
 ///
 /// # Errors
 /// See [`ScanError`].
-pub(crate) fn scan(bytes: &[u8], limits: &Limits, grant: &[Capability]) -> Result<Manifest, ScanError> {
+pub(crate) fn scan(bytes: &[u8], limits: &Limits, grants: &Grants) -> Result<Manifest, ScanError> {
     if bytes.len() > limits.component_bytes {
         return Err(ScanError::TooLarge { bytes: bytes.len(), max: limits.component_bytes });
     }
@@ -163,7 +164,7 @@ pub(crate) fn scan(bytes: &[u8], limits: &Limits, grant: &[Capability]) -> Resul
     }
     let manifest = Manifest::read(bytes)?;
     names.exports_fit(&manifest)?;
-    names.imports_fit(&manifest, grant)?;
+    names.imports_fit(&manifest, grants.of(&manifest.name))?;
     Ok(manifest)
 }
 

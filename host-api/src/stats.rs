@@ -1,6 +1,8 @@
 //! Counters per module and export: what a script costs, and for what. Read by telemetry, reset by nobody.
 
+use crate::limits::CallLimits;
 use crate::manifest::{Export, Kind};
+use serde::{Deserialize, Serialize};
 use sim::DefId;
 
 /// What one export of one module has cost since its instance was prepared.
@@ -14,8 +16,21 @@ pub struct ExportStats {
     pub export: Export,
     /// Counters of that function.
     pub counters: Counters,
+    /// What its calls may cost.
+    pub limits: CallLimits,
+    /// Fuel of the whole module in one tick.
+    pub tick_fuel: TickFuel,
     /// The same by what its views are about, by id; empty where they are about nothing that has a name.
     pub subjects: Vec<SubjectStats>,
+}
+
+/// The fuel that all functions of a module have together in one tick.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TickFuel {
+    /// Its share of a tick; none where nobody limits ticks.
+    pub limit: Option<u64>,
+    /// Most that was used in one tick.
+    pub peak: u64,
 }
 
 /// Sums over all calls.
@@ -27,9 +42,11 @@ pub struct Counters {
     pub items: u64,
     /// Fuel used.
     pub fuel: u64,
+    /// Of the fuel it was given, what the call that used most of it used, of 1,000: not a sum.
+    pub fuel_peak_permille: u64,
     /// Calls that failed: trapped, ran out of something, or answered with the wrong length.
     pub failed_calls: u64,
-    /// Views that were answered with the fallback.
+    /// Views that were answered with the fallback; all of them while the module rests.
     pub fallbacks: u64,
     /// Nanoseconds inside the component and at its border.
     pub time_ns: u64,

@@ -71,8 +71,7 @@ fn ten_thousand_reloads_leave_the_process_as_it_was() {
         let mut rules = ScriptRules::new(&generation).unwrap();
         rules.record(100);
         if let Some(before) = &mut live {
-            let schemas = before.generation().schemas();
-            rules.adopt_recording(before.take_recording(), &schemas);
+            rules.adopt_recording(before.take_recording());
         }
         let answers = resolve(&mut rules, &views);
         assert!(unserved(&views, &answers).len() <= 1);

@@ -2,9 +2,9 @@
 //! (`crate::cli`). Names are kebab-case in the file (`access-ttl = "24h"`) and upper snake case in
 //! the environment (`LORE_ACCESS_TTL=24h`).
 
-use host_api::Capability;
+use host_api::{Capability, Grants, is_script_name};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -71,11 +71,21 @@ pub struct Config {
 pub struct Scripts {
     /// Capabilities they may declare; one that needs another is refused.
     pub grant: Vec<Capability>,
+    /// The same for scripts of these names, in place of `grant`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub grant_to: BTreeMap<String, Vec<Capability>>,
+}
+
+impl Scripts {
+    /// Both together.
+    pub fn grants(&self) -> Grants {
+        Grants { all: self.grant.clone(), by_name: self.grant_to.clone() }
+    }
 }
 
 impl Default for Scripts {
     fn default() -> Self {
-        Self { grant: vec![Capability::Log] }
+        Self { grant: vec![Capability::Log], grant_to: BTreeMap::new() }
     }
 }
 
@@ -226,6 +236,9 @@ impl Config {
         if !(Duration::from_millis(100)..=Duration::from_secs(600)).contains(&self.heartbeat) {
             return refuse("heartbeat", format!("it is {}, must be 100ms to 10m", span(self.heartbeat)));
         }
+        if let Some(name) = self.scripts.grant_to.keys().find(|name| !is_script_name(name)) {
+            return refuse("scripts.grant-to", format!("`{name}` is no name that a script can have"));
+        }
         if self.profile == Profile::Production {
             if self.cors_origins.iter().any(|origin| origin == "*") {
                 let reason = "`*` is any origin, which is not for production; list yours";
@@ -332,11 +345,27 @@ mod tests {
     }
 
     #[test]
+    fn a_script_is_granted_what_stands_at_its_name() {
+        let config = load("[scripts]\ngrant = []\n[scripts.grant-to]\nchat-filter = [\"log\"]", &[]).unwrap();
+        config.check().unwrap();
+        let Grants { all, by_name } = config.scripts.grants();
+        assert_eq!((all, by_name), (vec![], [("chat-filter".to_owned(), vec![Capability::Log])].into()));
+        assert!(
+            config.redacted().contains("[scripts.grant-to]\nchat-filter = [\"log\"]"),
+            "{}",
+            config.redacted()
+        );
+        assert!(!Config::default().redacted().contains("grant-to"));
+    }
+
+    #[test]
     fn mistakes_are_named() {
         assert!(load("acces-ttl = \"1h\"", &[]).unwrap_err().to_string().contains("acces-ttl"));
         assert!(load("", &[("LORE_TICK_MS", "fast")]).is_err());
         let grant = load("[scripts]\ngrant = [\"log\", \"net\"]", &[]).unwrap_err().to_string();
         assert!(grant.contains("net") && grant.contains("scripts.grant"), "{grant}");
+        let named = load("[scripts.grant-to]\nWolf = []", &[]).unwrap();
+        assert!(named.check().unwrap_err().to_string().starts_with("scripts.grant-to: `Wolf`"));
         let slow = Config { tick_ms: 0, ..Config::default() };
         assert!(slow.check().unwrap_err().to_string().starts_with("tick-ms"));
         let open = Config { profile: Profile::Production, ..Config::default() };

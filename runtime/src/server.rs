@@ -15,7 +15,9 @@ use crate::config::{Config, Profile};
 use crate::gateway::{self, Gateway, GatewaySetup};
 use crate::http::{self, AppState, RateLimits, ServeLimits};
 use crate::online::Online;
-use crate::reload::{Archive, Pipeline, PipelineSetup, probation_loop, strikes_loop};
+use crate::reload::{
+    Archive, Calls, Pipeline, PipelineSetup, calls_loop, load_calls, probation_loop, strikes_loop,
+};
 use crate::replay::{Keep, WriterThread, spawn_writer};
 use crate::store::{DatabaseClaim, FolderClaim, Store};
 use crate::telemetry;
@@ -40,6 +42,8 @@ const FAILURE_QUEUE: usize = 1_024;
 const FAREWELL: Duration = Duration::from_millis(250);
 /// How long the zones may take to save everybody, and the journal to write it down.
 const DRAIN: Duration = Duration::from_secs(20);
+/// How long the last recorded calls may take to be saved.
+const RECORD: Duration = Duration::from_secs(5);
 /// Between two looks at the zones' threads.
 const WATCH: Duration = Duration::from_millis(250);
 /// How long sockets may take to close.
@@ -62,6 +66,9 @@ pub struct Server {
     journal: JoinHandle<Result<(), JournalError>>,
     listeners: Vec<JoinHandle<()>>,
     upkeep: JoinHandle<()>,
+    /// Ends the saving of recorded calls, for which the zones must still be there.
+    leaving: CancellationToken,
+    recorder: JoinHandle<()>,
     replay_writer: Option<WriterThread>,
     _note: Option<TokenNote>,
     /// Last, so that nobody else starts while anything of this server is left.
@@ -106,9 +113,12 @@ impl Server {
             None => Bus::in_process(),
         };
 
-        let engine =
-            Engine::granting(&config.scripts.grant, Limits::default(), Some(&config.data.join("compiled")))?;
-        let (assembled, archive) = load(&engine, pack, &config).await?;
+        let engine = Engine::granting(
+            config.scripts.grants(),
+            Limits::default(),
+            Some(&config.data.join("compiled")),
+        )?;
+        let (assembled, archive, mut calls) = load(&engine, pack, &config).await?;
         let content = Arc::clone(&assembled.content);
         let (journal_sender, journal_queue) = mpsc::channel(JOURNAL_QUEUE);
         let (failures, failure_queue) = mpsc::channel(FAILURE_QUEUE);
@@ -129,6 +139,7 @@ impl Server {
             rules.record(RECORDED_VIEWS);
             rules.limit_ticks();
             rules.know(assembled.former.clone());
+            rules.adopt_recording(calls.remove(&definition.name).unwrap_or_default());
             let rules: Box<dyn ZoneRules> = Box::new(rules);
             setups.push(RoomSetup {
                 zone: *id,
@@ -201,6 +212,8 @@ impl Server {
             open_status: config.profile == Profile::Development,
         });
         tokio::spawn(probation_loop(Arc::clone(&pipeline), stop.clone()));
+        let leaving = CancellationToken::new();
+        let recorder = tokio::spawn(calls_loop(Arc::clone(&pipeline), leaving.clone()));
         let upkeep = tokio::spawn(upkeep::upkeep_loop(
             store.clone(),
             auth.clone(),
@@ -239,6 +252,8 @@ impl Server {
             journal,
             listeners,
             upkeep,
+            leaving,
+            recorder,
             replay_writer,
             _note: note,
             _claims: (folder, database),
@@ -275,6 +290,13 @@ impl Server {
         self.draining.store(true, Ordering::Relaxed);
         self.gateway.announce_shutdown();
         tokio::time::sleep(FAREWELL).await;
+        self.leaving.cancel();
+        if tokio::time::timeout(RECORD, &mut self.recorder).await.is_err() {
+            self.recorder.abort();
+            tracing::warn!(
+                "the last recorded calls were not saved in time; the next run begins with older ones"
+            );
+        }
         let threads = std::mem::take(&mut self.sim_threads);
         // Looked at instead of joined: a thread that never ends must not keep the process.
         let ended = async {
@@ -319,7 +341,7 @@ impl Server {
     }
 }
 
-async fn load(engine: &Engine, pack: Pack, config: &Config) -> anyhow::Result<(Assembled, Archive)> {
+async fn load(engine: &Engine, pack: Pack, config: &Config) -> anyhow::Result<(Assembled, Archive, Calls)> {
     let archive = Archive::open(&config.data).context("open the archive of modules")?;
     let set = archive.live().context("read DATA/live.json")?;
     let engine = engine.clone();
@@ -327,7 +349,8 @@ async fn load(engine: &Engine, pack: Pack, config: &Config) -> anyhow::Result<(A
         let assembled = pack::assemble(&engine, pack, &archive, set)?;
         // At once: the number of this generation must not be given to another one after a crash.
         archive.set_live(&assembled.set).context("write DATA/live.json")?;
-        Ok((assembled, archive))
+        let calls = load_calls(&archive);
+        Ok((assembled, archive, calls))
     };
     tokio::task::spawn_blocking(assemble).await.context("load the scripts")?
 }

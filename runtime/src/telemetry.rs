@@ -127,6 +127,10 @@ fn describe() {
     describe_histogram!("websocket_connection_duration_seconds", "how long sockets stay open");
     describe_histogram!("websocket_message_latency_seconds", "from receiving a request to its answer");
     describe_gauge!("game_zone_population", "characters in a zone");
+    describe_gauge!(
+        "game_scripts_resting",
+        "modules that failed and have no earlier version: not asked any more"
+    );
     describe_counter!("game_combat_damage_total", "health lost to swings and pulses");
     describe_histogram!("game_tick_duration_seconds", "time a tick takes");
     describe_histogram!("game_tick_lag_seconds", "how late a tick begins");

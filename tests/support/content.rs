@@ -15,6 +15,7 @@ pub fn small_content() -> Content {
             experience_to_next: vec![100, 250, 500],
             death_loss_permille: 50,
             respawn_ms: 5_000,
+            respawn_fee: 0,
             start_zone: def_id("zone/downtown"),
             start_gold: 10,
         },

@@ -3,6 +3,7 @@
 pub mod content;
 pub mod database;
 pub mod guests;
+pub mod guide;
 pub mod http_server;
 pub mod raw;
 pub mod socket;

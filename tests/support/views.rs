@@ -3,9 +3,9 @@
 use sim::content::{Element, Rarity, Stats, Weather};
 use sim::rng::Rng;
 use sim::rules::{
-    Attack, Bout, BoutOccasion, Cast, Channel, Deal, DuelistView, EventMoment, EventOccasion, Fall, Growth,
-    Hit, Kill, LevelStep, Line, Merit, Moment, Move, Occasion, Pairing, PhaseView, Pulse, RowView, Side,
-    Spoils, StageView, TableView, Turn,
+    Attack, Attempt, Bout, BoutOccasion, Cast, Channel, Charge, Deal, DuelistView, EventMoment,
+    EventOccasion, Fall, Growth, Hit, Kill, LevelStep, Line, Merit, Moment, Move, Occasion, Pairing,
+    PhaseView, Pulse, RowView, Service, Side, Spoils, StageView, TableView, Turn,
 };
 use sim::{DefId, EntityId, def_id};
 
@@ -163,11 +163,21 @@ impl Draw {
     pub fn moment(&mut self, id: u32) -> Moment {
         let skies =
             [Weather::Clear, Weather::Cloudy, Weather::Rain, Weather::Storm, Weather::Fog, Weather::Snow];
+        let occasions = [
+            Occasion::Started,
+            Occasion::Hour,
+            Occasion::Changed,
+            Occasion::Entered,
+            Occasion::Left,
+            Occasion::Stopping,
+        ];
         let chances = (0..self.0.below(6)).map(|sky| (skies[sky as usize], self.up_to(10))).collect();
         Moment {
             id,
             zone: def_id("zone/greywood"),
-            occasion: [Occasion::Started, Occasion::Hour, Occasion::Changed][self.0.below(3) as usize],
+            occasion: occasions[self.0.below(6) as usize],
+            character: EntityId(self.0.next_u64()),
+            level: self.up_to(60),
             hour: self.0.next_u64(),
             minute_of_day: self.up_to(1_439),
             weather: skies[self.0.below(6) as usize],
@@ -359,6 +369,41 @@ impl Draw {
             count: self.up_to(20),
             permille: self.up_to(2_000),
             seed: self.0.next_u64(),
+        }
+    }
+}
+
+/// What the script of prices is asked besides.
+impl Draw {
+    pub fn attempt(&mut self, id: u32) -> Attempt {
+        Attempt {
+            id,
+            character: EntityId(self.0.next_u64()),
+            level: self.up_to(60),
+            recipe: def_id("recipe/fur_jerkin"),
+            required_level: self.up_to(60),
+            product: def_id("item/leather_jerkin"),
+            rarity: self.rarity(),
+            pieces: 1 + self.0.below(4),
+            masterwork: if self.coin() { DefId::NONE } else { def_id("item/fur_jerkin") },
+            chance_permille: self.up_to(1_000),
+            quality_permille: self.up_to(1_000),
+            // The simulation passes on no more.
+            count: self.up_to(20).min(100),
+            seed: self.0.next_u64(),
+        }
+    }
+
+    pub fn charge(&mut self, id: u32) -> Charge {
+        Charge {
+            id,
+            service: if self.coin() { Service::Respawn } else { Service::Crafting },
+            character: EntityId(self.0.next_u64()),
+            level: self.up_to(60),
+            subject: def_id("recipe/fur_jerkin"),
+            count: self.up_to(100),
+            amount: self.up_to(1_000_000),
+            balance: self.up_to(10_000),
         }
     }
 }

@@ -90,7 +90,10 @@ pub struct Setup {
     content: Option<Arc<Copied>>,
     settings: Vec<(String, String)>,
     data: Arc<TempDir>,
-    dev_in: Option<PathBuf>,
+    /// A copy of the project to run in, which builds the scripts there.
+    project: Option<PathBuf>,
+    /// Whether it watches that one.
+    is_dev: bool,
     /// Instead of the starter scripts.
     pack: Option<PathBuf>,
 }
@@ -100,7 +103,7 @@ impl Default for Setup {
         let data = Arc::new(tempfile::tempdir().unwrap());
         // Stories ask more in a minute than players do.
         let settings = vec![("LORE_REQUESTS_PER_MINUTE".to_owned(), "100000".to_owned())];
-        Self { content: None, settings, data, dev_in: None, pack: None }
+        Self { content: None, settings, data, project: None, is_dev: false, pack: None }
     }
 }
 
@@ -119,7 +122,14 @@ impl Setup {
 
     /// `lore serve --dev` inside this copy of the project, which builds the scripts there.
     pub fn dev_in(mut self, workspace: &Path) -> Self {
-        self.dev_in = Some(workspace.to_owned());
+        self.project = Some(workspace.to_owned());
+        self.is_dev = true;
+        self
+    }
+
+    /// Other components than the starter's.
+    pub fn pack(mut self, pack: &Path) -> Self {
+        self.pack = Some(pack.to_owned());
         self
     }
 
@@ -130,8 +140,8 @@ impl Setup {
         command.arg("--data").arg(self.data.path()).envs(self.settings.iter().cloned());
         let starter = root().join("content");
         let content = self.content.as_ref().map_or(starter.as_path(), |content| content.path());
-        match &self.dev_in {
-            Some(workspace) => command.arg("--dev").current_dir(workspace),
+        match &self.project {
+            Some(workspace) => command.args(self.is_dev.then_some("--dev")).current_dir(workspace),
             None => {
                 let pack = self.pack.as_deref().unwrap_or_else(|| pack());
                 command.arg("--pack").arg(pack).arg("--content").arg(content).current_dir(root())
@@ -156,7 +166,7 @@ impl Setup {
             client: reqwest::Client::new(),
             setup: self,
         };
-        let patience = if world.setup.dev_in.is_some() { START_PATIENCE * 7 } else { START_PATIENCE };
+        let patience = if world.setup.project.is_some() { START_PATIENCE * 7 } else { START_PATIENCE };
         let bound: Value = match told.recv_timeout(patience) {
             Ok(line) => serde_json::from_str(&line).unwrap(),
             Err(_) => panic!("lore serve told no addresses"),
@@ -322,6 +332,12 @@ impl World {
         self
     }
 
+    /// Without `--dev`, from its next start on.
+    pub fn without_dev(mut self) -> Self {
+        self.setup.is_dev = false;
+        self
+    }
+
     /// Starts it again on the same data, once it has ended.
     pub fn start_again(&self) -> Self {
         self.setup.clone().start()
@@ -342,7 +358,9 @@ impl Drop for World {
         drop(self.child.kill());
         drop(self.child.wait());
         let lines = self.log.0.lock().unwrap();
-        let fell_over = lines.iter().any(|line| line.contains("panicked at"));
+        // What it says of a script that was refused are that script's words.
+        let own = |line: &&String| !line.contains("stays as it was");
+        let fell_over = lines.iter().filter(own).any(|line| line.contains("panicked at"));
         if std::thread::panicking() || fell_over {
             eprintln!("--- the server said:\n{}", lines.join("\n"));
         }

@@ -79,12 +79,13 @@ impl Search {
         views: &[H::Wire],
         subjects: impl Iterator<Item = DefId>,
     ) -> Option<Result<Vec<H::Reply>, FailureKind>> {
-        let fuel = slot.module.fuel(views.len());
+        let allowed = slot.module.allowance(Some(H::PLACE), views.len());
+        let fuel = allowed.fuel;
         if self.calls == 0 || self.fuel < fuel || slot.share.refuses(fuel).is_some() {
             return None;
         }
-        let (outcome, cost) = slot.call::<H>(ctx, views, fuel);
-        slot.account(H::EXPORT).divide(subjects, cost, true);
+        let (outcome, cost) = slot.call::<H>(ctx, views, allowed);
+        slot.account::<H>().divide(subjects, cost, true);
         let rebuild = if outcome.is_err() { slot.module.engine().limits().fuel_rebuild } else { 0 };
         self.calls -= 1;
         self.fuel = self.fuel.saturating_sub(cost.fuel + rebuild);

@@ -8,9 +8,9 @@ use crate::account::Account;
 use crate::convert::{Hook, lower_context};
 use crate::failure::{BadOutput, FailureKind, ScriptFailure, clip};
 use crate::instance::{Cost, Instance};
-use crate::limits::{FAILURE_VIEWS, FAILURES_KEPT, MESSAGE_BYTES};
-use crate::manifest::Export;
+use crate::limits::{Allowance, FAILURE_VIEWS, FAILURES_KEPT, MESSAGE_BYTES};
 use crate::module::Module;
+use crate::stats::TickFuel;
 use share::Share;
 use sim::rules::{Answer, Context, Origin};
 use std::collections::VecDeque;
@@ -25,11 +25,13 @@ pub(crate) struct Slot {
     spare: Option<Instance>,
     /// Calls that failed or had a view answered by the fallback.
     pub(crate) strikes: u64,
-    /// One per export of the module's kind.
+    /// One per export of the module's kind, in their order.
     pub(crate) accounts: Vec<Account>,
     share: Share,
     /// Whether its log lines are for nobody: what it is asked is not happening.
     quiet: bool,
+    /// Whether it is not asked at all.
+    pub(crate) rests: bool,
 }
 
 impl Slot {
@@ -40,8 +42,14 @@ impl Slot {
     pub(crate) fn new(module: Module) -> Result<Self, FailureKind> {
         let live = Some(module.instantiate()?);
         let spare = Some(module.instantiate()?);
+        Ok(Self { live, spare, rests: false, ..Self::resting(module) })
+    }
+
+    /// A slot of a module that is not asked, and needs no instance.
+    pub(crate) fn resting(module: Module) -> Self {
         let accounts = module.kind().exports().iter().map(|&export| Account::new(export)).collect();
-        Ok(Self { module, live, spare, strikes: 0, accounts, share: Share::default(), quiet: false })
+        let (live, spare, share) = (None, None, Share::default());
+        Self { module, live, spare, strikes: 0, accounts, share, quiet: false, rests: true }
     }
 
     /// The same for a rehearsal, whose log lines go nowhere and use up no budget.
@@ -52,26 +60,28 @@ impl Slot {
         Ok(Self { quiet: true, ..Self::new(module)? })
     }
 
-    /// From now on the module has a share of each tick, as the host's limits say.
+    /// From now on the module has a share of each tick, as its limits say.
     pub(crate) fn limit_ticks(&mut self) {
-        self.share.limit(self.module.engine().limits().fuel_per_tick);
+        let percent = self.module.limits().tick_share_percent;
+        self.share.limit(self.module.engine().limits().share_per_ms(percent));
+    }
+
+    /// Its share of a tick, and what it used of it.
+    pub(crate) fn tick_fuel(&self) -> TickFuel {
+        self.share.tick_fuel()
     }
 
     /// Makes a new spare if the last one was used.
     pub(crate) fn restock(&mut self) {
-        if self.spare.is_none() {
+        if self.spare.is_none() && !self.rests {
             // Without a spare the next failure makes its instance itself, and reports why not.
             self.spare = self.module.instantiate().ok();
         }
     }
 
-    fn account(&mut self, export: Export) -> &mut Account {
-        let known = self.accounts.iter().position(|account| account.export == export);
-        let index = known.unwrap_or_else(|| {
-            self.accounts.push(Account::new(export));
-            self.accounts.len() - 1
-        });
-        &mut self.accounts[index]
+    /// The account of an export; a slot is asked by hooks of its module's kind only.
+    fn account<H: Hook>(&mut self) -> &mut Account {
+        &mut self.accounts[H::PLACE]
     }
 
     /// Calls the component once. An instance that failed is never used again.
@@ -79,7 +89,7 @@ impl Slot {
         &mut self,
         ctx: &Context,
         views: &[H::Wire],
-        fuel: u64,
+        allowed: Allowance,
     ) -> (Result<Vec<H::Reply>, FailureKind>, Cost) {
         let instance = match self.live.take().or_else(|| self.spare.take()) {
             Some(instance) => Ok(instance),
@@ -92,7 +102,7 @@ impl Slot {
                 return (Err(FailureKind::Instantiate { message }), Cost::default());
             }
         };
-        let (outcome, mut cost) = instance.call::<H>(lower_context(ctx), views, fuel);
+        let (outcome, mut cost) = instance.call::<H>(lower_context(ctx), views, allowed);
         if !self.quiet && (cost.log_lines > 0 || cost.log_dropped > 0) {
             let budget = self.module.log_budget();
             let withheld = instance.publish_log(self.module.label(), H::EXPORT.name(), ctx.tick, budget);
@@ -111,9 +121,10 @@ impl Slot {
             self.live = Some(instance);
         }
         self.share.spend(cost.fuel, outcome.as_ref().err());
-        let counters = &mut self.account(H::EXPORT).counters;
+        let counters = &mut self.account::<H>().counters;
         counters.calls += 1;
         counters.fuel += cost.fuel;
+        counters.fuel_peak_permille = counters.fuel_peak_permille.max(cost.fuel_permille);
         counters.time_ns += cost.time_ns;
         counters.log_lines += cost.log_lines;
         counters.log_dropped += cost.log_dropped;
@@ -177,10 +188,10 @@ pub(crate) fn ask<H: Hook>(
     let mut search = Search { fuel: limits.fuel_isolation, calls: limits.isolation_calls };
     let mut fallbacks = 0;
     let mut struck = false;
-    slot.share.begin(ctx.tick);
-    for views in views.chunks(slot.module.batch()) {
-        let fuel = slot.module.fuel(views.len());
-        if let Some(kind) = slot.share.refuses(fuel) {
+    slot.share.begin(ctx);
+    for views in views.chunks(slot.module.batch(Some(H::PLACE))) {
+        let allowed = slot.module.allowance(Some(H::PLACE), views.len());
+        if let Some(kind) = slot.share.refuses(allowed.fuel) {
             let ids = views.iter().map(H::id);
             failures.push(ScriptFailure::new(slot.module.label(), H::EXPORT, ctx.tick, kind, ids, false));
             out.extend(views.iter().map(fallback::<H>));
@@ -189,8 +200,8 @@ pub(crate) fn ask<H: Hook>(
         }
         wire.clear();
         wire.extend(views.iter().map(H::lower));
-        let (outcome, cost) = slot.call::<H>(ctx, wire, fuel);
-        slot.account(H::EXPORT).divide(views.iter().map(H::subject), cost, false);
+        let (outcome, cost) = slot.call::<H>(ctx, wire, allowed);
+        slot.account::<H>().divide(views.iter().map(H::subject), cost, false);
         match outcome {
             Ok(replies) => {
                 for (view, reply) in views.iter().zip(replies) {
@@ -219,9 +230,17 @@ pub(crate) fn ask<H: Hook>(
         }
     }
     slot.strikes += u64::from(struck || fallbacks > 0);
-    let counters = &mut slot.account(H::EXPORT).counters;
+    let counters = &mut slot.account::<H>().counters;
     counters.items += views.len() as u64;
     counters.fallbacks += fallbacks;
+}
+
+/// Appends the fallback for every view, as a module at rest answers: it costs nothing and is no failure.
+pub(crate) fn rest<H: Hook>(slot: &mut Slot, views: &[H::View], out: &mut Vec<Answer<H::Answer>>) {
+    out.extend(views.iter().map(fallback::<H>));
+    let counters = &mut slot.account::<H>().counters;
+    counters.items += views.len() as u64;
+    counters.fallbacks += views.len() as u64;
 }
 
 /// The script's answer if it is one, else the fallback and a failure.

@@ -4,10 +4,12 @@ use super::{Hook, call_export, in_range, same_cases, same_id, share};
 use crate::bindings::ability::exports::lore::script::ability as wit;
 use crate::bulk::flat;
 use crate::failure::BadOutput;
+use crate::made_up;
 use crate::manifest::Export;
 use crate::samples;
 use sim::DefId;
 use sim::limits::AMOUNT_MAX;
+use sim::rng::Rng;
 use sim::rules::{Cast, Plan, Pulse, PulseOutcome, Verdict};
 
 pub(crate) struct PlanCasts;
@@ -23,6 +25,10 @@ impl Hook for PlanCasts {
 
     fn sample() -> Cast {
         samples::cast()
+    }
+
+    fn vary(view: &mut Cast, number: u32, dice: &mut Rng) {
+        made_up::cast(view, number, dice);
     }
 
     fn id(view: &Cast) -> u64 {
@@ -106,6 +112,10 @@ impl Hook for PulseStatuses {
 
     fn sample() -> Pulse {
         samples::pulse()
+    }
+
+    fn vary(view: &mut Pulse, number: u32, dice: &mut Rng) {
+        made_up::pulse(view, number, dice);
     }
 
     fn id(view: &Pulse) -> u64 {

@@ -3,9 +3,11 @@
 use super::{Hook, call_export, in_range, same_cases, same_id, share};
 use crate::bindings::chat::exports::lore::script::chat as wit;
 use crate::failure::BadOutput;
+use crate::made_up;
 use crate::manifest::Export;
 use crate::samples;
 use sim::limits::STRIKES_MAX;
+use sim::rng::Rng;
 use sim::rules::{BlockReason, Channel, Judgement, Line, Ruling, is_speech};
 
 pub(crate) struct Judge;
@@ -21,6 +23,10 @@ impl Hook for Judge {
 
     fn sample() -> Line {
         samples::line()
+    }
+
+    fn vary(view: &mut Line, number: u32, dice: &mut Rng) {
+        made_up::line(view, number, dice);
     }
 
     fn id(view: &Line) -> u64 {

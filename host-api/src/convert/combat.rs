@@ -7,10 +7,12 @@ use crate::bindings::v0_1::combat::exports::lore::script::combat as v0_1;
 use crate::bulk::flat;
 use crate::failure::BadOutput;
 use crate::instance::ScriptState;
+use crate::made_up;
 use crate::manifest::Export;
 use crate::older;
 use crate::samples;
 use sim::limits::AMOUNT_MAX;
+use sim::rng::Rng;
 use sim::rules::{Attack, HitKind, Outcome};
 use wasmtime::Store;
 use wasmtime::component::Func;
@@ -28,6 +30,10 @@ impl Hook for Resolve {
 
     fn sample() -> Attack {
         samples::attack()
+    }
+
+    fn vary(view: &mut Attack, number: u32, dice: &mut Rng) {
+        made_up::attack(view, number, dice);
     }
 
     /// API 0.1 does not say who is an NPC, nor how much health the defender has unhurt.

@@ -3,11 +3,14 @@
 use super::{Hook, call_export, same_id, share};
 use crate::bindings::dialog::exports::lore::script::dialog as wit;
 use crate::failure::BadOutput;
+use crate::made_up;
 use crate::manifest::Export;
 use crate::samples;
 use sim::DefId;
 use sim::limits::DIALOG_ITEMS;
+use sim::rng::Rng;
 use sim::rules::{Conversation, DialogAction, DialogReply};
+use sim::state::StateValue;
 
 pub(crate) struct Converse;
 
@@ -22,6 +25,31 @@ impl Hook for Converse {
 
     fn sample() -> Conversation {
         samples::conversation()
+    }
+
+    fn vary(view: &mut Conversation, number: u32, dice: &mut Rng) {
+        made_up::conversation(view, number, dice);
+    }
+
+    /// Who is greeted and has no flag has left nothing behind.
+    fn state(view: &Conversation) -> Option<StateValue> {
+        let Conversation { dialog, flags, node, .. } = *view;
+        let spoken = flags != 0 || node != DefId::NONE;
+        spoken.then_some(StateValue::Dialog { dialog, flags, node })
+    }
+
+    /// A conversation that does not stay where it was has ended: the next one begins with a greeting.
+    fn set_state(view: &mut Conversation, state: StateValue) {
+        let StateValue::Dialog { flags, node, .. } = state else { return };
+        view.flags = flags;
+        if node != view.node {
+            (view.node, view.choice) = (DefId::NONE, DefId::NONE);
+        }
+    }
+
+    /// What a flag means is the script's own affair.
+    fn forget_state(answer: &mut DialogReply) {
+        answer.actions.retain(|action| !matches!(action, DialogAction::SetFlag(_)));
     }
 
     fn id(view: &Conversation) -> u64 {

@@ -1,13 +1,15 @@
-//! Prices: `economy.quote-prices`.
+//! Prices, fees and crafting: `economy.quote-prices`, `economy.craft`, `economy.fees`.
 
 use super::{Hook, call_export, same_cases, same_id, share};
 use crate::bindings::economy::exports::lore::script::economy as wit;
 use crate::failure::BadOutput;
+use crate::made_up;
 use crate::manifest::Export;
 use crate::samples;
 use sim::DefId;
 use sim::limits::PRICE_MAX;
-use sim::rules::{Deal, Quote, Side};
+use sim::rng::Rng;
+use sim::rules::{Attempt, Charge, Crafted, Deal, Fee, Quote, Service, Side};
 
 pub(crate) struct QuotePrices;
 
@@ -22,6 +24,10 @@ impl Hook for QuotePrices {
 
     fn sample() -> Deal {
         samples::deal()
+    }
+
+    fn vary(view: &mut Deal, number: u32, dice: &mut Rng) {
+        made_up::deal(view, number, dice);
     }
 
     fn id(view: &Deal) -> u64 {
@@ -72,4 +78,144 @@ impl Hook for QuotePrices {
     }
 }
 
+pub(crate) struct Craft;
+
+impl Hook for Craft {
+    const EXPORT: Export = Export::Craft;
+    type View = Attempt;
+    type Answer = Crafted;
+    type Wire = wit::Attempt;
+    type Reply = wit::Crafted;
+
+    call_export!(Economy, lore_script_economy, call_craft);
+
+    fn sample() -> Attempt {
+        samples::attempt()
+    }
+
+    fn vary(view: &mut Attempt, number: u32, dice: &mut Rng) {
+        made_up::attempt(view, number, dice);
+    }
+
+    fn id(view: &Attempt) -> u64 {
+        view.id.into()
+    }
+
+    fn subject(view: &Attempt) -> DefId {
+        view.recipe
+    }
+
+    fn lower(view: &Attempt) -> wit::Attempt {
+        wit::Attempt {
+            id: view.id,
+            character: view.character.0,
+            level: view.level,
+            recipe: view.recipe.0,
+            required_level: view.required_level,
+            product: view.product.0,
+            rarity: view.rarity.into(),
+            pieces: view.pieces,
+            masterwork: view.masterwork.0,
+            chance_permille: view.chance_permille,
+            quality_permille: view.quality_permille,
+            count: view.count,
+            seed: view.seed,
+        }
+    }
+
+    fn lift(view: &Attempt, reply: wit::Crafted) -> Result<Crafted, BadOutput> {
+        same_id(view.id, reply.id)?;
+        let wit::Crafted { id, successes, masterworks, extra, kept_permille } = reply;
+        let answer = Crafted { id, successes, masterworks, extra, kept_permille };
+        let within = answer.within(view);
+        at_most("successes", successes, within.successes, "0..=`count`")?;
+        at_most("masterworks", masterworks, within.masterworks, "0..=`successes`, without a masterwork 0,")?;
+        at_most("extra", extra, within.extra, "at most as many pieces as the other successes give")?;
+        at_most("kept-permille", kept_permille, within.kept_permille, "0..=1,000")?;
+        Ok(answer)
+    }
+
+    fn fallback(view: &Attempt) -> Crafted {
+        Crafted::fallback(view)
+    }
+
+    fn measure(answer: &Crafted) -> impl IntoIterator<Item = (&'static str, f64)> {
+        [
+            ("successes", f64::from(answer.successes)),
+            ("masterworks", f64::from(answer.masterworks)),
+            ("extra", f64::from(answer.extra)),
+            ("kept", f64::from(answer.kept_permille) / 1_000.0),
+        ]
+    }
+
+    fn distance(a: &Crafted, b: &Crafted) -> u64 {
+        let apart = a.successes.abs_diff(b.successes) + a.masterworks.abs_diff(b.masterworks);
+        u64::from(a != b) + u64::from(apart)
+    }
+}
+
+pub(crate) struct Fees;
+
+impl Hook for Fees {
+    const EXPORT: Export = Export::Fees;
+    type View = Charge;
+    type Answer = Fee;
+    type Wire = wit::Charge;
+    type Reply = wit::Fee;
+
+    call_export!(Economy, lore_script_economy, call_fees);
+
+    fn sample() -> Charge {
+        samples::charge()
+    }
+
+    fn vary(view: &mut Charge, number: u32, dice: &mut Rng) {
+        made_up::charge(view, number, dice);
+    }
+
+    fn id(view: &Charge) -> u64 {
+        view.id.into()
+    }
+
+    fn subject(view: &Charge) -> DefId {
+        view.subject
+    }
+
+    fn lower(view: &Charge) -> wit::Charge {
+        wit::Charge {
+            id: view.id,
+            service: view.service.into(),
+            character: view.character.0,
+            level: view.level,
+            subject: view.subject.0,
+            count: view.count,
+            amount: view.amount,
+            balance: view.balance,
+        }
+    }
+
+    fn lift(view: &Charge, reply: wit::Fee) -> Result<Fee, BadOutput> {
+        same_id(view.id, reply.id)?;
+        at_most("gold", reply.gold, view.amount, "0..=`amount`")?;
+        Ok(Fee { id: reply.id, gold: reply.gold })
+    }
+
+    fn fallback(view: &Charge) -> Fee {
+        Fee::fallback(view)
+    }
+
+    fn measure(answer: &Fee) -> impl IntoIterator<Item = (&'static str, f64)> {
+        [("gold", f64::from(answer.gold))]
+    }
+
+    fn distance(a: &Fee, b: &Fee) -> u64 {
+        u64::from(a != b) + u64::from(a.gold.abs_diff(b.gold))
+    }
+}
+
+fn at_most(what: &'static str, value: u32, most: u32, expected: &'static str) -> Result<(), BadOutput> {
+    if value <= most { Ok(()) } else { Err(BadOutput::Number { what, value: value.into(), expected }) }
+}
+
 same_cases! { Side = wit::Side { Buy, Sell } }
+same_cases! { Service = wit::Service { Crafting, Respawn } }

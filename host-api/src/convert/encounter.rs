@@ -3,6 +3,7 @@
 use super::{Hook, call_export, same_cases, same_id, share};
 use crate::bindings::encounter::exports::lore::script::encounter as wit;
 use crate::failure::BadOutput;
+use crate::made_up;
 use crate::manifest::Export;
 use crate::samples;
 use sim::DefId;
@@ -10,9 +11,11 @@ use sim::limits::{
     ACT_POWER_MAX_PERMILLE, ADDS_PER_DIRECTION, BOSS_POWER_PERMILLE, BOSS_SPEED_PERMILLE, COOLDOWN_TURNS_MAX,
     TURN_TICKS,
 };
+use sim::rng::Rng;
 use sim::rules::{
     Act, Bout, BoutOccasion, Direction, DuelVerdict, DuelistView, Move, Pairing, PhaseView, Terms, Turn,
 };
+use sim::state::StateValue;
 
 /// Whether a number is one the host accepts.
 fn within(
@@ -41,6 +44,26 @@ impl Hook for Direct {
 
     fn sample() -> Bout {
         samples::bout()
+    }
+
+    fn vary(view: &mut Bout, number: u32, dice: &mut Rng) {
+        made_up::bout(view, number, dice);
+    }
+
+    /// A fight that is just beginning has none yet.
+    fn state(view: &Bout) -> Option<StateValue> {
+        let Bout { encounter, phase, memory, occasion, .. } = *view;
+        (occasion != BoutOccasion::Engaged).then_some(StateValue::Encounter { encounter, phase, memory })
+    }
+
+    fn set_state(view: &mut Bout, state: StateValue) {
+        if let StateValue::Encounter { phase, memory, .. } = state {
+            (view.phase, view.memory) = (phase.min(view.phases.len() as u32), memory);
+        }
+    }
+
+    fn forget_state(answer: &mut Direction) {
+        (answer.phase, answer.memory) = (0, 0);
     }
 
     fn id(view: &Bout) -> u64 {
@@ -151,6 +174,14 @@ impl Hook for OpenDuels {
         samples::pairing()
     }
 
+    fn vary(view: &mut Pairing, number: u32, dice: &mut Rng) {
+        made_up::pairing(view, number, dice);
+    }
+
+    fn forget_state(answer: &mut Terms) {
+        answer.memory = 0;
+    }
+
     fn id(view: &Pairing) -> u64 {
         view.id.into()
     }
@@ -216,6 +247,24 @@ impl Hook for TakeTurns {
 
     fn sample() -> Turn {
         samples::turn()
+    }
+
+    fn vary(view: &mut Turn, number: u32, dice: &mut Rng) {
+        made_up::turn(view, number, dice);
+    }
+
+    fn state(view: &Turn) -> Option<StateValue> {
+        Some(StateValue::Encounter { encounter: DefId::NONE, phase: 0, memory: view.memory })
+    }
+
+    fn set_state(view: &mut Turn, state: StateValue) {
+        if let StateValue::Encounter { memory, .. } = state {
+            view.memory = memory;
+        }
+    }
+
+    fn forget_state(answer: &mut Act) {
+        answer.memory = 0;
     }
 
     fn id(view: &Turn) -> u64 {

@@ -3,10 +3,12 @@
 use super::{Hook, call_export, in_range, same_cases, same_id, share};
 use crate::bindings::event::exports::lore::script::event as wit;
 use crate::failure::BadOutput;
+use crate::made_up;
 use crate::manifest::Export;
 use crate::samples;
 use sim::DefId;
 use sim::limits::{EVENT_REWARD_PERMILLE, SUMMONED_PER_SUMMONER};
+use sim::rng::Rng;
 use sim::rules::{Course, EventMoment, EventOccasion, EventOutcome, Merit, Prize};
 
 pub(crate) struct Conduct;
@@ -22,6 +24,10 @@ impl Hook for Conduct {
 
     fn sample() -> EventMoment {
         samples::event_moment()
+    }
+
+    fn vary(view: &mut EventMoment, number: u32, dice: &mut Rng) {
+        made_up::event_moment(view, number, dice);
     }
 
     fn id(view: &EventMoment) -> u64 {
@@ -124,6 +130,10 @@ impl Hook for Reward {
 
     fn sample() -> Merit {
         samples::merit()
+    }
+
+    fn vary(view: &mut Merit, number: u32, dice: &mut Rng) {
+        made_up::merit(view, number, dice);
     }
 
     fn id(view: &Merit) -> u64 {

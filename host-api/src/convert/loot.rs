@@ -3,10 +3,12 @@
 use super::{Hook, call_export, same_id};
 use crate::bindings::loot::exports::lore::script::loot as wit;
 use crate::failure::BadOutput;
+use crate::made_up;
 use crate::manifest::Export;
 use crate::samples;
 use sim::DefId;
 use sim::limits::LOOT_PIECES;
+use sim::rng::Rng;
 use sim::rules::{Haul, Piece, RowView, Spoils};
 
 pub(crate) struct RollLoot;
@@ -22,6 +24,10 @@ impl Hook for RollLoot {
 
     fn sample() -> Spoils {
         samples::spoils()
+    }
+
+    fn vary(view: &mut Spoils, number: u32, dice: &mut Rng) {
+        made_up::spoils(view, number, dice);
     }
 
     fn id(view: &Spoils) -> u64 {

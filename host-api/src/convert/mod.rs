@@ -19,7 +19,7 @@ pub(crate) use ability::{PlanCasts, PulseStatuses};
 pub(crate) use chat::Judge;
 pub(crate) use combat::Resolve;
 pub(crate) use dialog::Converse;
-pub(crate) use economy::QuotePrices;
+pub(crate) use economy::{Craft, Fees, QuotePrices};
 pub(crate) use encounter::{Direct, OpenDuels, TakeTurns};
 pub(crate) use event::{Conduct, Reward};
 pub(crate) use loot::RollLoot;
@@ -33,11 +33,14 @@ use crate::failure::BadOutput;
 use crate::instance::{Exports, ScriptState};
 use crate::manifest::{Export, Kind};
 use crate::older;
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sim::DefId;
 use sim::content::{Element, Position, Rarity};
+use sim::rng::Rng;
 use sim::rules::{Context, QuestState};
+use sim::state::StateValue;
 use wasmtime::Store;
 use wasmtime::component::{ComponentType, Func, Lift, Lower};
 
@@ -45,10 +48,12 @@ use wasmtime::component::{ComponentType, Func, Lift, Lower};
 pub(crate) trait Hook {
     const KIND: Kind;
     const EXPORT: Export;
+    /// Its place among the exports of its kind.
+    const PLACE: usize = Self::EXPORT.place_in(Self::KIND);
     /// What the simulation asks.
-    type View: Clone + std::fmt::Debug;
+    type View: Clone + std::fmt::Debug + BorshSerialize + BorshDeserialize;
     /// What it is answered.
-    type Answer: Clone + PartialEq + std::fmt::Debug;
+    type Answer: Clone + PartialEq + std::fmt::Debug + BorshSerialize + BorshDeserialize;
     /// The view as the component sees it; as text by the names of the bindings.
     type Wire: Clone + ComponentType + Lower + Serialize + DeserializeOwned;
     /// The answer as the component gives it.
@@ -56,6 +61,17 @@ pub(crate) trait Hook {
 
     /// One plausible view: what a candidate is asked before anybody depends on it.
     fn sample() -> Self::View;
+    /// Other numbers in a view, such as the simulation could ask; `number` tells it from the others of a batch.
+    fn vary(view: &mut Self::View, number: u32, dice: &mut Rng);
+    /// The state in a view that the script has written, as a migration is asked about it.
+    fn state(_view: &Self::View) -> Option<StateValue> {
+        None
+    }
+    /// Puts such a state, migrated, into the view it came from.
+    fn set_state(_view: &mut Self::View, _state: StateValue) {}
+    /// Takes out of an answer what only the script can read, so that what is left means the same in every
+    /// schema.
+    fn forget_state(_answer: &mut Self::Answer) {}
     fn id(view: &Self::View) -> u64;
     /// The definition that a view is about, to which its cost is counted: an NPC template, a quest.
     fn subject(_view: &Self::View) -> DefId {

@@ -4,9 +4,12 @@ use super::{Hook, call_export, same_cases, same_id, share};
 use crate::bindings::npc::exports::lore::script::npc as wit;
 use crate::bulk::{flat, flat_enums};
 use crate::failure::BadOutput;
+use crate::made_up;
 use crate::manifest::Export;
 use crate::samples;
+use sim::rng::Rng;
 use sim::rules::{Decision, NpcState, Perception};
+use sim::state::StateValue;
 use sim::{DefId, EntityId};
 
 pub(crate) struct Think;
@@ -22,6 +25,24 @@ impl Hook for Think {
 
     fn sample() -> Perception {
         samples::perception()
+    }
+
+    fn vary(view: &mut Perception, number: u32, dice: &mut Rng) {
+        made_up::perception(view, number, dice);
+    }
+
+    fn state(view: &Perception) -> Option<StateValue> {
+        Some(StateValue::Npc { template: view.template, memory: view.memory })
+    }
+
+    fn set_state(view: &mut Perception, state: StateValue) {
+        if let StateValue::Npc { memory, .. } = state {
+            view.memory = memory;
+        }
+    }
+
+    fn forget_state(answer: &mut Decision) {
+        answer.memory = 0;
     }
 
     fn id(view: &Perception) -> u64 {

@@ -4,11 +4,13 @@
 use super::{Hook, call_export, in_range, same_id};
 use crate::bindings::progression::exports::lore::script::progression as wit;
 use crate::failure::BadOutput;
+use crate::made_up;
 use crate::manifest::Export;
 use crate::samples;
 use sim::DefId;
 use sim::content::{Element, Stats};
 use sim::limits::{AMOUNT_MAX, EXPERIENCE_MAX, RESPAWN_TICKS_MAX};
+use sim::rng::Rng;
 use sim::rules::{Fall, Gain, Grown, Growth, Kill, LevelStep, Requirement, Toll};
 
 pub(crate) struct RequireExperience;
@@ -24,6 +26,10 @@ impl Hook for RequireExperience {
 
     fn sample() -> LevelStep {
         samples::level_step()
+    }
+
+    fn vary(view: &mut LevelStep, number: u32, dice: &mut Rng) {
+        made_up::level_step(view, number, dice);
     }
 
     fn id(view: &LevelStep) -> u64 {
@@ -65,6 +71,10 @@ impl Hook for GrowStats {
 
     fn sample() -> Growth {
         samples::growth()
+    }
+
+    fn vary(view: &mut Growth, number: u32, dice: &mut Rng) {
+        made_up::growth(view, number, dice);
     }
 
     fn id(view: &Growth) -> u64 {
@@ -123,6 +133,10 @@ impl Hook for RewardKills {
         samples::kill()
     }
 
+    fn vary(view: &mut Kill, number: u32, dice: &mut Rng) {
+        made_up::kill(view, number, dice);
+    }
+
     fn id(view: &Kill) -> u64 {
         view.id.into()
     }
@@ -178,6 +192,10 @@ impl Hook for PunishDeaths {
 
     fn sample() -> Fall {
         samples::fall()
+    }
+
+    fn vary(view: &mut Fall, number: u32, dice: &mut Rng) {
+        made_up::fall(view, number, dice);
     }
 
     fn id(view: &Fall) -> u64 {

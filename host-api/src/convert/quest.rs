@@ -3,11 +3,15 @@
 use super::{Hook, call_export, same_cases, same_id, share};
 use crate::bindings::quest::exports::lore::script::quest as wit;
 use crate::failure::BadOutput;
+use crate::made_up;
 use crate::manifest::Export;
 use crate::samples;
 use sim::DefId;
 use sim::content::Deed;
+use sim::input::QuestProgress;
+use sim::rng::Rng;
 use sim::rules::{Inquiry, QuestState, QuestStep, Trigger};
+use sim::state::StateValue;
 
 pub(crate) struct Advance;
 
@@ -22,6 +26,30 @@ impl Hook for Advance {
 
     fn sample() -> Inquiry {
         samples::inquiry()
+    }
+
+    fn vary(view: &mut Inquiry, number: u32, dice: &mut Rng) {
+        made_up::inquiry(view, number, dice);
+    }
+
+    /// Who has never taken a quest has no progress in it.
+    fn state(view: &Inquiry) -> Option<StateValue> {
+        let done = view.objectives.iter().map(|objective| objective.done).collect();
+        let progress = QuestProgress { state: view.state, done, memory: view.memory };
+        let taken = progress.state != QuestState::Unavailable || progress.memory != 0;
+        taken.then_some(StateValue::Quest { quest: view.quest, progress })
+    }
+
+    fn set_state(view: &mut Inquiry, state: StateValue) {
+        let StateValue::Quest { progress, .. } = state else { return };
+        (view.state, view.memory) = (progress.state, progress.memory);
+        for (objective, done) in view.objectives.iter_mut().zip(progress.done) {
+            objective.done = done.min(objective.needed);
+        }
+    }
+
+    fn forget_state(answer: &mut QuestStep) {
+        answer.memory = 0;
     }
 
     fn id(view: &Inquiry) -> u64 {

@@ -1,13 +1,15 @@
-//! The hours of a zone: `zone.govern`.
+//! The life of a zone: `zone.govern`.
 
 use super::{Hook, call_export, in_range, same_cases, same_id, share};
 use crate::bindings::zone::exports::lore::script::zone as wit;
 use crate::failure::BadOutput;
+use crate::made_up;
 use crate::manifest::Export;
 use crate::samples;
 use sim::DefId;
 use sim::content::Weather;
 use sim::limits::{SPAWN_PERMILLE, TEMPERATURE_MAX_DC};
+use sim::rng::Rng;
 use sim::rules::{Decree, Moment, Occasion};
 
 pub(crate) struct Govern;
@@ -25,6 +27,10 @@ impl Hook for Govern {
         samples::moment()
     }
 
+    fn vary(view: &mut Moment, number: u32, dice: &mut Rng) {
+        made_up::moment(view, number, dice);
+    }
+
     fn id(view: &Moment) -> u64 {
         view.id.into()
     }
@@ -39,6 +45,8 @@ impl Hook for Govern {
             id: view.id,
             zone: view.zone.0,
             occasion: view.occasion.into(),
+            character: view.character.0,
+            level: view.level,
             hour: view.hour,
             minute_of_day: view.minute_of_day,
             weather: view.weather.into(),
@@ -68,6 +76,7 @@ impl Hook for Govern {
             temperature_dc: reply.temperature_dc,
             spawn_permille: reply.spawn_permille,
             announcement: DefId(reply.announcement),
+            greeting: DefId(reply.greeting),
             memory: reply.memory,
         })
     }
@@ -86,6 +95,7 @@ impl Hook for Govern {
             ("spawns", answer.spawn_permille.into()),
             ("clear", share(answer.weather == Weather::Clear)),
             ("announced", share(answer.announcement != DefId::NONE)),
+            ("greeted", share(answer.greeting != DefId::NONE)),
         ]
     }
 
@@ -95,4 +105,4 @@ impl Hook for Govern {
 }
 
 same_cases! { Weather = wit::Weather { Clear, Cloudy, Rain, Storm, Fog, Snow } }
-same_cases! { Occasion = wit::Occasion { Started, Hour, Changed } }
+same_cases! { Occasion = wit::Occasion { Started, Hour, Changed, Entered, Left, Stopping } }

@@ -4,7 +4,7 @@ use super::value::bindings_json;
 use super::{Harness, HarnessError, View};
 use crate::convert::lower_context;
 use crate::failure::FailureKind;
-use crate::instance::Instance;
+use crate::instance::{Cost, Instance};
 use crate::record::{Laned, Visitor, visit};
 use crate::samples;
 
@@ -15,6 +15,8 @@ pub struct Clocked {
     pub views: u64,
     /// Fuel of one round.
     pub fuel: u64,
+    /// Of the fuel it was given, what the call that used most of it used, of 1,000.
+    pub fuel_peak_permille: u64,
     /// Nanoseconds of the fastest round: what the machine did besides is in none of them.
     pub time_ns: u64,
 }
@@ -56,14 +58,15 @@ impl Visitor for Clock<'_> {
         let wires: Result<Vec<H::Wire>, _> = self.views.iter().map(wire).collect();
         let wires = wires.map_err(|error| FailureKind::Instantiate { message: error.to_string() })?;
         let mut instance = module.instantiate()?;
-        let batch = module.batch();
+        let batch = module.batch(Some(H::PLACE));
         let mut best = Clocked { time_ns: u64::MAX, ..Clocked::default() };
         for _ in 0..self.rounds.max(1) {
-            let mut round = Clocked { views: wires.len() as u64, fuel: 0, time_ns: 0 };
+            let mut round = Clocked { views: wires.len() as u64, ..Clocked::default() };
             for views in wires.chunks(batch) {
-                let (fuel, time_ns) = once::<H>(module, &mut instance, views)?;
-                round.fuel += fuel;
-                round.time_ns += time_ns;
+                let cost = once::<H>(module, &mut instance, views)?;
+                round.fuel += cost.fuel;
+                round.fuel_peak_permille = round.fuel_peak_permille.max(cost.fuel_permille);
+                round.time_ns += cost.time_ns;
             }
             if round.time_ns < best.time_ns {
                 best = round;
@@ -78,10 +81,10 @@ fn once<H: Laned>(
     module: &crate::Module,
     instance: &mut Instance,
     views: &[H::Wire],
-) -> Result<(u64, u64), FailureKind> {
+) -> Result<Cost, FailureKind> {
     let told = lower_context(&samples::CONTEXT);
-    let (outcome, cost) = instance.call::<H>(told, views, module.fuel(views.len()));
-    outcome.map(|_| (cost.fuel, cost.time_ns)).map_err(|mut kind| {
+    let (outcome, cost) = instance.call::<H>(told, views, module.allowance(Some(H::PLACE), views.len()));
+    outcome.map(|_| cost).map_err(|mut kind| {
         module.locate(&mut kind);
         kind
     })

@@ -7,15 +7,18 @@
 
 mod clock;
 mod sample;
+mod sequel;
 mod value;
 
 pub use clock::Clocked;
 pub use sample::RecordedCall;
+pub use sequel::Sequel;
 pub use value::ValueError;
 
 use crate::bindings::log::Level;
 use crate::failure::{BadOutput, FailureKind};
-use crate::instance::{ScriptState, prepare};
+use crate::instance::{ScriptState, admit, prepare};
+use crate::limits::Allowance;
 use crate::module::Module;
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -37,6 +40,8 @@ pub struct Harness {
 struct Function {
     /// `combat.resolve`.
     name: String,
+    /// Among the exports of the module's kind.
+    place: Option<usize>,
     index: ComponentExportIndex,
     context: Type,
     view: Type,
@@ -190,7 +195,8 @@ impl Harness {
         value::json(&view.value, &self.names)
     }
 
-    /// What one field of a view can be, for those who draw values at random.
+    /// What one field of a view can be, for those who draw values at random. A path leads through lists as if
+    /// they were their items.
     ///
     /// # Errors
     /// There is no such function or field.
@@ -212,13 +218,13 @@ impl Harness {
     /// There is no such function. How a call failed stands in [`Called::outcome`].
     pub fn ask(&mut self, function: &str, told: &Told, views: &[View]) -> Result<Called, HarnessError> {
         let function = self.find(function)?;
-        let index = function.index;
-        let batch = self.module.batch();
+        let (index, place) = (function.index, function.place);
+        let batch = self.module.batch(place);
         let mut all = Called { outcome: Ok(Vec::new()), fuel: 0, time_ns: 0, log: Vec::new() };
         // An empty batch is a call too.
         let first = std::iter::once(&views[..views.len().min(batch)]);
         for views in first.chain(views.chunks(batch).skip(1)) {
-            let called = self.call(index, told, views);
+            let called = self.call(index, place, told, views);
             all.fuel += called.fuel;
             all.time_ns += called.time_ns;
             all.log.extend(called.log);
@@ -233,27 +239,32 @@ impl Harness {
         Ok(all)
     }
 
-    fn call(&mut self, index: ComponentExportIndex, told: &Told, views: &[View]) -> Called {
+    fn call(
+        &mut self,
+        index: ComponentExportIndex,
+        place: Option<usize>,
+        told: &Told,
+        views: &[View],
+    ) -> Called {
         let failed = |kind| Called { outcome: Err(kind), fuel: 0, time_ns: 0, log: Vec::new() };
         let (mut store, instance) = match self.live.take().map_or_else(|| self.instantiate(), Ok) {
             Ok(live) => live,
             Err(kind) => return failed(kind),
         };
-        let fuel = self.module.fuel(views.len());
+        // With their names, values take many times the bytes they have in a zone: the host's own bound holds.
+        let output_bytes = self.module.engine().limits().output_bytes;
+        let allowed = Allowance { output_bytes, ..self.module.allowance(place, views.len()) };
         let params = [told.0.clone(), Val::List(views.iter().map(|view| view.value.clone()).collect())];
         let mut results = [Val::Bool(false)];
-        let deadline = self.module.engine().limits().deadline_epochs;
-        store.data_mut().begin();
-        store.set_epoch_deadline(deadline);
         let begun = Instant::now();
         let called = match instance.get_func(&mut store, index) {
             Some(function) => {
-                store.set_fuel(fuel).and_then(|()| function.call(&mut store, &params, &mut results))
+                admit(&mut store, &allowed).and_then(|()| function.call(&mut store, &params, &mut results))
             }
             None => return failed(FailureKind::NoModule),
         };
         let time_ns = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let fuel = fuel.saturating_sub(store.get_fuel().unwrap_or(0));
+        let fuel = allowed.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
         let log = store.data_mut().take_log().into_iter().map(|(level, line)| (name(level), line)).collect();
         let outcome = match called {
             Ok(()) => self.check(views, &results[0]),
@@ -270,7 +281,7 @@ impl Harness {
     }
 
     fn instantiate(&self) -> Result<(Store<ScriptState>, Instance), FailureKind> {
-        prepare(self.module.engine(), self.module.call_limits(), |store| {
+        prepare(self.module.engine(), self.module.limits(), |store| {
             self.module.engine().linker().instantiate(store, self.module.component())
         })
         .map_err(|mut kind| {
@@ -319,6 +330,8 @@ pub enum Domain {
     Integer(i128, i128),
     /// One of these names.
     Cases(Vec<String>),
+    /// A list of what can be this.
+    List(Box<Self>),
     /// Something else.
     Other,
 }
@@ -336,15 +349,19 @@ impl Domain {
             Type::S64 => Self::Integer(i64::MIN.into(), i64::MAX.into()),
             Type::U64 => Self::Integer(0, u64::MAX.into()),
             Type::Enum(cases) => Self::Cases(cases.names().map(str::to_owned).collect()),
+            Type::List(items) => Self::List(Box::new(Self::of(&items.ty()))),
             _ => Self::Other,
         }
     }
 }
 
-/// The domain of the field at a path such as `progress.memory`.
+/// The domain of the field at a path such as `progress.memory`, or `phases.adds-count` of all items of a list.
 fn domain(ty: &Type, path: &str, of: &str) -> Result<Domain, HarnessError> {
     let mut ty = ty.clone();
     for part in path.split('.') {
+        if let Type::List(items) = &ty {
+            ty = items.ty();
+        }
         let fields: Vec<(String, Type)> = match &ty {
             Type::Record(record) => record.fields().map(|field| (field.name.to_owned(), field.ty)).collect(),
             _ => Vec::new(),
@@ -379,8 +396,11 @@ fn functions(module: &Module) -> Vec<Function> {
                 (params.as_slice(), results.as_slice())
                 && let Some(index) = component.get_export_index(Some(&interface), function)
             {
+                let name = format!("{}.{function}", module.kind());
+                let place = module.kind().exports().iter().position(|export| export.name() == name);
                 functions.push(Function {
-                    name: format!("{}.{function}", module.kind()),
+                    name,
+                    place,
                     index,
                     context: context.clone(),
                     view: views.ty(),

@@ -27,7 +27,18 @@ impl Harness {
     /// # Errors
     /// There is no such function.
     pub fn sample(&mut self, function: &str) -> Result<Value, HarnessError> {
-        let kinds = ["ability", "announcement", "dialog", "event", "item", "npc", "quest", "status", "zone"];
+        let kinds = [
+            "ability",
+            "announcement",
+            "dialog",
+            "event",
+            "item",
+            "npc",
+            "quest",
+            "recipe",
+            "status",
+            "zone",
+        ];
         self.learn(kinds.map(|kind| format!("{kind}/sample")));
         let mut sample = Sample { function, found: Value::Null };
         let Ok(()) = visit(self.module.kind(), &mut sample);

@@ -266,8 +266,8 @@ fn long_batches_take_several_calls() {
 
 #[test]
 fn a_module_gets_its_share_of_a_tick_and_no_more() {
-    // Room for one call of ten views, which is entitled to 400,000.
-    let limits = Limits { batch_items: 10, fuel_per_tick: 400_001, ..Limits::default() };
+    // A quarter of 50 ms: room for one call of ten views, which is entitled to 400,000.
+    let limits = Limits { batch_items: 10, fuel_per_ms: 32_004, ..Limits::default() };
     let mut rules = rules_under(&Engine::new(limits, None).unwrap(), &Guest::new(Kind::Combat));
     let attacks = attacks(100);
     assert!(unserved(&attacks, &resolve(&mut rules, &attacks)).is_empty(), "nobody spoke of ticks");
@@ -276,7 +276,7 @@ fn a_module_gets_its_share_of_a_tick_and_no_more() {
     assert_eq!(unserved(&attacks, &resolve(&mut rules, &attacks)), served);
     let failure = only_failure(&mut rules);
     assert_eq!((failure.item_count, failure.isolated), (90, false));
-    assert!(matches!(failure.kind, FailureKind::OverShare { share: 400_001, .. }), "{failure}");
+    assert!(matches!(failure.kind, FailureKind::OverShare { share: 400_050, .. }), "{failure}");
     assert_eq!(rules.strikes("combat"), 1);
     // Another question of the same tick finds nothing left, one of the next tick finds it whole.
     assert_eq!(unserved(&attacks, &resolve(&mut rules, &attacks)).len(), 100);
@@ -295,8 +295,8 @@ fn an_endless_loop_for_everyone_ends_at_the_share_of_the_tick() {
     for _ in 0..20 {
         resolve(&mut rules, &attacks);
     }
-    let (counters, limits) = (counters(&rules), Limits::default());
-    assert!(counters.fuel <= limits.fuel_per_tick, "{counters:?}");
+    let (counters, share) = (counters(&rules), 80_000_000);
+    assert!(counters.fuel <= share, "{counters:?}");
     assert_eq!((counters.items, counters.fallbacks), (100_000, 100_000));
 }
 
@@ -354,7 +354,8 @@ fn npcs_quests_and_dialogs_are_answered_by_their_script() {
     assert!(rules.drain_failures().is_empty());
 }
 
-fn perception() -> sim::rules::Perception {
+/// What an NPC sees that is alone.
+pub fn perception() -> sim::rules::Perception {
     use sim::content::Position;
     use sim::{DefId, EntityId};
     sim::rules::Perception {

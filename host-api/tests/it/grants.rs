@@ -2,7 +2,9 @@
 
 use crate::fixture::{CONTEXT, Guest, engine};
 use expect_test::{Expect, expect};
-use host_api::{Api, Capability, Engine, FailureKind, Generation, Kind, Limits, Module, Scope, ScriptRules};
+use host_api::{
+    Api, Capability, Engine, FailureKind, Generation, Grants, Kind, Limits, Module, Scope, ScriptRules,
+};
 use sim::def_id;
 use sim::rules::{Context, Conversation, Origin, Rules};
 
@@ -13,7 +15,7 @@ fn refused(engine: &Engine, guest: &Guest, says: Expect) {
 }
 
 fn granting(grant: &[Capability]) -> Engine {
-    Engine::granting(grant, Limits::default(), None).unwrap()
+    Engine::granting(Grants::to_all(grant), Limits::default(), None).unwrap()
 }
 
 #[test]
@@ -39,15 +41,31 @@ fn what_is_declared_must_be_granted() {
     refused(
         &nothing,
         &Guest::new(Kind::Combat),
-        expect![
-            "combat needs the capability `log`, this server grants nothing; build it without, or add it to `grant` in `[scripts]` of the server's settings"
-        ],
+        expect![[
+            r#"combat needs the capability `log`, this server grants nothing; build it without, or ask who runs the server for `combat = ["log"]` in `[scripts.grant-to]` of its settings (`grant` in `[scripts]` is for all scripts)"#
+        ]],
     );
     let mut old = Guest::of(Kind::Combat, Api::V0_1);
     old.manifest.capabilities.clear();
     let error = Module::load(&nothing, &old.bytes()).unwrap_err().to_string();
     assert!(error.starts_with("combat needs the capability `log`"), "{error}");
     Module::load(&granting(&[Capability::Log]), &old.bytes()).unwrap();
+}
+
+#[test]
+fn a_grant_to_a_name_is_in_place_of_that_to_all() {
+    let log = || vec![Capability::Log];
+    let to = |all, combat| Grants { all, by_name: [("combat".to_owned(), combat)].into() };
+    let load = |grants, kind| {
+        let engine = Engine::granting(grants, Limits::default(), None).unwrap();
+        Module::load(&engine, &Guest::new(kind).bytes()).map(drop).map_err(|error| error.to_string())
+    };
+    assert_eq!(load(to(Vec::new(), log()), Kind::Combat), Ok(()));
+    let error = load(to(Vec::new(), log()), Kind::Ability).unwrap_err();
+    assert!(error.starts_with("ability needs the capability `log`, this server grants nothing"), "{error}");
+    let error = load(to(log(), Vec::new()), Kind::Combat).unwrap_err();
+    assert!(error.starts_with("combat needs the capability `log`, this server grants nothing"), "{error}");
+    assert_eq!(load(to(log(), Vec::new()), Kind::Ability), Ok(()));
 }
 
 /// A dialog script of this scope that does `item` for every view.

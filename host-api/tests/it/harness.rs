@@ -4,6 +4,7 @@ use crate::fixture::{Guest, attacks, engine, resolve, rules_under};
 use expect_test::expect;
 use host_api::{Called, Domain, FailureKind, Harness, Kind, Limits, Module};
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 
 const RESOLVE: &str = "combat.resolve";
 
@@ -140,4 +141,108 @@ fn an_expensive_script_is_asked_about_few_views_at_once() {
     let view = harness.view(RESOLVE, 1, &[]).unwrap();
     let clocked = harness.clock(RESOLVE, &vec![view; 100], 1).unwrap().unwrap();
     assert_eq!((clocked.views, clocked.fuel), (100, called.fuel));
+}
+
+#[test]
+fn what_comes_back_and_what_tells_time_follows_from_the_types() {
+    let mut table = String::new();
+    for kind in Kind::ALL {
+        let harness = harness(&Guest::new(kind));
+        for function in harness.functions() {
+            let sequel = harness.sequel(function, function).unwrap();
+            let (state, clocks) = (sequel.state().join(" "), sequel.clocks().collect::<Vec<_>>().join(" "));
+            if !state.is_empty() || !clocks.is_empty() {
+                writeln!(table, "{function}: state [{state}], time [{clocks}]").unwrap();
+            }
+        }
+    }
+    expect![[r#"
+        ability.plan-casts: state [], time [cooldown-left-ticks since-last-action-ticks]
+        ability.pulse-statuses: state [], time [age-ticks left-ticks]
+        npc.think: state [state target memory], time [state-ticks ready-in-ticks special-ready-in-ticks]
+        quest.advance: state [progress.state progress.objectives[].done progress.memory], time []
+        dialog.converse: state [node flags], time []
+        chat.judge: state [strikes], time [since-last-ticks]
+        zone.govern: state [weather temperature-dc spawn-permille memory], time [hour minute-of-day]
+        encounter.direct: state [phase memory], time [phase-ticks fight-ticks]
+        encounter.take-turns: state [memory], time []
+        event.conduct: state [stage memory], time [stage-ticks cooldown-left-ticks]
+    "#]]
+    .assert_eq(&table);
+    // What a duel begins with is remembered in its turns.
+    let harness = harness(&Guest::new(Kind::Encounter));
+    let opened = harness.sequel("encounter.open-duels", "encounter.take-turns").unwrap();
+    assert_eq!(opened.state(), ["memory"]);
+    assert!(harness.sequel("encounter.direct", "encounter.nothing").is_err());
+}
+
+#[test]
+fn an_answer_is_shown_in_the_next_view() {
+    let after = |kind: Kind, function: &str, view: &Value, answer: &Value, ticks: u64| {
+        let mut harness = harness(&Guest::new(kind));
+        let view = harness.view(function, 1, &[view]).unwrap();
+        let mut view = harness.show(&view);
+        let sequel = harness.sequel(function, function).unwrap();
+        sequel.take_over(&mut view, answer);
+        sequel.advance(&mut view, ticks, ticks / 100);
+        view
+    };
+
+    // A quest: inside a record, and item by item. What is beyond the list is nowhere.
+    let objectives = json!([{"needed": 4, "done": 1}, {"needed": 2}]);
+    let view = json!({"level": 3, "progress": {"state": "active", "objectives": objectives}});
+    let answer = json!({"id": 1, "state": "complete", "done": [4, 2, 9], "reward-permille": 5, "memory": -3});
+    let next = after(Kind::Quest, "quest.advance", &view, &answer, 1);
+    assert_eq!((&next["level"], &next["trigger"]), (&json!(3), &json!("offer")));
+    assert_eq!((&next["progress"]["state"], &next["progress"]["memory"]), (&json!("complete"), &json!(-3)));
+    let done: Vec<&Value> =
+        next["progress"]["objectives"].as_array().unwrap().iter().map(|one| &one["done"]).collect();
+    assert_eq!(done, [&json!(4), &json!(2)]);
+
+    // A dialog: the node, and a bit for every flag that was set.
+    let answer = json!({"id": 1, "node": 77, "choices": [5],
+        "actions": [{"take-gold": 3}, "rest", {"set-flag": 0}, {"set-flag": 63}, {"set-flag": 64}]});
+    let next = after(Kind::Dialog, "dialog.converse", &json!({"flags": 2, "gold": 9}), &answer, 1);
+    assert_eq!((&next["node"], &next["gold"]), (&json!(77), &json!(9)));
+    assert_eq!(next["flags"], (1_u64 << 63) | 3);
+
+    // A boss: the time of a phase begins with it, the time of the fight goes on.
+    let view = json!({"phase": 1, "phase-ticks": 90, "fight-ticks": 400, "enrage-ticks": 6_000});
+    let bout = |phase: u32| after(Kind::Encounter, "encounter.direct", &view, &json!({"phase": phase}), 40);
+    let ticks =
+        |view: &Value| [&view["phase-ticks"], &view["fight-ticks"], &view["enrage-ticks"]].map(Value::as_u64);
+    assert_eq!(ticks(&bout(2)), [Some(40), Some(440), Some(6_000)]);
+    assert_eq!(ticks(&bout(1)), [Some(130), Some(440), Some(6_000)]);
+
+    // What runs out stops at nothing; what began with the line before begins anew.
+    let view = json!({"state": "flee", "state-ticks": 9, "ready-in-ticks": 3, "special-ready-in-ticks": 60});
+    let next = after(Kind::Npc, "npc.think", &view, &json!({"state": "flee", "memory": 5}), 40);
+    assert_eq!((&next["state-ticks"], &next["memory"]), (&json!(49), &json!(5)));
+    assert_eq!((&next["ready-in-ticks"], &next["special-ready-in-ticks"]), (&json!(0), &json!(20)));
+    let view = json!({"since-last-ticks": u32::MAX, "strikes": 1});
+    let next = after(Kind::Chat, "chat.judge", &view, &json!({"strikes": 2}), 30);
+    assert_eq!((&next["since-last-ticks"], &next["strikes"]), (&json!(30), &json!(2)));
+
+    // A zone: over midnight.
+    let view = json!({"hour": 47, "minute-of-day": 1_430, "weather": "rain"});
+    let next = after(Kind::Zone, "zone.govern", &view, &json!({"weather": "fog"}), 2_000);
+    assert_eq!(
+        (&next["hour"], &next["minute-of-day"], &next["weather"]),
+        (&json!(48), &json!(10), &json!("fog"))
+    );
+
+    // A cast holds no state: what it costs is the content's.
+    let view = json!({"mana-cost": 10, "cooldown-left-ticks": 8, "since-last-action-ticks": 20});
+    let next = after(Kind::Ability, "ability.plan-casts", &view, &json!({"mana-cost": 5}), 4);
+    assert_eq!((&next["mana-cost"], &next["cooldown-left-ticks"]), (&json!(10), &json!(4)));
+    assert_eq!(next["since-last-action-ticks"], 4);
+}
+
+#[test]
+fn a_path_leads_through_lists() {
+    let harness = harness(&Guest::new(Kind::Quest));
+    let domain = |path: &str| harness.domain("quest.advance", path);
+    assert_eq!(domain("progress.objectives").unwrap(), Domain::List(Box::new(Domain::Other)));
+    assert_eq!(domain("progress.objectives.needed").unwrap(), Domain::Integer(0, u32::MAX.into()));
+    assert!(domain("progress.objectives.nedeed").is_err());
 }

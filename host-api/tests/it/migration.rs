@@ -7,11 +7,11 @@ use sim::state::{Migrated, OldState, StateKey, StateValue};
 use sim::{DefId, EntityId, def_id};
 
 /// A memory on which the guest traps, and one it has something to say about.
-const TRAPS: i64 = -13;
-const REFUSES: i64 = -14;
+pub const TRAPS: i64 = -13;
+pub const REFUSES: i64 = -14;
 
 /// An NPC guest of this schema that adds `shift` to every memory; `enter` runs in every call.
-fn guest(schema: u32, shift: i64, enter: &str) -> Guest {
+pub fn guest(schema: u32, shift: i64, enter: &str) -> Guest {
     guest_of(Kind::Npc, schema, shift, enter)
 }
 
@@ -63,7 +63,7 @@ fn guest_of(kind: Kind, schema: u32, shift: i64, enter: &str) -> Guest {
 }
 
 /// A generation with this module beside what every generation has.
-fn generation(engine: &Engine, guest: &Guest) -> Generation {
+pub fn generation(engine: &Engine, guest: &Guest) -> Generation {
     let load = |guest: &Guest| Module::load(engine, &guest.bytes()).unwrap();
     let modules = [load(&Guest::new(Kind::Ability)), load(&Guest::new(Kind::Combat)), load(guest)];
     Generation::new(1, modules).unwrap()

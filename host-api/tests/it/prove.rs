@@ -1,7 +1,14 @@
 //! Recording what a zone asks, and replaying it on a candidate.
 
-use crate::fixture::{Guest, attacks, engine, resolve, rules_under};
-use host_api::{Engine, ExportProof, FailureKind, Kind, Module, Recording, Spread, prove};
+use crate::contain::perception;
+use crate::fixture::{CONTEXT, Guest, attacks, engine, resolve, rules_under};
+use crate::migration::{REFUSES, TRAPS, generation, guest};
+use host_api::{
+    Engine, ExportProof, FailureKind, Kind, Module, Recording, Rehearsal, ScriptRules, Spread, prove,
+    rehearse,
+};
+use sim::rules::{Perception, Rules};
+use sim::{EntityId, def_id};
 
 /// What `live` was asked and answered, `rounds` times a hundred attacks, keeping `views`.
 fn recording(engine: &Engine, live: &Guest, rounds: usize, views: usize) -> Recording {
@@ -100,13 +107,125 @@ fn what_was_recorded_goes_on_under_the_rules_that_come_after() {
     resolve(&mut before, &attacks(100));
     let mut after = rules_under(&engine, &Guest::combat_for(120, "nop"));
     after.record(250);
-    let schemas = before.generation().schemas();
-    after.adopt_recording(before.take_recording(), &schemas);
+    after.adopt_recording(before.take_recording());
     resolve(&mut after, &attacks(100));
     let module = Module::load(&engine, &live.bytes()).unwrap();
     let kept = |rules: &host_api::ScriptRules, kind| {
-        proof(&engine, &live, &[rules.recording_of(kind, module.script())]).views
+        proof(&engine, &live, &[rules.recording_of(kind, module.script(), usize::MAX)]).views
     };
     assert_eq!((kept(&before, Kind::Combat), kept(&after, Kind::Combat)), (0, 200));
     assert_eq!(kept(&after, Kind::Npc), 0);
+}
+
+/// Does something when an NPC remembers this; what it remembers it goes on remembering.
+fn when_it_remembers(memory: i64, what: &str) -> String {
+    format!(
+        "(i64.store offset={{out.memory}} (local.get $out) (i64.load offset={{in.memory}} (local.get $in)))
+         (if (i64.eq (i64.load offset={{in.memory}} (local.get $in)) (i64.const {memory})) (then {what}))"
+    )
+}
+
+/// What a script was asked about NPCs that remember this; their ids count from 1.
+fn remembered(engine: &Engine, live: &Guest, memories: impl IntoIterator<Item = i64>) -> [Recording; 1] {
+    let mut rules = ScriptRules::new(&generation(engine, live)).unwrap();
+    rules.record(4_096);
+    let npcs = memories.into_iter().zip(1..);
+    let npcs = npcs.map(|(memory, id)| Perception { id: EntityId(id), memory, ..perception() });
+    rules.think(&CONTEXT, def_id("script/npc"), &npcs.collect::<Vec<_>>(), &mut Vec::new());
+    [rules.recording().clone()]
+}
+
+#[test]
+fn a_candidate_of_another_schema_is_asked_what_it_would_read() {
+    let engine = engine();
+    let load = |guest: &Guest| Module::load(&engine, &guest.bytes()).unwrap();
+    let (one, mut two) = (guest(1, 0, ""), guest(2, 100, ""));
+    let recorded = remembered(&engine, &one, (0..50).chain([TRAPS, REFUSES]));
+    two.item = when_it_remembers(107, "unreachable");
+    let wanders = "(i32.store8 offset={out.state} (local.get $out) (i32.const 1))";
+    two.item.push_str(&when_it_remembers(109, wanders));
+
+    let proofs = prove(&load(&one), &load(&two), &recorded).unwrap();
+    let [think] = proofs.as_slice() else { panic!("{proofs:?}") };
+    // What it remembers is another number in its schema, and no difference.
+    assert_eq!((think.views, think.differ), (52, 1), "{think:?}");
+    assert_eq!((think.newly_failed, think.unmigrated, think.candidate.fallbacks), (3, 2, 1));
+    assert_eq!(think.failures[0].items, [8]);
+    let [traps, refuses] = think.reasons.as_slice() else { panic!("{:?}", think.reasons) };
+    assert!(traps.contains("migration.migrate trapped") && refuses == "too much", "{:?}", think.reasons);
+
+    // What another schema was asked says nothing about this one.
+    assert_eq!(prove(&load(&two), &load(&two), &recorded).unwrap()[0].views, 0);
+}
+
+#[test]
+fn a_candidate_of_an_older_schema_is_asked_what_the_live_one_takes_back() {
+    let engine = engine();
+    let load = |guest: &Guest| Module::load(&engine, &guest.bytes()).unwrap();
+    let (mut one, two) = (guest(1, 0, ""), guest(2, 100, ""));
+    one.item = when_it_remembers(107, "unreachable");
+    let proofs = prove(&load(&two), &load(&one), &remembered(&engine, &two, 0..50)).unwrap();
+    assert_eq!((proofs[0].views, proofs[0].newly_failed, proofs[0].unmigrated), (50, 1, 0));
+}
+
+#[test]
+fn of_the_same_schema_what_it_remembers_is_compared_too() {
+    let engine = engine();
+    let (one, mut other) = (guest(1, 0, ""), guest(1, 0, ""));
+    other.item = when_it_remembers(-1, "nop");
+    let load = |guest: &Guest| Module::load(&engine, &guest.bytes()).unwrap();
+    let proofs = prove(&load(&one), &load(&other), &remembered(&engine, &one, 0..50)).unwrap();
+    assert_eq!((proofs[0].views, proofs[0].differ), (50, 49));
+}
+
+#[test]
+fn made_up_views_find_what_little_was_recorded_does_not() {
+    let (engine, good) = (engine(), Guest::new(Kind::Combat));
+    let high = "(i32.gt_u (i32.load offset={in.attacker-level} (local.get $in)) (i32.const 30))";
+    let bad = Guest::combat(&format!("(if {high} (then unreachable))"));
+    let load = |guest: &Guest| Module::load(&engine, &guest.bytes()).unwrap();
+    let recorded = [recording(&engine, &good, 1, 20)];
+    assert_eq!(prove(&load(&good), &load(&bad), &recorded).unwrap()[0].newly_failed, 0);
+
+    let asked = |live: Option<&Guest>, candidate: &Guest, recorded: &[Recording]| -> Rehearsal {
+        let live = live.map(load);
+        let mut all = rehearse(live.as_ref(), &load(candidate), recorded, 100).unwrap();
+        assert_eq!(all.len(), 1);
+        all.remove(0)
+    };
+    let found = asked(Some(&good), &bad, &recorded);
+    assert!(found.views == 500 && found.newly_failed > 100, "{found:?}");
+    assert!(matches!(found.failures[0].kind, FailureKind::Trap { .. }), "{found:?}");
+    assert!(asked(None, &bad, &[]).newly_failed > 100, "a first version has nobody before it");
+    assert_eq!(asked(Some(&bad), &bad, &recorded).newly_failed, 0);
+    let fine = asked(Some(&good), &good, &recorded);
+    assert_eq!((fine.newly_failed, fine.failures.len()), (0, 0));
+    assert!(rehearse(None, &load(&bad), &recorded, 0).unwrap().is_empty(), "enough is enough");
+}
+
+#[test]
+fn no_kind_fails_at_what_is_made_up_unless_it_answers_badly() {
+    let engine = engine();
+    for kind in Kind::ALL {
+        let module = Module::load(&engine, &Guest::new(kind).bytes()).unwrap();
+        for found in rehearse(None, &module, &[], 100).unwrap() {
+            // This guest says of every event that it rests.
+            let bad = found.export.name() == "event.conduct";
+            assert_eq!(found.newly_failed > 0, bad, "{found:?}");
+        }
+    }
+}
+
+#[test]
+fn what_was_recorded_goes_on_in_another_run() {
+    let (engine, live) = (engine(), Guest::new(Kind::Combat));
+    let saved = recording(&engine, &live, 3, 4_096).save(64).unwrap();
+    let mut rules = rules_under(&engine, &live);
+    rules.record(4_096);
+    rules.adopt_recording(Recording::load(&saved).unwrap());
+    let kept = |rules: &ScriptRules| proof(&engine, &live, &[rules.recording().clone()]);
+    let proof = kept(&rules);
+    assert_eq!((proof.views, proof.differ, proof.unrepeated), (64, 0, 0));
+    resolve(&mut rules, &attacks(100));
+    assert_eq!(kept(&rules).views, 164);
 }

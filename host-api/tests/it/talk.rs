@@ -79,6 +79,8 @@ fn a_zone_is_neither_emptied_nor_frozen() {
         id,
         zone: CONTEXT.zone,
         occasion: Occasion::Hour,
+        character: EntityId::NONE,
+        level: 0,
         hour: 8,
         minute_of_day: 480,
         weather: Weather::Rain,

@@ -1,4 +1,4 @@
-//! Loot, levels and prices: answers out of range are refused whole, and what then counts is the
+//! Loot, levels, prices, fees and crafting: answers out of range are refused whole, and what then counts is the
 //! declared fallback; a generation may be without these kinds.
 
 use crate::fixture::{CONTEXT, Guest, engine};
@@ -6,8 +6,8 @@ use expect_test::{Expect, expect};
 use host_api::{Generation, GenerationError, Kind, Module, ScriptRules};
 use sim::content::{Rarity, Stats};
 use sim::rules::{
-    Answer, Deal, Fall, Gain, Grown, Growth, Haul, Kill, LevelStep, Origin, Piece, Quote, Requirement,
-    RowView, Rules, Side, Spoils, TableView, Toll,
+    Answer, Attempt, Charge, Crafted, Deal, Fall, Fee, Gain, Grown, Growth, Haul, Kill, LevelStep, Origin,
+    Piece, Quote, Requirement, RowView, Rules, Service, Side, Spoils, TableView, Toll,
 };
 use sim::{DefId, EntityId, def_id};
 
@@ -189,12 +189,101 @@ fn levels_out_of_range_are_those_of_the_content() {
 fn a_price_out_of_range_is_no_deal() {
     let dear = "(i32.store offset={out.unit} (local.get $out) (i32.const 1000000001))
                 (i32.store8 offset={out.agreed} (local.get $out) (i32.const 1))";
-    let mut rules = rules(&[guest(Kind::Economy, dear, "")]);
+    let mut rules = rules(&[economist("quote-prices", dear)]);
     let mut answers = Vec::new();
     rules.quote_prices(&CONTEXT, &[deal()], &mut answers);
     let why = "answered badly: unit is 1000000001, 0..=1,000,000,000 expected";
     let none = Quote { id: ID, agreed: false, unit: 0 };
     assert_eq!(refused(&mut rules, &mut answers), (none, why.to_owned()));
+}
+
+/// A script of prices that does `item` in one of its functions.
+fn economist(function: &'static str, item: &str) -> Guest {
+    let mut guest = Guest::new(Kind::Economy);
+    guest.items.insert(function, format!("(if (i32.eq (local.get $id) (i32.const {ID})) (then {item}))"));
+    guest
+}
+
+fn attempt(masterwork: DefId) -> Attempt {
+    Attempt {
+        id: ID,
+        character: EntityId(1),
+        level: 3,
+        recipe: def_id("recipe/cloak"),
+        required_level: 1,
+        product: def_id("item/cloak"),
+        rarity: Rarity::Common,
+        pieces: 2,
+        masterwork,
+        chance_permille: 1_000,
+        quality_permille: 0,
+        count: 3,
+        seed: 5,
+    }
+}
+
+#[allow(clippy::needless_pass_by_value)] // `expect!` reads best as a value
+fn crafting_is_refused(masterwork: DefId, numbers: [(&str, u32); 2], why: Expect) {
+    let set = |(field, number): (&str, u32)| {
+        format!("(i32.store offset={{out.{field}}} (local.get $out) (i32.const {number}))")
+    };
+    let mut rules = rules(&[economist("craft", &numbers.map(set).concat())]);
+    let mut answers = Vec::new();
+    rules.craft(&CONTEXT, &[attempt(masterwork)], &mut answers);
+    let (crafted, said) = refused(&mut rules, &mut answers);
+    // What the content promises.
+    assert_eq!(crafted, Crafted { id: ID, successes: 3, masterworks: 0, extra: 0, kept_permille: 0 });
+    why.assert_eq(&said);
+}
+
+#[test]
+fn more_than_was_tried_cannot_be_made() {
+    let fine = def_id("item/fine_cloak");
+    crafting_is_refused(
+        fine,
+        [("successes", 4), ("extra", 0)],
+        expect!["answered badly: successes is 4, 0..=`count` expected"],
+    );
+    crafting_is_refused(
+        fine,
+        [("successes", 2), ("masterworks", 3)],
+        expect!["answered badly: masterworks is 3, 0..=`successes`, without a masterwork 0, expected"],
+    );
+    crafting_is_refused(
+        DefId::NONE,
+        [("successes", 2), ("masterworks", 1)],
+        expect!["answered badly: masterworks is 1, 0..=`successes`, without a masterwork 0, expected"],
+    );
+    crafting_is_refused(
+        fine,
+        [("successes", 2), ("extra", 5)],
+        expect!["answered badly: extra is 5, at most as many pieces as the other successes give expected"],
+    );
+    crafting_is_refused(
+        fine,
+        [("successes", 2), ("kept-permille", 1_001)],
+        expect!["answered badly: kept-permille is 1001, 0..=1,000 expected"],
+    );
+}
+
+#[test]
+fn a_fee_is_no_more_than_the_content_says() {
+    let dear = "(i32.store offset={out.gold} (local.get $out) (i32.const 21))";
+    let mut rules = rules(&[economist("fees", dear)]);
+    let charge = Charge {
+        id: ID,
+        service: Service::Respawn,
+        character: EntityId(1),
+        level: 3,
+        subject: DefId::NONE,
+        count: 1,
+        amount: 20,
+        balance: 1_000,
+    };
+    let mut answers = Vec::new();
+    rules.fees(&CONTEXT, &[charge], &mut answers);
+    let why = "answered badly: gold is 21, 0..=`amount` expected";
+    assert_eq!(refused(&mut rules, &mut answers), (Fee { id: ID, gold: 20 }, why.to_owned()));
 }
 
 #[test]

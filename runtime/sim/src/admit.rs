@@ -22,6 +22,7 @@ impl World {
         match input {
             Input::Enter(state) => self.enter(*state, out),
             Input::Leave { character } => self.depart(character, DepartureKind::Left, out, |_| ()),
+            Input::Stop => self.scratch.stopping = true,
             Input::Command { character, request, command } => {
                 let result = self.carry_out(character, request, command, out);
                 match result {
@@ -89,6 +90,7 @@ impl World {
             Command::DuelAct { duel, ability } => self.choose_act(id, duel, ability),
             Command::AutoDuel { on } => self.set_auto(id, on),
             Command::Surrender => self.surrender(id, request, out),
+            Command::Craft { recipe, count } => self.request_craft(id, request, recipe, count),
         }
     }
 

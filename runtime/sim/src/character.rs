@@ -8,7 +8,7 @@ use crate::input::{CharacterState, Condition, StatusLeft};
 use crate::inventory::Cause;
 use crate::limits;
 use crate::output::{Departure, DepartureKind, FactKind, Notice, Output, Reason, Rejection, Reply};
-use crate::rules::Origin;
+use crate::rules::{Occasion, Origin, Rules};
 use crate::world::{Character, World};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,6 +66,7 @@ impl World {
             last_combat: None,
             changes: Changes::SPAWNED,
         });
+        self.note_visit(Occasion::Entered, id, state.level);
         let condition = state.condition.take();
         let voice = condition.as_ref().map_or_else(Voice::default, |c| Voice::resumed(c, self.tick));
         if let Some(condition) = condition.filter(|_| !dead) {
@@ -96,7 +97,8 @@ impl World {
         let Some(character) = self.characters.get(&id) else { return };
         let mut state = self.kept(character);
         redirect(&mut state);
-        let (entity, last_seq) = (character.entity, character.last_seq);
+        let (entity, last_seq, level) = (character.entity, character.last_seq, character.state.level);
+        self.note_visit(Occasion::Left, entity, level);
         self.despawn(entity);
         self.characters.remove(&id);
         for inquiry in self.inquiries.extract_if(.., |inquiry| inquiry.character == id) {
@@ -246,8 +248,9 @@ impl World {
         }
     }
 
-    pub(crate) fn respawn_due(&mut self, out: &mut Output) {
+    pub(crate) fn respawn_due(&mut self, rules: &mut dyn Rules, out: &mut Output) {
         let (tick, entrance) = (self.tick, self.definition().entrance);
+        let mut returned = Vec::new();
         for (id, character) in &mut self.characters {
             if character.respawn_at.is_none_or(|at| at > tick) {
                 continue;
@@ -264,7 +267,9 @@ impl World {
             entity.changes.add(Changes::RESOURCES);
             Self::notify(out, *id, Notice::Respawned);
             Self::notify(out, *id, Notice::Corrected { seq: character.last_seq, at: entrance });
+            returned.push(*id);
         }
+        self.charge_returns(&returned, rules, out);
     }
 
     /// Once a second, each entity in its own tick of that second.

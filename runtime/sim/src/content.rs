@@ -14,7 +14,7 @@ mod quest;
 
 pub use ability::{Ability, AbilityTarget, Status};
 pub use event::{Creatures, EventTrigger, Schedule, Stage, WorldEvent};
-pub use item::{EquipSlot, Item, ItemCount, ItemKind, LootEntry, LootTable, Rarity, Shop};
+pub use item::{EquipSlot, Item, ItemCount, ItemKind, LootEntry, LootTable, Rarity, Recipe, Shop};
 pub use quest::{Deed, Dialog, DialogChoice, DialogNode, Objective, Quest, Reward};
 
 /// All definitions of one pack.
@@ -36,6 +36,8 @@ pub struct Content {
     pub npcs: BTreeMap<DefId, Npc>,
     /// `shop/NAME`.
     pub shops: BTreeMap<DefId, Shop>,
+    /// `recipe/NAME`.
+    pub recipes: BTreeMap<DefId, Recipe>,
     /// `loot/NAME`.
     pub loot_tables: BTreeMap<DefId, LootTable>,
     /// `quest/NAME`.
@@ -184,7 +186,9 @@ pub enum Weather {
 }
 
 /// How an attack hurts. The order is the order of [`Stats::resistance_permille`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize,
+)]
 pub enum Element {
     /// Blades, teeth, clubs.
     #[default]
@@ -408,6 +412,8 @@ pub struct Progression {
     pub death_loss_permille: u32,
     /// From death to return, milliseconds.
     pub respawn_ms: u32,
+    /// Gold that the return costs at most.
+    pub respawn_fee: u32,
     /// `zone/NAME` a new character starts in.
     pub start_zone: DefId,
     /// Gold of a new character.

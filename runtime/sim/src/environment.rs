@@ -1,9 +1,9 @@
 //! Time of day, light, weather and temperature of a zone. One game hour is five real minutes. What the
 //! sky does is decided by the zone's script, when the zone starts, at each game hour and when it
-//! is replaced.
+//! is replaced. What it says to those who come and go is in `visit`.
 
 use crate::content::{Weather, Zone};
-use crate::ids::DefId;
+use crate::ids::{DefId, EntityId};
 use crate::limits;
 use crate::output::{Environment, Event, EventKind, Lighting, Output};
 use crate::rng::{Purpose, fork};
@@ -12,7 +12,7 @@ use crate::world::World;
 use borsh::{BorshDeserialize, BorshSerialize};
 
 /// Real milliseconds per game minute: 5 min / 60.
-const GAME_MINUTE_MS: u64 = 5_000;
+pub const GAME_MINUTE_MS: u64 = 5_000;
 const MINUTES_PER_DAY: u64 = 24 * 60;
 /// The first tick of a world is at eight in the morning.
 const FIRST_MINUTE: u64 = 8 * 60;
@@ -115,7 +115,8 @@ impl World {
         let script = self.definition().script;
         let mut origin = self.content_origin();
         if script != DefId::NONE {
-            let moment = self.view_moment(occasion);
+            let seed = fork(self.seed, self.sky.hour, 0, Purpose::Weather);
+            let moment = self.view_moment(0, occasion, seed);
             let mut answers: Vec<Answer<Decree>> = Vec::with_capacity(1);
             rules.govern(&self.context(), script, &[moment], &mut answers);
             assert_eq!(answers.len(), 1, "one decree per moment");
@@ -134,12 +135,15 @@ impl World {
         }
     }
 
-    fn view_moment(&self, occasion: Occasion) -> Moment {
+    /// The zone at the moment, for an occasion that is about no character.
+    pub(crate) fn view_moment(&self, id: u32, occasion: Occasion, seed: u64) -> Moment {
         let (zone, sky) = (self.definition(), &self.sky);
         Moment {
-            id: 0,
+            id,
             zone: self.zone,
             occasion,
+            character: EntityId::NONE,
+            level: 0,
             hour: sky.hour,
             minute_of_day: sky.minute_of_day,
             weather: sky.weather,
@@ -150,7 +154,7 @@ impl World {
             population: self.characters.len() as u32,
             population_cap: zone.population_cap,
             memory: sky.memory,
-            seed: fork(self.seed, sky.hour, 0, Purpose::Weather),
+            seed,
         }
     }
 }

@@ -37,7 +37,7 @@ impl CharacterId {
 pub struct RequestId(pub u64);
 
 /// The first eight bytes of a module's content digest: which code decided something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub struct ModuleStamp(pub u64);
 
 /// A definition of the content, the hash of `kind/name` ([`def_id`]); 0 means "none".

@@ -26,6 +26,8 @@ pub enum Input {
         /// What.
         command: Command,
     },
+    /// The zone ends with this step; its script is told. Everybody's leaving follows as inputs of their own.
+    Stop,
 }
 
 /// What a player asks.
@@ -169,6 +171,13 @@ pub enum Command {
     },
     /// Give the duel up.
     Surrender,
+    /// Make something by a recipe.
+    Craft {
+        /// `recipe/NAME`.
+        recipe: DefId,
+        /// Tries.
+        count: u32,
+    },
 }
 
 /// Everything about a character that is kept: what the store loads and saves, and what moves

@@ -13,6 +13,7 @@ mod chat;
 pub mod checkpoint;
 mod combat;
 pub mod content;
+mod craft;
 mod death;
 mod dialog;
 mod digest;
@@ -22,6 +23,7 @@ mod entities;
 pub mod entity;
 mod environment;
 mod event;
+mod fee;
 mod grid;
 pub mod ids;
 pub mod input;
@@ -40,8 +42,10 @@ mod shop;
 pub mod state;
 mod status;
 mod summon;
+mod visit;
 mod world;
 
+pub use environment::GAME_MINUTE_MS;
 pub use ids::{CharacterId, DefId, DuelId, EntityId, ModuleStamp, RequestId, def_id};
 pub use world::{Character, World};
 

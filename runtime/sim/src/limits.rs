@@ -38,6 +38,9 @@ pub const TEMPERATURE_MAX_DC: i32 = 1_000;
 /// Slowest and fastest a script may fill the places of dead NPCs again, permille of the content's
 /// rate: a zone is neither emptied nor flooded.
 pub const SPAWN_PERMILLE: (u32, u32) = (100, 10_000);
+/// Characters that come and go in one tick and are told to the zone's script, the first ones: more than a zone takes
+/// by default.
+pub const VISITS_PER_TICK: usize = 256;
 /// Highest level a character can reach.
 pub const LEVEL_MAX: u32 = 60;
 /// Most gold a character can carry.
@@ -78,6 +81,14 @@ pub const TRADE_COUNT_MAX: u32 = 10_000;
 pub const SHOP_GOODS: usize = 64;
 /// Prices asked of the economy script in one tick: two calls. Who asks beyond it is told to ask again.
 pub const PRICES_PER_TICK: usize = 2_000;
+/// Tries of one attempt to make something.
+pub const CRAFT_COUNT_MAX: u32 = 100;
+/// Attempts that the economy script is asked about in one tick: one call. Who asks beyond it is told to ask again.
+pub const CRAFTS_PER_TICK: usize = 1_000;
+/// Gold for one service, such as one try of a recipe.
+pub const FEE_MAX: u32 = 1_000_000;
+/// Kinds of things that a recipe takes.
+pub const RECIPE_INGREDIENTS: usize = 8;
 /// A share that changes nothing.
 pub const UNCHANGED_PERMILLE: u32 = 1_000;
 /// Phases of one encounter: each crosses to the script with every question about its boss.

@@ -1,11 +1,12 @@
 //! The rules of the starter pack in Rust: what tests step the world with, and the yardstick that
 //! benchmarks hold scripts against. A server never uses them.
 //!
-//! Combat, abilities, statuses, loot, progression, prices, the chat filter, the weather, encounters and world
+//! Combat, abilities, statuses, loot, progression, prices, fees, crafting, the chat filter, the weather, encounters and world
 //! events are the scripts' rules to the letter; minds and quests are plain versions of them, and conversations always
 //! end.
 
 mod chat;
+mod craft;
 mod encounter;
 mod event;
 mod zone;
@@ -15,11 +16,11 @@ use crate::ids::{DefId, EntityId};
 use crate::limits::{ACTION_GAP_MS, AMOUNT_MAX, LOOT_PIECES, PRICE_MAX};
 use crate::rng::Rng;
 use crate::rules::{
-    Act, Answer, Attack, Bout, Cast, Context, Conversation, Course, Deal, Decision, Decree, DialogReply,
-    Direction, EventMoment, Fall, Gain, Grown, Growth, Haul, HitKind, Inquiry, Judgement, Kill, LevelStep,
-    Line, Merit, Moment, NpcState, Origin, Outcome, Pairing, Perception, Piece, Plan, Prize, Pulse,
-    PulseOutcome, QuestState, QuestStep, Quote, Requirement, RowView, Rules, Side, Spoils, Terms, Toll,
-    Trigger, Turn, Verdict,
+    Act, Answer, Attack, Attempt, Bout, Cast, Charge, Context, Conversation, Course, Crafted, Deal, Decision,
+    Decree, DialogReply, Direction, EventMoment, Fall, Fee, Gain, Grown, Growth, Haul, HitKind, Inquiry,
+    Judgement, Kill, LevelStep, Line, Merit, Moment, NpcState, Origin, Outcome, Pairing, Perception, Piece,
+    Plan, Prize, Pulse, PulseOutcome, QuestState, QuestStep, Quote, Requirement, RowView, Rules, Side,
+    Spoils, Terms, Toll, Trigger, Turn, Verdict,
 };
 
 /// Rules without scripts. Every answer bears [`Origin::Content`] with digest 0.
@@ -129,6 +130,14 @@ impl Rules for NativeRules {
 
     fn quote_prices(&mut self, _ctx: &Context, deals: &[Deal], out: &mut Vec<Answer<Quote>>) {
         answers(deals, out, quote);
+    }
+
+    fn craft(&mut self, _ctx: &Context, attempts: &[Attempt], out: &mut Vec<Answer<Crafted>>) {
+        answers(attempts, out, craft::attempt);
+    }
+
+    fn fees(&mut self, _ctx: &Context, charges: &[Charge], out: &mut Vec<Answer<Fee>>) {
+        answers(charges, out, craft::fee);
     }
 
     fn direct(&mut self, ctx: &Context, _script: DefId, bouts: &[Bout], out: &mut Vec<Answer<Direction>>) {

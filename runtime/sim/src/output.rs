@@ -57,6 +57,17 @@ pub enum Accepted {
         /// How many.
         count: u32,
     },
+    /// Something was tried to be made.
+    Crafted {
+        /// Pieces of the product.
+        made: u32,
+        /// Pieces of the masterwork.
+        masterworks: u32,
+        /// Tries that failed.
+        failed: u32,
+        /// Gold paid.
+        fee: u32,
+    },
     /// Somebody was challenged to a duel.
     Challenged {
         /// What it is called from now on.
@@ -143,6 +154,12 @@ pub enum Rejection {
     NotYourTurn,
     /// One of the two has a challenge or a duel already, or the zone has too many.
     DuelBusy,
+    /// No such recipe.
+    UnknownRecipe,
+    /// The character does not carry what the recipe takes.
+    MissingIngredients,
+    /// Too many attempts in this tick.
+    CraftBusy,
 }
 
 impl Rejection {
@@ -187,6 +204,9 @@ impl Rejection {
             Self::NoDuel => "no_duel",
             Self::NotYourTurn => "not_your_turn",
             Self::DuelBusy => "duel_busy",
+            Self::UnknownRecipe => "unknown_recipe",
+            Self::MissingIngredients => "missing_ingredients",
+            Self::CraftBusy => "craft_busy",
         }
     }
 }
@@ -363,6 +383,8 @@ pub enum Notice {
         /// Why.
         why: DuelEnd,
     },
+    /// The zone greets it with `announcement/NAME`.
+    Greeted(DefId),
     /// A duel has begun, or a turn of it is over.
     DuelTurn(Box<DuelState>),
 }

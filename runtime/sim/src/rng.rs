@@ -21,6 +21,8 @@ pub(crate) enum Purpose {
     Direct,
     Duel,
     Event,
+    Craft,
+    Visit,
 }
 
 /// The seed of one draw.

@@ -9,11 +9,13 @@
 //! [`Origin::Fallback`]. The simulation checks and clamps every answer again before it applies it.
 
 mod chat;
+mod craft;
 mod encounter;
 mod event;
 mod zone;
 
 pub use chat::{BlockReason, Channel, Hit, Judgement, Line, Ruling, is_speech};
+pub use craft::{Attempt, Charge, Crafted, Fee, Service};
 pub use encounter::{
     Act, Bout, BoutOccasion, Direction, DuelVerdict, DuelistView, Move, Pairing, PhaseView, Terms, Turn,
 };
@@ -32,7 +34,7 @@ pub use trade::{
 };
 
 /// Who gave an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub enum Origin {
     /// The module with this stamp.
     Script(ModuleStamp),
@@ -43,7 +45,7 @@ pub enum Origin {
 }
 
 /// One answer with its provenance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Answer<T> {
     /// The decision.
     pub value: T,
@@ -52,7 +54,7 @@ pub struct Answer<T> {
 }
 
 /// What every call is told besides its views.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Context {
     /// Tick of the zone.
     pub tick: u64,
@@ -117,6 +119,10 @@ pub trait Rules {
     fn punish_deaths(&mut self, ctx: &Context, falls: &[Fall], out: &mut Vec<Answer<Toll>>);
     /// `economy.quote-prices`.
     fn quote_prices(&mut self, ctx: &Context, deals: &[Deal], out: &mut Vec<Answer<Quote>>);
+    /// `economy.craft`.
+    fn craft(&mut self, ctx: &Context, attempts: &[Attempt], out: &mut Vec<Answer<Crafted>>);
+    /// `economy.fees`.
+    fn fees(&mut self, ctx: &Context, charges: &[Charge], out: &mut Vec<Answer<Fee>>);
     /// `encounter.direct` of the script `script/NAME`.
     fn direct(&mut self, ctx: &Context, script: DefId, bouts: &[Bout], out: &mut Vec<Answer<Direction>>);
     /// `encounter.open-duels` of the script `script/NAME`.
@@ -126,7 +132,7 @@ pub trait Rules {
 }
 
 /// See `combat.attack` in `wit/combat.wit`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Attack {
     pub id: u32,
@@ -154,7 +160,7 @@ pub struct Attack {
 }
 
 /// What became of a swing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub enum HitKind {
     Miss,
@@ -165,7 +171,7 @@ pub enum HitKind {
 }
 
 /// See `combat.outcome`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Outcome {
     pub id: u32,
@@ -184,7 +190,7 @@ impl Outcome {
 }
 
 /// See `ability.cast`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Cast {
     pub id: u32,
@@ -215,7 +221,7 @@ pub struct Cast {
 }
 
 /// Whether an ability happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub enum Verdict {
     Allow,
@@ -230,7 +236,7 @@ pub enum Verdict {
 }
 
 /// See `ability.plan`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Plan {
     pub id: u32,
@@ -266,7 +272,7 @@ impl Plan {
 }
 
 /// See `ability.pulse`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Pulse {
     pub id: u32,
@@ -285,7 +291,7 @@ pub struct Pulse {
 }
 
 /// See `ability.pulse-outcome`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct PulseOutcome {
     pub id: u32,
@@ -316,7 +322,7 @@ pub enum NpcState {
 }
 
 /// See `npc.perception`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Perception {
     pub id: EntityId,
@@ -351,7 +357,7 @@ pub struct Perception {
 }
 
 /// See `npc.decision`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Decision {
     pub id: EntityId,
@@ -397,7 +403,7 @@ pub enum QuestState {
 }
 
 /// See `quest.objective`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct ObjectiveView {
     pub deed: Deed,
@@ -418,7 +424,7 @@ pub enum Trigger {
 }
 
 /// See `quest.inquiry`; `progress` is flattened into it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Inquiry {
     pub id: u32,
@@ -437,7 +443,7 @@ pub struct Inquiry {
 }
 
 /// See `quest.step`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct QuestStep {
     pub id: u32,
@@ -461,7 +467,7 @@ impl QuestStep {
 }
 
 /// See `dialog.conversation`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Conversation {
     pub id: u32,
@@ -480,7 +486,7 @@ pub struct Conversation {
 }
 
 /// See `dialog.action`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub enum DialogAction {
     AcceptQuest(DefId),
@@ -493,7 +499,7 @@ pub enum DialogAction {
 }
 
 /// See `dialog.reply`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct DialogReply {
     pub id: u32,

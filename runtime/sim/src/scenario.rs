@@ -201,6 +201,7 @@ pub(crate) fn content() -> Content {
                 pays_permille: 500,
             },
         )]),
+        recipes: BTreeMap::from([(def_id("recipe/cloak"), recipe("cloak"))]),
         quests: BTreeMap::from([(
             HUNT,
             Quest {
@@ -242,9 +243,26 @@ pub(crate) fn content() -> Content {
             experience_to_next: vec![100, 250, 500],
             death_loss_permille: 100,
             respawn_ms: 1_000,
+            respawn_fee: 0,
             start_zone: FIELD,
             start_gold: 0,
         },
+    }
+}
+
+/// Two pelts beside the elder become a sword for sure, and now and then a potion.
+fn recipe(name: &str) -> Recipe {
+    Recipe {
+        name: name.into(),
+        title: name.into(),
+        station: ELDER,
+        required_level: 1,
+        ingredients: vec![ItemCount { item: PELT, count: 2 }],
+        product: ItemCount { item: def_id("item/sword"), count: 1 },
+        masterwork: DefId::NONE,
+        chance_permille: 1_000,
+        quality_permille: 0,
+        fee: 3,
     }
 }
 

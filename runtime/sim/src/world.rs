@@ -61,6 +61,10 @@ pub(crate) struct Scratch {
     pub(crate) prices: usize,
     pub(crate) deaths: Vec<crate::death::Death>,
     pub(crate) near: Vec<EntityId>,
+    pub(crate) crafts: Vec<crate::craft::PendingCraft>,
+    pub(crate) visits: Vec<crate::visit::Visit>,
+    /// Whether the zone ends with this step.
+    pub(crate) stopping: bool,
 }
 
 /// A character while it is in the zone.
@@ -133,7 +137,7 @@ impl World {
             self.admit(input, out);
         }
         self.govern(rules, out);
-        self.run_timers(out);
+        self.run_timers(rules, out);
         self.direct(rules, out);
         self.conduct(rules, out);
         self.think(rules);
@@ -144,9 +148,11 @@ impl World {
         self.run_dialogs(rules, out);
         self.run_chat(rules, out);
         self.run_trades(rules, out);
+        self.run_crafts(rules, out);
         self.run_duels(rules, out);
         self.run_inquiries(rules, out);
         self.cross(out);
+        self.attend(rules, out);
         self.forget_despawned();
         self.index();
     }
@@ -164,9 +170,9 @@ impl World {
         }
     }
 
-    fn run_timers(&mut self, out: &mut Output) {
+    fn run_timers(&mut self, rules: &mut dyn Rules, out: &mut Output) {
         self.spawn_due();
-        self.respawn_due(out);
+        self.respawn_due(rules, out);
         self.expire();
         self.regenerate();
         self.save_movement_credit();

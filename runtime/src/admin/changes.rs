@@ -2,7 +2,7 @@
 
 use super::{AdminState, Asked, problem};
 use crate::http::Problem;
-use crate::reload::{Change, PushError, Pushed, Report};
+use crate::reload::{Change, Proof, PushError, Pushed};
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use serde::Deserialize;
@@ -42,7 +42,7 @@ pub(super) async fn show(
 pub(super) async fn proof(
     State(state): State<AdminState>,
     Path(id): Path<u64>,
-) -> Result<Json<Report>, Problem> {
+) -> Result<Json<Proof>, Problem> {
     state.pipeline.proof(id).await.map(Json).map_err(|error| problem(&error))
 }
 

@@ -4,7 +4,7 @@
 use super::status::script_stats;
 use crate::reload::Pipeline;
 use crate::zone::Zones;
-use host_api::ExportStats;
+use host_api::{CallLimits, ExportStats, TickFuel};
 use serde::{Deserialize, Serialize};
 use sim::DefId;
 use sim::content::Content;
@@ -46,6 +46,15 @@ pub struct ExportCost {
     pub calls: u64,
     /// Views answered with the fallback.
     pub fallbacks: u64,
+    /// What a call may cost.
+    #[serde(default)]
+    pub limits: CallLimits,
+    /// Of the fuel it was given, what the call that used most of it used, of 1,000, since the module is live.
+    #[serde(default)]
+    pub fuel_peak_permille: u64,
+    /// Fuel of the whole module in one tick: its share, and the most it used since it is live.
+    #[serde(default)]
+    pub tick_fuel: TickFuel,
     /// All of it.
     #[serde(flatten)]
     pub spent: Spent,
@@ -162,6 +171,9 @@ impl ExportCost {
             export: self.export.clone(),
             calls: self.calls - before.calls,
             fallbacks: self.fallbacks.saturating_sub(before.fallbacks),
+            limits: self.limits,
+            fuel_peak_permille: self.fuel_peak_permille,
+            tick_fuel: self.tick_fuel,
             spent: self.spent.since(Some(before.spent)),
             subjects: self.subjects.iter().map(subject).collect(),
         }
@@ -183,6 +195,9 @@ fn export_cost(row: &ExportStats, content: &Content) -> ExportCost {
         export: row.export.name().to_owned(),
         calls: counters.calls,
         fallbacks: counters.fallbacks,
+        limits: row.limits,
+        fuel_peak_permille: counters.fuel_peak_permille,
+        tick_fuel: row.tick_fuel,
         spent: Spent { views: counters.items, fuel: counters.fuel, time_ns: counters.time_ns },
         subjects: subjects.into_iter().map(|(subject, spent)| SubjectCost { subject, spent }).collect(),
     }
@@ -199,6 +214,7 @@ pub fn definition(content: &Content, id: DefId) -> Option<String> {
         .or_else(|| named("item", content.items.get(&id).map(|item| &item.name)))
         .or_else(|| named("event", content.events.get(&id).map(|event| &event.name)))
         .or_else(|| named("encounter", content.encounters.get(&id).map(|encounter| &encounter.name)))
+        .or_else(|| named("recipe", content.recipes.get(&id).map(|recipe| &recipe.name)))
         .or_else(|| named("loot", content.loot_tables.get(&id).map(|table| &table.name)))
 }
 
@@ -255,6 +271,19 @@ pub struct Share {
     pub view_nanos: f64,
     /// Fuel a view.
     pub view_fuel: f64,
+    /// What a call may cost, of a function as a whole.
+    pub limits: Option<CallLimits>,
+    /// Of the fuel it was given, what the call that used most of it used since the module is live, percent; of a
+    /// function as a whole.
+    pub call_peak_percent: Option<f64>,
+    /// Of its share of a tick, what the module used in the tick that took most since it is live, percent; none
+    /// of what views are about.
+    pub tick_peak_percent: Option<f64>,
+}
+
+/// What was used of the fuel of one tick, percent.
+fn tick_peak_percent(fuel: TickFuel) -> Option<f64> {
+    fuel.limit.filter(|limit| *limit > 0).map(|limit| fuel.peak as f64 * 100.0 / limit as f64)
 }
 
 impl Shares {
@@ -290,21 +319,31 @@ impl Shares {
                 views: spent.views as f64 / ticks,
                 view_nanos: per_view(spent.time_ns),
                 view_fuel: per_view(spent.fuel),
+                ..Share::default()
             }
         };
-        let (mut modules, mut scripts_ns) = (BTreeMap::<&str, Spent>::new(), 0);
+        let (mut modules, mut scripts_ns) = (BTreeMap::<&str, (Spent, TickFuel)>::new(), 0);
         for row in zone.exports.iter().filter(|row| row.calls > 0) {
-            let whole = modules.entry(&row.module).or_default();
+            let (whole, tick_fuel) = modules.entry(&row.module).or_default();
+            *tick_fuel = row.tick_fuel;
             whole.views += row.spent.views;
             whole.fuel += row.spent.fuel;
             whole.time_ns += row.spent.time_ns;
             scripts_ns += row.spent.time_ns;
-            self.exports.push(share(&row.module, &row.export, "", row.spent));
+            self.exports.push(Share {
+                limits: Some(row.limits),
+                call_peak_percent: Some(row.fuel_peak_permille as f64 / 10.0),
+                tick_peak_percent: tick_peak_percent(row.tick_fuel),
+                ..share(&row.module, &row.export, "", row.spent)
+            });
             let parts = row.subjects.iter().filter(|part| part.spent.fuel > 0);
             self.subjects
                 .extend(parts.map(|part| share(&row.module, &row.export, &part.subject, part.spent)));
         }
-        self.modules.extend(modules.into_iter().map(|(module, spent)| share(module, "", "", spent)));
+        self.modules.extend(modules.into_iter().map(|(module, (spent, tick_fuel))| Share {
+            tick_peak_percent: tick_peak_percent(tick_fuel),
+            ..share(module, "", "", spent)
+        }));
         let micros = |nanos: u64| nanos as f64 / 1_000.0 / ticks;
         let whole = micros(zone.phases.values().sum());
         let mut parts: BTreeMap<String, f64> =
@@ -334,9 +373,12 @@ mod tests {
             module: "wolf@0.1.0+1".to_owned(),
             export: "npc.think".to_owned(),
             calls,
-            fallbacks: 0,
+            limits: CallLimits { fuel_per_item: 10_000, ..CallLimits::default() },
+            fuel_peak_permille: 125,
+            tick_fuel: TickFuel { limit: Some(80_000_000), peak: 2_000_000 },
             spent: spent(wolf + bear),
             subjects: vec![part("npc/bear", bear), part("npc/wolf", wolf)],
+            ..ExportCost::default()
         };
         let phases = [("step".to_owned(), 50_000 * ticks), ("settle".to_owned(), 10_000 * ticks)].into();
         let zone = ZoneCost { zone: "greywood".to_owned(), ticks, phases, exports: vec![export] };
@@ -350,6 +392,14 @@ mod tests {
         let export = &shares.exports[0];
         assert_eq!((export.micros, export.fuel, export.views), (15.0, 1_500.0, 15.0));
         assert_eq!((export.percent, export.view_nanos, export.view_fuel), (0.03, 1_000.0, 100.0));
+        // What was the most was so since the module is live.
+        assert_eq!((export.call_peak_percent, export.tick_peak_percent), (Some(12.5), Some(2.5)));
+        assert_eq!(export.limits.map(|limits| limits.fuel_per_item), Some(10_000));
+        assert_eq!(
+            (shares.modules[0].call_peak_percent, shares.modules[0].tick_peak_percent),
+            (None, Some(2.5))
+        );
+        assert_eq!(shares.subjects[0].tick_peak_percent, None);
         let subjects: Vec<&str> = shares.subjects.iter().map(|row| row.subject.as_str()).collect();
         assert_eq!(subjects, ["npc/wolf"], "the bear had nothing to decide");
         assert_eq!(shares.modules[0].micros, 15.0);

@@ -187,7 +187,7 @@ fn content_files(body: Result<Bytes, BytesRejection>) -> Result<ContentFiles, Pr
     })
 }
 
-/// `POST /admin/v1/plan/content`: which definitions a content would change; nothing is changed.
+/// `POST /admin/v1/plan/content`: which definitions and numbers a content would change; nothing is changed.
 async fn plan_content(
     State(state): State<AdminState>,
     body: Result<Bytes, BytesRejection>,
@@ -270,6 +270,8 @@ fn problem(error: &PushError) -> Problem {
         PushError::NoProof(_) => (StatusCode::NOT_FOUND, "no_proof"),
         PushError::Impossible(_) => (StatusCode::CONFLICT, "not_in_this_state"),
         PushError::NothingBefore(_) | PushError::NotLive { .. } => (StatusCode::CONFLICT, "nothing_before"),
+        PushError::Rests(_) => (StatusCode::CONFLICT, "rests"),
+        PushError::Overtaken(_) => (StatusCode::CONFLICT, "overtaken"),
         PushError::Rules(_) | PushError::Zone(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
         PushError::Archive(_) => (StatusCode::INSUFFICIENT_STORAGE, "storage"),
         PushError::Defect => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),

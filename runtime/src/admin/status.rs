@@ -58,6 +58,8 @@ pub struct ModuleRow {
     pub schema: u32,
     /// What it may import.
     pub capabilities: Vec<&'static str>,
+    /// Why it rests: it is not asked, its fallbacks decide. `None` if it does not.
+    pub resting: Option<String>,
     /// Failures since the start.
     pub strikes: u64,
     /// Calls into it since it is live, all zones.
@@ -101,7 +103,7 @@ impl Status {
     /// Asks everybody.
     pub async fn collect(pipeline: &Pipeline, zones: &Zones) -> Self {
         let stats = script_stats(zones).await;
-        let generation = pipeline.generation();
+        let (generation, resting) = (pipeline.generation(), pipeline.resting());
         let modules = generation
             .modules()
             .map(|module| {
@@ -119,6 +121,7 @@ impl Status {
                     scope: module.manifest().scope.name(),
                     schema: module.schema(),
                     capabilities: module.manifest().capabilities.iter().map(|one| one.name()).collect(),
+                    resting: resting.get(module.label()).cloned(),
                     strikes: pipeline.strikes.of(module.label()),
                     calls,
                     views: mine().map(|counters| counters.items).sum(),

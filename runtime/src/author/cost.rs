@@ -3,7 +3,7 @@
 
 use super::scenario::{Inputs, files_of, read, views_of};
 use anyhow::{anyhow, ensure};
-use host_api::{Clocked, Harness, Module, View};
+use host_api::{CallLimits, Clocked, Harness, Module, View};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::Path;
@@ -25,6 +25,10 @@ pub struct FunctionCost {
     pub fuel: f64,
     /// Nanoseconds per view, of the fastest round.
     pub time_ns: f64,
+    /// Of the fuel it was given, what the call that used most of it used, percent.
+    pub fuel_peak_percent: f64,
+    /// What a call may cost; none where a server measured.
+    pub limits: Option<CallLimits>,
 }
 
 /// The views of the scenarios in a script's folder; for functions without any, the host's sample.
@@ -76,7 +80,7 @@ pub fn measure(module: &Module, inputs: &Inputs, rounds: u32) -> anyhow::Result<
         let many: Vec<View> =
             views.iter().cycle().take(views.len().clamp(VIEWS_MIN, VIEWS_MAX)).cloned().collect();
         let clocked = harness.clock(function, &many, rounds)?;
-        let Clocked { views: asked, fuel, time_ns } =
+        let Clocked { views: asked, fuel, fuel_peak_permille, time_ns } =
             clocked.map_err(|kind| anyhow!("{} {function} {kind}", module.label()))?;
         let per_view = |sum: u64| sum as f64 / asked.max(1) as f64;
         costs.push(FunctionCost {
@@ -84,7 +88,14 @@ pub fn measure(module: &Module, inputs: &Inputs, rounds: u32) -> anyhow::Result<
             views: views.len(),
             fuel: per_view(fuel),
             time_ns: per_view(time_ns),
+            fuel_peak_percent: fuel_peak_permille as f64 / 10.0,
+            limits: limits_of(module, function),
         });
     }
     Ok(costs)
+}
+
+fn limits_of(module: &Module, function: &str) -> Option<CallLimits> {
+    let exports = &module.limits().exports;
+    exports.iter().find(|(export, _)| export.name() == function).map(|(_, limits)| *limits)
 }

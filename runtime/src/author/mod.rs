@@ -9,4 +9,4 @@ mod written;
 
 pub use component::{component_of, engine, from_here, load, scripts_meant};
 pub use template::{NewError, NewScript, REPLACED, has_template, new_script};
-pub use written::written;
+pub use written::{toml_of, written};

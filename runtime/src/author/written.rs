@@ -1,4 +1,4 @@
-//! Values on a command line: JSON, TOML, or a file with either.
+//! Values as people write them: on a command line as JSON, TOML, or a file with either; in scenarios as TOML.
 
 use anyhow::{Context as _, bail};
 use serde_json::Value;
@@ -43,6 +43,25 @@ pub fn written(text: &str) -> anyhow::Result<Value> {
         .with_context(|| format!("`{trimmed}` is no file, and no TOML such as `level = 3`"))
 }
 
+/// As TOML, which has no numbers beyond 63 bits: `lore test` reads them as text.
+pub fn toml_of(value: &Value) -> Option<toml::Value> {
+    Some(match value {
+        Value::Null => return None,
+        Value::Bool(is) => toml::Value::Boolean(*is),
+        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(whole), _) => toml::Value::Integer(whole),
+            (None, _) if number.is_u64() => toml::Value::String(number.to_string()),
+            (None, float) => toml::Value::Float(float?),
+        },
+        Value::String(text) => toml::Value::String(text.clone()),
+        Value::Array(items) => toml::Value::Array(items.iter().filter_map(toml_of).collect()),
+        Value::Object(fields) => {
+            let field = |(name, value): (&String, &Value)| Some((name.clone(), toml_of(value)?));
+            toml::Value::Table(fields.iter().filter_map(field).collect())
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +73,13 @@ mod tests {
             assert_eq!(written(text).unwrap(), json!({"a": {"b": 1}}), "{text}");
         }
         assert_eq!(written(" ").unwrap(), Value::Null);
+        let large = json!({"a": u64::MAX, "b": null, "c": [{"d": -1}, "it's"]});
+        let inline = toml_of(&large).unwrap().to_string();
+        assert_eq!(
+            written(&inline).unwrap(),
+            json!({"a": u64::MAX.to_string(), "c": [{"d": -1}, "it's"]}),
+            "{inline}"
+        );
         let error = format!("{:#}", written("no such file").unwrap_err());
         assert!(error.contains("is no file, and no TOML"), "{error}");
     }

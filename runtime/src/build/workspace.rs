@@ -231,6 +231,16 @@ mod tests {
         assert!(typo.contains("line 2") && typo.contains("unknown field `knd`"), "{typo}");
         let api = complaint("name = \"wolf\"\nkind = \"npc\"\napi = \"0.9\"\n");
         assert!(api.contains("wolf/lore.toml: wolf is built for script API 0.9"), "{api}");
+        let limits =
+            |table: &str| complaint(&format!("name = \"wolf\"\nkind = \"npc\"\napi = \"0.2\"\n{table}"));
+        let function = limits("[limits.thnik]\nfuel_base = 7\n");
+        assert!(function.contains("line 4") && function.contains("did you mean `think`?"), "{function}");
+        let limit = limits("[limits]\nfule_base = 7\n");
+        assert!(limit.contains("line 5") && limit.contains("did you mean `fuel_base`?"), "{limit}");
+        let own = limits("[limits.think]\nmemory_bytes = 7\n");
+        assert!(own.contains("line 5") && own.contains("unknown field `memory_bytes`"), "{own}");
+        let foreign = limits("[limits.resolve]\n");
+        assert!(foreign.contains("wolf/lore.toml: wolf: limits.resolve limits nothing"), "{foreign}");
         let name = complaint("name = \"../wolf\"\nkind = \"npc\"\napi = \"0.2\"\n");
         assert!(name.contains("name `../wolf` must be 1 to 64"), "{name}");
     }
@@ -245,7 +255,8 @@ mod tests {
         };
         let lore_toml =
             |name: &str| format!("name = \"{name}\"\nversion = \"2.0.1\"\nkind = \"npc\"\napi = \"0.1\"\n");
-        write("bard/lore.toml", &format!("{}[limits]\nfuel_base = 7\n", lore_toml("bard")));
+        let limits = "[limits]\nfuel_base = 7\n[limits.think]\ndeadline_ms = 20\n";
+        write("bard/lore.toml", &format!("{}{limits}", lore_toml("bard")));
         write("bard/script.ts", "");
         write("crow/lore.toml", &lore_toml("crow"));
         write("crow/script.c", "");
@@ -257,6 +268,7 @@ mod tests {
         );
         assert_eq!(found[0].manifest.version, semver::Version::new(2, 0, 1));
         assert_eq!(found[0].manifest.limits.fuel_base, Some(7));
+        assert_eq!(found[0].manifest.limits.exports["think"].deadline_ms, Some(20));
         assert!(found[0].manifest.limits.fuel_per_item > found[1].manifest.limits.fuel_per_item);
         write("crow/lore.toml", "name = \"crow\"\nkind = \"npc\"\napi = \"0.1\"\n");
         let error = scripts_of(&scripts).unwrap_err().to_string();

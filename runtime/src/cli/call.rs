@@ -35,7 +35,8 @@ pub struct Args {
     /// Begin with zeros instead of the sample.
     #[arg(long)]
     empty: bool,
-    /// Tell the fields of views and answers.
+    /// Tell the fields of views and answers, what of an answer comes back in the next view, and which fields
+    /// tell time.
     #[arg(long)]
     describe: bool,
     /// One JSON object.
@@ -126,6 +127,14 @@ fn describe(harness: &Harness, only: Option<&str>) -> anyhow::Result<()> {
         for (title, fields) in [("view", view), ("answer", answer)] {
             println!("  {title}");
             fields.iter().for_each(|(name, ty)| println!("    {name:<26} {ty}"));
+        }
+        let sequel = harness.sequel(&function, &function)?;
+        let clocks: Vec<&str> = sequel.clocks().collect();
+        for (title, fields) in [("comes back", sequel.state().join(", ")), ("tells time", clocks.join(", "))]
+        {
+            if !fields.is_empty() {
+                println!("  {title}\n    {fields}");
+            }
         }
     }
     Ok(())

@@ -58,7 +58,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         if json {
             println!("{answer}");
         } else if proof {
-            super::plan::describe(&super::plan::report(&answer)?);
+            super::plan::describe_proof(&super::plan::report(&answer)?);
         } else if id.is_some() {
             println!("{}", line(&answer));
             details(&answer).iter().for_each(|line| println!("  {line}"));
@@ -129,7 +129,18 @@ fn details(change: &Value) -> Vec<String> {
         let back = back.map(|ticks| format!(", the version before was back in {ticks}")).unwrap_or_default();
         format!("rule {rule} in {zone}: {what}; after {after} ticks{back}")
     });
-    steps.chain(broken).collect()
+    let rests_on = &change["rests_on"];
+    let rests_on = rests_on.is_object().then(|| format!("its proof rests on {}", basis(rests_on)));
+    let watched = change["watched"].as_object().into_iter().flatten().filter_map(|(zone, seen)| {
+        let p99 = seen["tick_p99_ms"].as_f64()?;
+        Some(format!("watched in {zone}: {} ticks, 99 of 100 took at most {p99:.1} ms", seen["ticks"]))
+    });
+    steps.chain(rests_on).chain(watched).chain(broken).collect()
+}
+
+/// How many calls a proof rests on.
+pub fn basis(rests_on: &Value) -> String {
+    format!("{} recorded calls, {} made up", rests_on["recorded"], rests_on["made_up"])
 }
 
 /// The rule of its probation that a change broke, or that its proof holds it.
@@ -156,7 +167,7 @@ fn when(step: &Value) -> String {
 }
 
 /// Of all mistakes in a content the first, of a failure what failed.
-fn first_line(text: &str) -> String {
+pub fn first_line(text: &str) -> String {
     match text.split_once('\n') {
         Some((first, _)) => format!("{first} ..."),
         None => text.to_owned(),

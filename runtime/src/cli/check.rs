@@ -5,9 +5,10 @@ use crate::build::{Script, find_workspace, scripts_of};
 use crate::content::{Summary, load};
 use crate::reload::{missing_content, out_of_scope};
 use anyhow::Context;
-use host_api::{Generation, Module};
-use serde_json::json;
+use host_api::{CallLimits, Generation, Module};
+use serde_json::{Value, json};
 use sim::content::Content;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Check scripts and content without a server.
@@ -59,6 +60,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
                 "content": errors,
                 "summary": summary,
                 "modules": checked.modules,
+                "limits": checked.limits,
                 "unbuilt": checked.unbuilt,
             })
         );
@@ -81,6 +83,8 @@ struct Checked {
     mistakes: Vec<String>,
     /// Labels of those that loaded.
     modules: Vec<String>,
+    /// What each of them may cost.
+    limits: Vec<Value>,
     /// Names of scripts without a built module.
     unbuilt: Vec<String>,
 }
@@ -104,6 +108,7 @@ fn check_modules(known: &[Script], workspace: &Path, content: Option<&Content>) 
             Ok(module) => {
                 checked.mistakes.extend(module_mistakes(script, &module, content));
                 checked.modules.push(module.label().to_owned());
+                checked.limits.push(limits_of(&module));
                 modules.push(module);
             }
             Err(error) => checked.mistakes.push(format!("{}: {error}", path.display())),
@@ -115,6 +120,19 @@ fn check_modules(known: &[Script], workspace: &Path, content: Option<&Content>) 
         checked.mistakes.push(error.to_string());
     }
     Ok(checked)
+}
+
+/// What a module may cost, by function.
+fn limits_of(module: &Module) -> Value {
+    let limits = module.limits();
+    let exports: BTreeMap<&str, &CallLimits> =
+        limits.exports.iter().map(|(export, call)| (export.name(), call)).collect();
+    json!({
+        "module": module.label(),
+        "memory_bytes": limits.memory_bytes,
+        "tick_share_percent": limits.tick_share_percent,
+        "exports": exports,
+    })
 }
 
 fn module_mistakes(script: &Script, module: &Module, content: Option<&Content>) -> Vec<String> {

@@ -12,7 +12,8 @@ pub async fn measure(client: &AdminClient, over: Duration) -> Result<Shares, Cal
     Ok(Shares::of(&client.costs().await?.since(&before)))
 }
 
-/// Zones, then scripts with what they were asked about, the most expensive first; at most so many lines.
+/// Zones, then scripts with what they were asked about, the most expensive first, and of each function how near
+/// it came to its limits; at most so many lines.
 pub fn lines(shares: &Shares, most: usize) -> Vec<String> {
     let mut lines = vec![format!(
         "{:<14} {:>9} {:>7} {:>9} {:>9} {:>8} {:>8} {:>9} {:>7}",
@@ -30,8 +31,8 @@ pub fn lines(shares: &Shares, most: usize) -> Vec<String> {
     }
     lines.push(String::new());
     lines.push(format!(
-        "{:>7} {:>9} {:>11} {:>9} {:>8} {:<14} SCRIPT",
-        "SHARE", "us/TICK", "FUEL/TICK", "VIEWS/TICK", "ns/VIEW", "ZONE"
+        "{:>7} {:>9} {:>11} {:>9} {:>8} {:>7} {:>7} {:<14} SCRIPT",
+        "SHARE", "us/TICK", "FUEL/TICK", "VIEWS/TICK", "ns/VIEW", "OF CALL", "OF TICK", "ZONE"
     ));
     for export in &shares.exports {
         lines.push(format!("{} {:<14} {} {}", figures(export), export.zone, export.module, export.export));
@@ -50,9 +51,16 @@ pub fn lines(shares: &Shares, most: usize) -> Vec<String> {
 }
 
 fn figures(row: &Share) -> String {
+    let peak = |percent: Option<f64>| percent.map(|percent| format!("{percent:.1} %")).unwrap_or_default();
     format!(
-        "{:>5.2} % {:>9.1} {:>11.0} {:>10.1} {:>8.0}",
-        row.percent, row.micros, row.fuel, row.views, row.view_nanos
+        "{:>5.2} % {:>9.1} {:>11.0} {:>10.1} {:>8.0} {:>7} {:>7}",
+        row.percent,
+        row.micros,
+        row.fuel,
+        row.views,
+        row.view_nanos,
+        peak(row.call_peak_percent),
+        peak(row.tick_peak_percent)
     )
 }
 
@@ -73,6 +81,9 @@ mod tests {
             views: percent * 100.0,
             view_nanos: 5_000.0,
             view_fuel: 600.0,
+            call_peak_percent: subject.is_empty().then_some(12.5),
+            tick_peak_percent: subject.is_empty().then_some(2.5),
+            limits: None,
         }
     }
 
@@ -96,11 +107,11 @@ mod tests {
             ZONE             us/TICK   SHARE   scripts     world   record   settle replicate   inbox
             greywood           750.0  1.50 %     500.0     250.0      0.0      0.0       0.0     0.0
 
-              SHARE   us/TICK   FUEL/TICK VIEWS/TICK  ns/VIEW ZONE           SCRIPT
-             0.80 %     400.0       48000       80.0     5000 greywood       wolf@0.1.0+1a2b3c4d npc.think
-             0.50 %     250.0       30000       50.0     5000                  npc/wolf
-             0.30 %     150.0       18000       30.0     5000                  npc/bear
-             0.20 %     100.0       12000       20.0     5000 greywood       boss@0.1.0+1a2b3c4d npc.think"#]]
+              SHARE   us/TICK   FUEL/TICK VIEWS/TICK  ns/VIEW OF CALL OF TICK ZONE           SCRIPT
+             0.80 %     400.0       48000       80.0     5000  12.5 %   2.5 % greywood       wolf@0.1.0+1a2b3c4d npc.think
+             0.50 %     250.0       30000       50.0     5000                                  npc/wolf
+             0.30 %     150.0       18000       30.0     5000                                  npc/bear
+             0.20 %     100.0       12000       20.0     5000  12.5 %   2.5 % greywood       boss@0.1.0+1a2b3c4d npc.think"#]]
         .assert_eq(&lines(&shares, 100).join("\n"));
         assert_eq!(lines(&shares, 5).last().map(String::as_str), Some("... 4 more lines"));
     }

@@ -48,13 +48,13 @@ enum KindArg {
     Dialog,
     /// What may be said in chat.
     Chat,
-    /// The hours of a zone: weather, temperature, spawns.
+    /// The life of a zone: weather, temperature, spawns, words for who comes and goes.
     Zone,
     /// What the dead leave.
     Loot,
     /// Levels, what a kill is worth, what a death costs.
     Progression,
-    /// Prices.
+    /// Prices, fees, what comes of crafting.
     Economy,
     /// Phases of bosses, turns of duels.
     Encounter,

@@ -1,21 +1,24 @@
 //! `lore plan`
 
 use crate::admin::client::{AdminArgs, AdminClient, components_in, is_content};
-use crate::reload::{ContentReport, ExportReport, Report, StateReport, Verdict};
+use crate::reload::{ContentReport, ExportReport, Proof, Report, StateReport, Verdict};
 use anyhow::{Context as _, bail};
 use host_api::Spread;
-use serde::Deserialize as _;
+use serde::Deserialize;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Characters shown of a view or an answer.
 const SHOWN: usize = 300;
+/// Numbers of content shown, those that move farthest; `--json` has more.
+const FIGURES: usize = 40;
 
 /// Show what a script or content would change, before it does.
 ///
-/// The live module and this one answer calls that the running world has recorded, off the tick; state of
-/// another schema is migrated on a copy. Of content, the rows that differ are shown. Nothing is changed.
+/// The live module and this one answer calls that the running world has recorded, off the tick, and where these
+/// are few, made-up ones; state of another schema is migrated on a copy. Of content, the rows that differ are
+/// shown, and how far their numbers move. Nothing is changed.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  lore plan scripts/target/lore/combat.wasm\n  lore plan scripts/target/lore/combat.wasm --json | jq .verdict\n  lore plan content\n\nExits with 0 if it could go live by itself, 3 if a person would have to approve it, 4 if it fails."
@@ -47,7 +50,7 @@ async fn plan(args: Args) -> anyhow::Result<ExitCode> {
     }
     let bytes = std::fs::read(&args.path).with_context(|| super::push::unreadable(&args.path))?;
     let answer = client.plan(bytes).await.with_context(|| args.path.display().to_string())?;
-    let report = report(&answer)?;
+    let report: Report = report(&answer)?;
     if args.json {
         println!("{answer}");
     } else {
@@ -59,14 +62,11 @@ async fn plan(args: Args) -> anyhow::Result<ExitCode> {
 async fn plan_content(args: &Args, client: &AdminClient) -> anyhow::Result<ExitCode> {
     let files = crate::content::read_files(&args.path)?;
     let answer = client.plan_content(&files).await.with_context(|| args.path.display().to_string())?;
-    let report: ContentReport =
-        serde_json::from_value(answer.clone()).context("the server is of another version than this lore")?;
+    let report: ContentReport = report(&answer)?;
     if args.json {
         println!("{answer}");
     } else {
-        println!("{} instead of {}", report.label, report.live);
-        report.rows.iter().for_each(|row| println!("  {row}"));
-        describe_verdict(&report.verdict);
+        describe_content(&report);
     }
     Ok(exit_code(&report.verdict))
 }
@@ -80,16 +80,47 @@ fn exit_code(verdict: &Verdict) -> ExitCode {
 }
 
 /// The report in an answer of the server.
-pub fn report(answer: &Value) -> anyhow::Result<Report> {
-    Report::deserialize(answer).context("the server is of another version than this lore")
+pub fn report<'a, T: Deserialize<'a>>(answer: &'a Value) -> anyhow::Result<T> {
+    T::deserialize(answer).context("the server is of another version than this lore")
 }
 
-/// Prints a report for people.
-pub fn describe(report: &Report) {
+/// Prints what a proof showed, for people.
+pub fn describe_proof(proof: &Proof) {
+    match proof {
+        Proof::Module(report) => describe(report),
+        Proof::Content(report) => describe_content(report),
+    }
+}
+
+fn describe_content(report: &ContentReport) {
+    let ContentReport { label, live, rows, figures, more, limits, verdict, .. } = report;
+    println!("{label} instead of {live}");
+    rows.iter().for_each(|row| println!("  {row}"));
+    let amounts: Vec<_> = figures.iter().filter(|figure| figure.counts).collect();
+    if !amounts.is_empty() {
+        println!("numbers, those that move farthest first:");
+        amounts.iter().take(FIGURES).for_each(|figure| println!("  {figure}"));
+    }
+    let more = more + amounts.len().saturating_sub(FIGURES);
+    if more > 0 {
+        println!("  {more} more");
+    }
+    let limit =
+        |what: &str, percent: Option<u32>| percent.map(|percent| format!("{what} beyond {percent} %"));
+    let limits = [limit("held", limits.hold_percent), limit("refused", limits.refuse_percent)];
+    let limits: Vec<String> = limits.into_iter().flatten().collect();
+    if !limits.is_empty() {
+        println!("note: numbers are {}", limits.join(", "));
+    }
+    describe_verdict(verdict);
+}
+
+fn describe(report: &Report) {
     println!("{} instead of {}", report.label, report.live.as_deref().unwrap_or("nothing"));
     report.exports.iter().for_each(describe_export);
     report.state.iter().for_each(describe_state);
     report.notes.iter().for_each(|note| println!("note: {note}"));
+    println!("rests on: {}", report.basis());
     describe_verdict(&report.verdict);
 }
 
@@ -116,6 +147,10 @@ fn describe_export(report: &ExportReport) {
     }
     println!("  {:<16} {:>14} {:>14}", "failed", live.fallbacks, candidate.fallbacks);
     report.failures.iter().for_each(|failure| println!("  ! {failure}"));
+    if report.made_up > 0 {
+        println!("  {} made-up calls: {} failed", report.made_up, report.made_up_failed);
+        report.made_up_failures.iter().for_each(|failure| println!("  ! {failure}"));
+    }
     for worst in &report.worst {
         let short = |text: &str| text.chars().take(SHOWN).collect::<String>();
         println!("  ~ {}", short(&worst.view));

@@ -71,7 +71,16 @@ async fn push(args: Args) -> anyhow::Result<()> {
     if args.json {
         println!("{}", Value::Array(answers.clone()));
     } else {
-        answers.iter().for_each(describe);
+        for answer in &answers {
+            describe(answer);
+            if let Some(id) = answer["change"].as_u64().filter(|_| answer["proof"].is_object()) {
+                let change = client.change(id, 0).await?;
+                // Of content there are no calls.
+                if change["rests_on"].is_object() {
+                    println!("  its proof rests on {}", super::changes::basis(&change["rests_on"]));
+                }
+            }
+        }
     }
     if args.wait {
         for id in answers.iter().filter_map(|answer| answer["change"].as_u64()) {
@@ -116,6 +125,9 @@ pub fn describe(pushed: &Value) {
         pushed["generation"],
         zones.join(", ")
     );
+    if pushed["resting"] == true {
+        println!("  it rests: its fallbacks decide until a repaired version is pushed");
+    }
     let rows = pushed["rows"].as_array().into_iter().flatten().filter_map(Value::as_str);
     rows.for_each(|row| println!("  {row}"));
 }

@@ -2,11 +2,16 @@
 
 use crate::admin::client::{AdminArgs, AdminClient};
 
-/// Go back to the version of a script before the live one.
+/// Go back to the version of a script, or to the content, before the live one.
+///
+/// Again, and it goes one version further back, up to eight, also after a restart. What was quarantined is
+/// passed over. Content cannot go back past a definition that was added since: somebody may hold it.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  lore rollback combat --why 'wolves die too fast'")]
+#[command(
+    after_help = "Examples:\n  lore rollback combat --why 'wolves die too fast'\n  lore rollback content --why 'potions cost nothing'"
+)]
 pub struct Args {
-    /// Name of the script.
+    /// Name of the script, or `content`.
     script: String,
     #[command(flatten)]
     admin: AdminArgs,

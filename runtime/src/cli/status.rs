@@ -93,6 +93,10 @@ fn show(status: &Value) {
             number(&module["micros_per_call"]),
             module["strikes"].to_string()
         );
+        if let Some(why) = module["resting"].as_str() {
+            let why = super::changes::first_line(why);
+            println!("  RESTS, its fallbacks decide: {why}\n  push a repaired version: lore push FILE");
+        }
     }
     let mut changes = rows(&status["changes"]).peekable();
     if changes.peek().is_some() {

@@ -30,13 +30,13 @@ pub const CHALLENGES: Rate = Rate { per_minute: 10, burst: 5 };
 pub const TURNS: Rate = Rate { per_minute: 2 * 60, burst: 2 };
 /// `quest.accept`.
 pub const QUEST_ACCEPTS: Rate = Rate { per_minute: 60, burst: 1 };
-/// `inventory.*`, `shop.buy` and `shop.sell` together.
+/// `inventory.*`, `shop.buy`, `shop.sell` and `craft.make` together.
 pub const INVENTORY: Rate = Rate { per_minute: 10 * 60, burst: 10 };
 /// `world.join`, which reads the store.
 pub const JOINS: Rate = Rate { per_minute: 30, burst: 5 };
 /// `state.sync`, which writes all that is in sight.
 pub const SYNCS: Rate = Rate { per_minute: 60, burst: 3 };
-/// `quest.list`, `inventory.list` and `shop.list` together.
+/// `quest.list`, `inventory.list`, `shop.list` and `craft.list` together.
 pub const LISTS: Rate = Rate { per_minute: 2 * 60, burst: 6 };
 /// Refused calls within [`FLOOD_WINDOW`] after which the socket is closed.
 pub const FLOOD_CALLS: u32 = 500;

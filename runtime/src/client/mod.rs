@@ -2,6 +2,7 @@
 //! shown the door; the messages it is sent, and the limits it has. The socket itself is in `gateway`.
 
 pub mod frame;
+pub mod craft;
 pub mod limits;
 pub mod names;
 pub mod roster;

@@ -256,6 +256,14 @@ pub enum RpcError {
     /// The game's rules say no.
     #[error("the rules of the game do not allow this: {0}")]
     Rejected(&'static str),
+    /// The same for a name that nothing has; the message says which one may have been meant.
+    #[error("{message}")]
+    UnknownName {
+        /// The stable code.
+        rejection: &'static str,
+        /// In words.
+        message: String,
+    },
     /// The store cannot be reached.
     #[error("the store cannot be reached; nothing was changed; try again in {} ms", .0.as_millis())]
     Unavailable(Duration),
@@ -275,7 +283,7 @@ impl RpcError {
             Self::SessionExpired => (-32002, "session_expired"),
             Self::InvalidState(_) => (-32003, "invalid_state"),
             Self::Busy(_) => (-32010, "busy"),
-            Self::Rejected(_) => (-32011, "rejected"),
+            Self::Rejected(_) | Self::UnknownName { .. } => (-32011, "rejected"),
             Self::Unavailable(_) => (-32012, "unavailable"),
         }
     }
@@ -289,7 +297,9 @@ impl From<&RpcError> for v1::Error {
             RpcError::RateLimited(wait) | RpcError::Busy(wait) | RpcError::Unavailable(wait) => {
                 retry_after_ms = Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
             }
-            RpcError::Rejected(code) => rejection = Some((*code).to_owned()),
+            RpcError::Rejected(code) | RpcError::UnknownName { rejection: code, .. } => {
+                rejection = Some((*code).to_owned());
+            }
             _ => {}
         }
         let data = ErrorData { reason: reason.to_owned(), retry_after_ms, rejection };

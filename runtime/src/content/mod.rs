@@ -7,12 +7,15 @@
 mod check;
 mod convert;
 mod diff;
+mod figures;
 mod raw;
 mod source;
 mod unit;
 
 pub use check::{ContentError, ContentErrors};
-pub use diff::changed_rows;
+pub use diff::{Comparison, changed_rows, compare};
+pub use figures::{Figure, MoveLimits};
+pub use host_api::closest;
 
 use sim::content::Content;
 use std::collections::{BTreeMap, BTreeSet};
@@ -121,15 +124,6 @@ fn digest(files: &BTreeMap<String, String>) -> u64 {
     }
     let bytes = hasher.finalize();
     bytes.as_bytes().iter().take(8).fold(0, |digest, byte| digest << 8 | u64::from(*byte))
-}
-
-/// The known name closest to a wrong one, if it is close enough to be a typing error.
-pub fn closest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .map(|name| (strsim::damerau_levenshtein(wrong, name), name))
-        .filter(|(distance, name)| *distance <= 1 + name.len().max(wrong.len()) / 4)
-        .min()
-        .map(|(_, name)| name)
 }
 
 /// What is told behind a name nobody knows: the one that was probably meant, as a question, or nothing.

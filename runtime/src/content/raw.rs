@@ -298,6 +298,21 @@ pub(super) struct Shop {
     pub(super) pays_permille: Option<u32>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Recipe {
+    pub(super) title: String,
+    pub(super) station: Option<Name>,
+    pub(super) required_level: Option<u32>,
+    pub(super) ingredients: Vec<ItemCount>,
+    pub(super) product: ItemCount,
+    pub(super) masterwork: Option<Name>,
+    pub(super) chance_permille: Option<u32>,
+    pub(super) quality_permille: Option<u32>,
+    #[serde(default)]
+    pub(super) fee: u32,
+}
+
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Deed {
@@ -470,6 +485,8 @@ pub(super) struct Progression {
     pub(super) experience_to_next: Vec<u64>,
     pub(super) death_loss_permille: u32,
     pub(super) respawn: Span,
+    #[serde(default)]
+    pub(super) respawn_fee: u32,
     pub(super) start_zone: Name,
     pub(super) start_gold: u64,
 }

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Kinds with named definitions, in the order in which they are listed to people.
-pub(super) const KINDS: [&str; 13] = [
+pub(super) const KINDS: [&str; 14] = [
     "zone",
     "class",
     "ability",
@@ -18,6 +18,7 @@ pub(super) const KINDS: [&str; 13] = [
     "npc",
     "loot",
     "shop",
+    "recipe",
     "quest",
     "dialog",
     "announcement",
@@ -28,7 +29,8 @@ pub(super) const KINDS: [&str; 13] = [
 pub(super) const PROGRESSION: &str = "progression";
 pub(super) const CHAT: &str = "chat";
 pub(super) const DUEL: &str = "duel";
-const SINGLE: [&str; 3] = [PROGRESSION, CHAT, DUEL];
+pub(super) const PROOF: &str = "proof";
+pub(super) const SINGLE: [&str; 4] = [PROGRESSION, CHAT, DUEL, PROOF];
 
 /// Mistakes looked for in one definition.
 const MISTAKES: usize = 50;

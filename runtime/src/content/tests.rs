@@ -19,7 +19,7 @@ fn check(files: &[(&str, &str)], expected: &expect_test::Expect) {
 fn the_starter_content_has_no_mistakes() {
     let (content, summary) = load_files(&starter_files()).unwrap();
     expect![[r#"
-        18 files: 14 ability, 11 announcement, 2 class, 1 dialog, 1 encounter, 2 event, 17 item, 6 loot, 9 npc, 4 quest, 1 shop, 3 status, 4 zone
+        19 files: 14 ability, 13 announcement, 2 class, 1 dialog, 1 encounter, 2 event, 18 item, 6 loot, 9 npc, 4 quest, 3 recipe, 1 shop, 3 status, 4 zone
         {("chat", "chat-filter"), ("dialog", "innkeeper"), ("encounter", "encounters"), ("event", "events"), ("npc", "boss"), ("npc", "townsfolk"), ("npc", "wolf"), ("quest", "quests"), ("zone", "weather")}"#]].assert_eq(&format!("{summary}\n{:?}", summary.scripts));
     assert!(content.zones.contains_key(&content.progression.start_zone));
 }
@@ -207,7 +207,7 @@ start_gold = 1
               a/things.toml:25: `nap` is used on enemies and needs a `range`
               a/things.toml:32: there is no item `wolf_plet` (did you mean `wolf_pelt`?)
               a/things.toml:33: count is [3, 1]: the least comes first
-              a/things.toml:35: `itme` is none of zone, class, ability, status, item, npc, loot, shop, quest, dialog, announcement, encounter, event, progression, chat, duel (did you mean `item`?)
+              a/things.toml:35: `itme` is none of zone, class, ability, status, item, npc, loot, shop, recipe, quest, dialog, announcement, encounter, event, progression, chat, duel, proof (did you mean `item`?)
               broken.toml:2: invalid basic string, expected `"`
               people.toml:2: `wolf` is hostile but has no `basic` attack
               people.toml:2: `wolf` must have a `leash` longer than its `aggro`
@@ -323,6 +323,81 @@ goods = []
               things.toml:19: `stall` sells `pelt` twice
               things.toml:19: there is no item `plet` (did you mean `pelt`?)
               things.toml:23: the number of goods is 0, must be 1 to 64"#]],
+    );
+}
+
+#[test]
+fn recipes_without_sense_are_named() {
+    let things = r#"
+[item.pelt]
+title = "Pelt"
+kind = "material"
+
+[item.cap]
+title = "Cap"
+kind = "equipment"
+slot = "head"
+
+[recipe.cap]
+title = "Cap"
+station = "mrai"
+required_level = 61
+ingredients = [{ item = "pelt", count = 2 }, { item = "pelt" }, { item = "plet" }]
+product = { item = "cap", count = 101 }
+masterwork = "cap"
+chance_permille = 1001
+fee = 1000001
+
+[recipe.nothing]
+title = "Nothing"
+ingredients = []
+product = { item = "capp" }
+quality_permille = 100
+
+[recipe.hat]
+title = "Hat"
+ingredients = [{ item = "pelt" }]
+produkt = { item = "cap" }
+product = { item = "cap" }
+
+[npc.mira]
+title = "Mira"
+level = 1
+stats = { health = 1 }
+script = "townsfolk"
+
+[progression]
+experience_to_next = [100]
+death_loss_permille = 0
+respawn = "5s"
+respawn_fee = 1000001
+start_zone = "town"
+start_gold = 1
+
+[zone.town]
+title = "Town"
+size = [50, 50]
+entrance = [25, 25]
+noon_temperature = 10
+"#;
+    check(
+        &[("things.toml", things)],
+        &expect![[r#"
+            the content has 14 mistake(s):
+              things.toml:11: `cap` needs both `masterwork` and `quality_permille`, or neither
+              things.toml:11: a count of the recipe is 101, must be 0 to 100
+              things.toml:11: chance_permille is 1001, must be 0 to 1000
+              things.toml:11: fee is 1000001, must be 0 to 1000000
+              things.toml:11: required_level is 61, must be 1 to 60
+              things.toml:11: the masterwork of `cap` is its product: name a better item, or leave it out
+              things.toml:13: there is no npc `mrai` (did you mean `mira`?)
+              things.toml:15: `cap` takes `pelt` twice
+              things.toml:15: there is no item `plet` (did you mean `pelt`?)
+              things.toml:21: `nothing` needs both `masterwork` and `quality_permille`, or neither
+              things.toml:21: the number of ingredients is 0, must be 1 to 8
+              things.toml:24: there is no item `capp` (did you mean `cap`?)
+              things.toml:30: unknown field `produkt`, expected one of `title`, `station`, `required_level`, `ingredients`, `product`, `masterwork`, `chance_permille`, `quality_permille`, `fee` (did you mean `product`?)
+              things.toml:39: respawn_fee is 1000001, must be 0 to 1000000"#]],
     );
 }
 
@@ -446,5 +521,22 @@ on_success = "nobody"
           events.toml:16: the number of stages is 0, must be 1 to 16
           events.toml:19: there is no zone `wood`
           events.toml:24: there is no announcement `nobody`"#]],
+    );
+}
+
+#[test]
+fn limits_for_changes_are_checked_like_everything_else() {
+    check(
+        &[("proof.toml", "[proof]\nhold_percent = 50\nrefuse_percent = 49\n")],
+        &expect![[r#"
+            the content has 1 mistake(s):
+              proof.toml:1: `refuse_percent` is below `hold_percent`: nobody would ever be asked"#]],
+    );
+    check(
+        &[("proof.toml", "[proof]\nhold_percent = 1000001\nrefuse_percnt = 5\n")],
+        &expect![[r#"
+            the content has 2 mistake(s):
+              proof.toml:1: hold_percent is 1000001, must be 0 to 1000000
+              proof.toml:3: unknown field `refuse_percnt`, expected `hold_percent` or `refuse_percent` (did you mean `refuse_percent`?)"#]],
     );
 }

@@ -43,6 +43,11 @@ impl<'de> Deserialize<'de> for Milli {
     }
 }
 
+/// Milliseconds of a duration as people write it; `None` if it is none.
+pub(super) fn duration_ms(text: &str) -> Option<u128> {
+    humantime_serde::re::humantime::parse_duration(text).ok().map(|duration| duration.as_millis())
+}
+
 /// A duration as people write it: `500ms`, `3s`, `1m 30s`. At most a day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Span(pub(super) u32);

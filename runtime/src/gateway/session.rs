@@ -216,8 +216,10 @@ impl Session {
             "quest.accept" => self.quest_accepts.take(now),
             "world.join" => self.joins.take(now),
             "state.sync" => self.syncs.take(now),
-            "quest.list" | "inventory.list" | "shop.list" => self.lists.take(now),
-            _ if method.starts_with("inventory.") || method.starts_with("shop.") => self.inventory.take(now),
+            "quest.list" | "inventory.list" | "shop.list" | "craft.list" => self.lists.take(now),
+            _ if ["inventory.", "shop.", "craft."].iter().any(|domain| method.starts_with(domain)) => {
+                self.inventory.take(now)
+            }
             _ => Ok(()),
         }
     }
@@ -352,6 +354,8 @@ fn ask(method: Method) -> Result<Ask, RpcError> {
             count: deal.count,
             price: deal.price,
         },
+        Method::CraftList(_) => return Ok(Ask::Recipes),
+        Method::CraftMake(it) => return Ok(Ask::Craft { recipe: it.recipe, count: it.count.unwrap_or(1) }),
         Method::DuelChallenge(whom) => Command::Challenge { target: EntityId(whom.target) },
         Method::DuelAccept(it) => Command::AcceptDuel { duel: DuelId(it.duel) },
         Method::DuelDecline(it) => Command::DeclineDuel { duel: DuelId(it.duel) },
@@ -559,8 +563,8 @@ mod tests {
 
         #[test]
         fn any_params_are_survived(
-            method in "(world|combat|quest|inventory|dialog|chat|npc|shop|duel)\\.(move|attack|use_skill|list|accept|equip|unequip|drop|choose|send|interact|buy|sell|challenge|decline|act|auto|surrender)",
-            member in "(seq|x|y|target|ability|quest|slot|from|to|count|choice|text|npc|item|price|duel|on)",
+            method in "(world|combat|quest|inventory|dialog|chat|npc|shop|craft|duel)\\.(move|attack|use_skill|list|accept|equip|unequip|drop|choose|send|interact|buy|sell|make|challenge|decline|act|auto|surrender)",
+            member in "(seq|x|y|target|ability|quest|slot|from|to|count|choice|text|npc|item|price|recipe|duel|on)",
             value in "(-?[0-9]{1,30}|true|null|\"[a-z]*\"|\\[\\]|\\{\\}|1e400|0.5)",
         ) {
             let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{{"{member}":{value}}}}}"#);

@@ -1,9 +1,10 @@
 //! What is live, on disk: module bytes by digest, which of them is live, and the history. Restored at the next
 //! start.
 
-use super::Report;
 use super::change::Changes;
+use super::content::EarlierContent;
 use super::history::{self, HistoryEntry};
+use super::prove_content::Proof;
 use super::quarantine::Quarantine;
 use super::tidy::{Digests, prune};
 use host_api::Former;
@@ -52,7 +53,10 @@ pub struct LiveSet {
     /// Content that was pushed, if any.
     #[serde(default)]
     pub content: Option<LiveContent>,
-    /// Digests that must not run again, and why.
+    /// Contents that ran before it, to go back to.
+    #[serde(default)]
+    pub earlier_content: EarlierContent,
+    /// Digests that must not run again, and why. What is live all the same rests.
     #[serde(default)]
     pub quarantined: Quarantine,
     /// Digests of earlier versions to go back to, by script name, oldest first.
@@ -148,7 +152,7 @@ impl Archive {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn keep_proof(&self, change: u64, report: &Report) -> std::io::Result<()> {
+    pub fn keep_proof(&self, change: u64, report: &Proof) -> std::io::Result<()> {
         let bytes = serde_json::to_vec(report).map_err(std::io::Error::other)?;
         replace(&self.proof_path(change), &bytes)?;
         let mut kept: Vec<PathBuf> = std::fs::read_dir(self.data.join("proofs"))?
@@ -163,12 +167,32 @@ impl Archive {
     ///
     /// # Errors
     /// It is there but cannot be read.
-    pub fn proof(&self, change: u64) -> std::io::Result<Option<Report>> {
+    pub fn proof(&self, change: u64) -> std::io::Result<Option<Proof>> {
         match std::fs::read(self.proof_path(change)) {
             Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(std::io::Error::other),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    fn calls_path(&self) -> PathBuf {
+        self.data.join("recorded.calls")
+    }
+
+    /// Keeps what the zones have recorded, in place of what was kept before.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn keep_calls(&self, bytes: &[u8]) -> std::io::Result<()> {
+        replace(&self.calls_path(), bytes)
+    }
+
+    /// What the zones had recorded when that was kept last.
+    ///
+    /// # Errors
+    /// It is not there, or cannot be read.
+    pub fn calls(&self) -> std::io::Result<Vec<u8>> {
+        std::fs::read(self.calls_path())
     }
 
     /// Notes that modules and contents ran until now. What was deleted meanwhile is left out.

@@ -2,7 +2,7 @@
 //! them, which is kept on disk.
 
 use super::state::{Event, Impossible, State};
-use super::{Author, Verdict};
+use super::{Author, Basis, Verdict};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -99,11 +99,38 @@ pub struct Watched {
     pub ticks: u64,
     /// 99 of 100 of these took at most this long, milliseconds.
     pub tick_p99_ms: f64,
-    /// By export.
+    /// Half of these took at most this long, milliseconds.
+    #[serde(default)]
+    pub tick_p50_ms: f64,
+    /// Half of the ticks before it took at most this long, milliseconds.
+    #[serde(default)]
+    pub tick_p50_before_ms: f64,
+    /// First tick of which its costs are known: what was counted before the server started is lost.
+    #[serde(default)]
+    pub costs_since: u64,
+    /// By export, from that tick on; of content all modules, by module and export.
     pub costs: BTreeMap<String, Cost>,
     /// If its manifest limits it and enough was asked.
     #[serde(default)]
     pub drift: Option<Drift>,
+}
+
+impl Watched {
+    /// Watched from this tick on.
+    pub fn new(tick: u64) -> Self {
+        Self { since: tick, costs_since: tick, ..Self::default() }
+    }
+
+    /// Counts costs anew from this tick on: what has counted them is gone.
+    pub fn count_from(&mut self, tick: u64) {
+        self.costs_since = tick.max(self.since);
+        self.costs.clear();
+    }
+
+    /// Ticks with it of which its costs are known.
+    pub fn counted_ticks(&self) -> u64 {
+        (self.since + self.ticks).saturating_sub(self.costs_since)
+    }
 }
 
 /// A change, from its push to its end.
@@ -134,13 +161,16 @@ pub struct Change {
     pub skip_proof: bool,
     /// What its proof says, if there was one; the whole report is in the archive.
     pub proof: Option<Verdict>,
+    /// How many calls that rests on.
+    #[serde(default)]
+    pub rests_on: Option<Basis>,
     /// How far averages may change, percent, if its manifest says so.
     #[serde(default)]
     pub drift_percent: Option<u32>,
     /// By how much its proof showed them to change, percent, by export and measure.
     #[serde(default)]
     pub shown_percent: BTreeMap<String, f64>,
-    /// What the version before cost, by export.
+    /// What the version before cost, by export; of content what all modules cost before it.
     pub baseline: BTreeMap<String, Cost>,
     /// Where it runs and is watched, by zone.
     pub watched: BTreeMap<String, Watched>,
@@ -179,6 +209,12 @@ impl Change {
             _ => 0.0,
         };
         self.drift_percent.map(|percent| f64::from(percent) + shown)
+    }
+
+    /// Whether another change has come before it since it was opened; `live` is the label of what runs in
+    /// all zones where it shall run.
+    pub fn is_overtaken(&self, live: Option<&str>) -> bool {
+        self.state.is_over() || self.before.as_deref() != live
     }
 
     /// Whether some zone runs it beside others that do not.
@@ -280,6 +316,7 @@ pub(super) mod tests {
             probation_ticks: 200,
             skip_proof: false,
             proof: None,
+            rests_on: None,
             drift_percent: None,
             shown_percent: BTreeMap::new(),
             baseline: BTreeMap::new(),
@@ -303,6 +340,18 @@ pub(super) mod tests {
         let text = serde_json::to_string(&book).expect("JSON");
         let again: Changes = serde_json::from_str(&text).expect("read");
         assert_eq!(again.find(held).expect("kept").steps.len(), 2);
+    }
+
+    #[test]
+    fn a_change_is_overtaken_by_what_became_live_meanwhile() {
+        let mut change = checked("b");
+        assert!(!change.is_overtaken(None) && change.is_overtaken(Some("combat@0.1.0+a")));
+        change.before = Some("combat@0.1.0+a".to_owned());
+        assert!(!change.is_overtaken(Some("combat@0.1.0+a")));
+        // It was taken back, or another version was approved.
+        assert!(change.is_overtaken(Some("combat@0.1.0+9")));
+        change.take(Event::Supersede, &Author::default(), 1).expect("superseded");
+        assert!(change.is_overtaken(Some("combat@0.1.0+a")));
     }
 
     #[test]

@@ -178,6 +178,7 @@ fn has(content: &Content, name: &str) -> bool {
         Some("announcement") => content.announcements.contains_key(&id),
         Some("event") => content.events.contains_key(&id),
         Some("shop") => content.shops.contains_key(&id),
+        Some("recipe") => content.recipes.contains_key(&id),
         Some("quest") => content.quests.contains_key(&id),
         Some("dialog") => match name.splitn(4, '/').collect::<Vec<_>>()[..] {
             [_, dialog] => content.dialogs.contains_key(&def_id(&format!("dialog/{dialog}"))),

@@ -21,7 +21,7 @@ pub struct HistoryEntry {
     /// `push`, `content`, `canary`, `promote`, `hold`, `approve`, `reject`, `pass`, `rollback`,
     /// `quarantine`, `refuse`.
     pub action: String,
-    /// Label of what is live now.
+    /// Label of what is live now, or rests.
     pub label: String,
     /// Digest of what is live now.
     pub digest: String,

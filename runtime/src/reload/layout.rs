@@ -33,7 +33,7 @@ impl Layout {
     /// # Errors
     /// The candidates do not go with the others.
     pub fn of(&self, zone: &str, number: u64) -> Result<Generation, GenerationError> {
-        let mut generation = Generation::new(number, self.trunk.modules().cloned())?;
+        let mut generation = self.trunk.numbered(number);
         for overlay in self.overlays.iter().filter(|overlay| overlay.zones.contains(zone)) {
             generation = generation.with_module(number, overlay.module.clone())?;
         }
@@ -48,6 +48,12 @@ impl Layout {
         let mut overlays = self.overlays.clone();
         overlays.retain(|overlay| overlay.module.name() != module.name());
         Ok(Self { trunk: self.trunk.with_module(number, module)?, overlays })
+    }
+
+    /// With a module of the trunk at rest: it failed, and there is no other version of it.
+    pub fn with_rest(&self, number: u64, module: &Module) -> Self {
+        let rests = |other: &Module| other.stamp() == module.stamp() || self.trunk.rests(other);
+        Self { trunk: self.trunk.numbered(number).resting(rests), overlays: self.overlays.clone() }
     }
 
     /// With a candidate in some zones, in the place of any other of its script.

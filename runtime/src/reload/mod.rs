@@ -1,23 +1,26 @@
 //! The reload pipeline: a candidate is checked and compiled off the tick, then every zone swaps
 //! at a tick boundary; on any failure what was live stays live. What is live is watched, and the last
-//! good version takes over from one that breaks a rule.
+//! good version takes over from one that breaks a rule. Where there is none, what keeps failing rests.
 //!
 //! The life of a change is a pure state machine (`state`) over a record (`change`), with pure rules
 //! (`rules`) and a pure picture of what runs where (`layout`). What drives it: `push`, `operate` and
-//! `probation`; what it moves: `swap`; what outlives a restart: `archive`, `history` and `quarantine`, and
-//! for how long: `tidy`.
+//! `probation`; what is particular about content: `content`; what they move: `swap`; what outlives a restart:
+//! `archive`, `history`, `calls` and `quarantine`, and for how long: `tidy`.
 //!
 //! What does not live here: running scripts (`host_api`), applying a swap (`zone`), HTTP (`admin`).
 
 mod archive;
+mod calls;
 mod change;
 mod check;
+mod content;
 mod history;
 mod layout;
 mod operate;
 mod plan_content;
 mod probation;
 mod prove;
+mod prove_content;
 mod push;
 mod quarantine;
 mod rules;
@@ -30,18 +33,20 @@ mod verdict;
 pub mod watch;
 
 pub use archive::{Archive, ContentFiles, LiveContent, LiveModule, LiveSet};
+pub use calls::{Calls, calls_loop, load_calls};
 pub use change::{Breach, CONTENT, Change, Changes, Cost, Drift, Plan, Step, Subject, Watched};
 pub use check::{Misfit, can_follow, fits, keeps_state, missing_content, out_of_scope};
+pub use content::EarlierContent;
 pub use history::HistoryEntry;
 pub use layout::{Layout, Overlay};
-pub use plan_content::ContentReport;
 pub use probation::probation_loop;
 pub use prove::{ExportReport, Needs, Report};
+pub use prove_content::{ContentReport, Proof};
 pub use quarantine::Quarantine;
 pub use state::{Event, Impossible, State};
 pub use states::{StateExample, StateReport};
 pub use strikes::{FailureRow, Strikes, strikes_loop};
-pub use verdict::Verdict;
+pub use verdict::{Basis, Verdict};
 
 use crate::server::Assembled;
 use crate::store::{Store, StoreError};
@@ -50,7 +55,7 @@ use host_api::{Engine, Former, Generation, GenerationError, LoadError, Module, R
 use layout::Earlier;
 use serde::Serialize;
 use sim::content::Content;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -101,6 +106,12 @@ pub enum PushError {
         /// All names, and `content`.
         known: String,
     },
+    /// It was taken out of the running world, and nothing came in its place.
+    #[error("{0} rests: it kept failing, and there is no earlier version to go back to; push a repaired one")]
+    Rests(String),
+    /// What it was checked and proven against runs no longer.
+    #[error("something else became live while {0} was proven; nothing was changed, push it again")]
+    Overtaken(String),
     /// An instance could not be prepared.
     #[error(transparent)]
     Rules(#[from] RulesError),
@@ -159,9 +170,9 @@ pub enum PushError {
     /// No change of this number.
     #[error("there is no change {0}; `lore changes` lists them")]
     NoChange(u64),
-    /// It was content, was pushed with --skip-proof, or its report is gone.
+    /// It was pushed with --skip-proof, or its report is gone.
     #[error(
-        "the change {0} has no proof: content has none, --skip-proof makes none, old ones are dropped; `lore plan` makes one"
+        "the change {0} has no proof: --skip-proof makes none, and old ones are dropped; `lore plan` makes one"
     )]
     NoProof(u64),
     /// It has gone another way.
@@ -212,6 +223,8 @@ pub struct Pushed {
     pub live_ms: f64,
     /// Nothing was done: it was live already.
     pub unchanged: bool,
+    /// It is not asked: it kept failing and there is no earlier version, so that its fallbacks decide.
+    pub resting: bool,
     /// The definitions that changed, one line each; of content only.
     pub rows: Vec<String>,
     /// Number of the change, if there is a record of it.
@@ -234,6 +247,7 @@ impl Pushed {
             prepare_ms,
             live_ms,
             unchanged: true,
+            resting: false,
             rows: Vec::new(),
             change: None,
             state: None,
@@ -257,8 +271,6 @@ struct Live {
     /// The generation each zone was given last, by its index.
     numbers: Vec<u64>,
     earlier: Earlier,
-    /// The content before the live one.
-    content_before: Option<Arc<Content>>,
     /// Who is asked about state of schemas that are not live.
     former: Former,
     set: LiveSet,
@@ -278,6 +290,7 @@ impl Live {
         let set = &self.set;
         let mut reachable: BTreeSet<String> = self.layout.modules().map(Module::digest).collect();
         reachable.extend(set.earlier.values().flatten().cloned());
+        reachable.extend(set.contents());
         reachable.extend(
             set.modules.values().flat_map(|live| [Some(live.digest.clone()), live.base.clone()]).flatten(),
         );
@@ -316,7 +329,11 @@ pub struct Pipeline {
     probation_ticks: u64,
     tick_ms: u32,
     replay_keep: Duration,
-    /// Held while one change goes from checked to live: changes happen one after the other.
+    /// Held by a push from its check to its end: they are judged one after the other. Nobody waits for it
+    /// who holds `changing`.
+    pushing: tokio::sync::Mutex<()>,
+    /// Held while what runs changes and is written down. Not while a candidate is tried and proven, so
+    /// that what fails in the running world is taken out meanwhile.
     changing: tokio::sync::Mutex<()>,
     live: Mutex<Live>,
     /// The live definitions, for those who wait for changes.
@@ -341,7 +358,14 @@ impl Pipeline {
             tick_ms,
             replay_keep,
         } = setup;
-        let Assembled { layout, set, replaced, former, .. } = assembled;
+        let Assembled { layout, mut set, replaced, former, .. } = assembled;
+        for change in set.changes.iter_mut().filter(|change| change.is_watched()) {
+            for (_, zone) in zones.iter() {
+                if let Some(seen) = change.watched.get_mut(&*zone.name) {
+                    seen.count_from(zone.stats.tick.load(Relaxed) + 1);
+                }
+            }
+        }
         let history = archive.recent(HISTORY).unwrap_or_else(|error| {
             tracing::warn!(%error, "the history of earlier runs cannot be read");
             VecDeque::new()
@@ -351,7 +375,7 @@ impl Pipeline {
         replaced.into_iter().for_each(|module| earlier.remember(module));
         let numbers = zones.iter().map(|(_, zone)| zone.stats.generation.load(Relaxed)).collect();
         let ran = tidy::Digests::new();
-        let live = Live { layout, numbers, earlier, content_before: None, former, set, history, ran };
+        let live = Live { layout, numbers, earlier, former, set, history, ran };
         Arc::new(Self {
             engine,
             zones,
@@ -360,6 +384,7 @@ impl Pipeline {
             probation_ticks,
             tick_ms,
             replay_keep,
+            pushing: tokio::sync::Mutex::new(()),
             changing: tokio::sync::Mutex::new(()),
             live: Mutex::new(live),
             content: tokio::sync::watch::Sender::new(content),
@@ -401,6 +426,15 @@ impl Pipeline {
     pub fn quarantined(&self) -> Vec<(String, String)> {
         let owned = |(digest, why): (&str, &str)| (digest.to_owned(), why.to_owned());
         self.live().set.quarantined.iter().map(owned).collect()
+    }
+
+    /// Labels of the modules that rest in all zones but those that try another, and why.
+    pub fn resting(&self) -> BTreeMap<String, String> {
+        let live = self.live();
+        let trunk = &live.layout.trunk;
+        let why = |module: &Module| live.set.quarantined.why(&module.digest()).unwrap_or_default().to_owned();
+        let resting = trunk.modules().filter(|module| trunk.rests(module));
+        resting.map(|module| (module.label().to_owned(), why(module))).collect()
     }
 
     /// Changes, newest first.

@@ -2,13 +2,10 @@
 
 use super::change::{Breach, CONTENT, Change, Subject};
 use super::push::Candidate;
-use super::state::{Event, State};
-use super::{
-    Author, Layout, Pipeline, PushError, Pushed, blocking, can_follow, content_label, hex, keeps_state,
-    millis,
-};
+use super::state::Event;
+use super::{Author, Layout, Pipeline, PushError, Pushed, blocking, millis};
 use crate::content::suggestion;
-use host_api::{Generation, Module};
+use host_api::Module;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -21,12 +18,15 @@ impl Pipeline {
     /// [`PushError`]; it waits on then.
     pub async fn approve(&self, id: u64, author: &Author) -> Result<Pushed, PushError> {
         let started = Instant::now();
+        let approved = |change: Option<Change>| {
+            let change = change.ok_or(PushError::NoChange(id))?;
+            change.state.after(Event::Approve)?;
+            Ok::<_, PushError>(change)
+        };
+        let candidate = self.candidate(&approved(self.change(id))?).await?;
         let _turn = self.changing.lock().await;
-        let change = self.change(id).ok_or(PushError::NoChange(id))?;
-        change.state.after(Event::Approve)?;
-        let candidate = self.candidate(&change).await?;
-        let pushed = self.enter(id, &candidate, author, started).await?;
-        Ok(pushed)
+        approved(self.change(id))?;
+        self.enter(id, &candidate, author, started).await
     }
 
     /// Ends a change that waits for a person, or is tried in some zones.
@@ -54,10 +54,7 @@ impl Pipeline {
         }
         let (archive, digest) = (Arc::clone(&self.archive), change.digest.clone());
         if change.subject == Subject::Content {
-            let files = blocking(move || archive.content(&digest)).await??;
-            let loaded = blocking(move || crate::content::load_files(&files)).await?;
-            let (content, _) = loaded.map_err(|errors| PushError::Content(errors.to_string()))?;
-            return Ok(Candidate::Content(Arc::new(content)));
+            return Ok(Candidate::Content(self.archived_content(digest).await?));
         }
         let bytes = blocking(move || archive.module(&digest)).await??;
         let engine = self.engine.clone();
@@ -77,7 +74,7 @@ impl Pipeline {
         };
         match label {
             Some(label) => self.retire(&label, Event::Undo, None, author).await,
-            None if script == CONTENT => self.retire_content(Event::Undo, None, author).await,
+            None if script == CONTENT => self.retire_content(None, Event::Undo, None, author).await,
             None => Err(self.not_live(script)),
         }
     }
@@ -94,7 +91,8 @@ impl Pipeline {
     }
 
     /// Takes a module out of the zones where it runs: a candidate gives way to what runs in the others,
-    /// what runs in all to the version before, which must be a good one unless a person decides.
+    /// what runs in all to the version before, which must be a good one unless a person decides. What
+    /// failed too often and has no version before it rests.
     pub(super) async fn retire(
         &self,
         label: &str,
@@ -120,10 +118,20 @@ impl Pipeline {
                     Event::Undo => live.earlier.last(script, may_run),
                     _ => live.earlier.last_good(script, may_run),
                 };
-                let back = back.ok_or_else(|| PushError::NothingBefore(script.to_owned()))?;
-                let trunk = live.layout.trunk.with_module(number, back.clone())?;
+                let Layout { trunk, overlays } = &live.layout;
+                let layout = match (&back, event) {
+                    (Some(back), _) => {
+                        let trunk = trunk.with_module(number, back.clone())?;
+                        Layout { trunk, overlays: overlays.clone() }
+                    }
+                    (None, _) if trunk.rests(&failing) => {
+                        return Err(PushError::Rests(failing.label().to_owned()));
+                    }
+                    (None, Event::Strike) => live.layout.with_rest(number, &failing),
+                    (None, _) => return Err(PushError::NothingBefore(script.to_owned())),
+                };
                 let change = live.set.changes.of_trunk(&digest).map(|change| change.id);
-                (Layout { trunk, overlays: live.layout.overlays.clone() }, failing, Some(back), change)
+                (layout, failing, back, change)
             }
         };
         let from_all = layout.trunk.number() == number;
@@ -152,8 +160,9 @@ impl Pipeline {
             }
             self.step(id, event, author)?;
         }
+        let now = back.as_ref().or(from_all.then_some(&failing));
         let pushed = Pushed {
-            label: back.as_ref().map_or_else(|| "nothing".to_owned(), |back| back.label().to_owned()),
+            label: now.map_or_else(|| "nothing".to_owned(), |now| now.label().to_owned()),
             before: Some(label.to_owned()),
             generation: swapped.number,
             zones: swapped.zones,
@@ -161,74 +170,25 @@ impl Pipeline {
             prepare_ms,
             live_ms: millis(started),
             unchanged: false,
+            resting: now.is_some_and(|now| self.generation().rests(now)),
             rows: Vec::new(),
             change,
             state: change.and_then(|id| self.change(id)).map(|change| change.state),
             proof: None,
         };
-        let digest = back.map(|back| back.digest()).unwrap_or_default();
+        let digest = now.map(Module::digest).unwrap_or_default();
         self.record(action(event), &pushed, &digest, author).await;
         Ok(pushed)
     }
 
     /// The last tick that a zone has finished.
-    fn tick_of(&self, name: &str) -> Option<u64> {
+    pub(super) fn tick_of(&self, name: &str) -> Option<u64> {
         let zone = self.zones.iter().find(|(_, zone)| *zone.name == *name);
         zone.map(|(_, zone)| zone.stats.tick.load(Relaxed))
     }
-
-    /// Makes the content before the live one live again.
-    pub(super) async fn retire_content(
-        &self,
-        event: Event,
-        breach: Option<Breach>,
-        author: &Author,
-    ) -> Result<Pushed, PushError> {
-        let started = Instant::now();
-        let _turn = self.changing.lock().await;
-        let back = self.live().content_before.clone();
-        let back = back.ok_or_else(|| PushError::NothingBefore(CONTENT.to_owned()))?;
-        let now = self.content();
-        can_follow(&now, &back)?;
-        keeps_state(&self.generation(), &now, &back)?;
-        let number = self.next_number();
-        let (layout, change) = {
-            let live = self.live();
-            let trunk = Generation::new(number, live.layout.trunk.modules().cloned())?;
-            let change = live.set.changes.of_trunk(&hex(now.digest)).map(|change| change.id);
-            (Layout { trunk, overlays: live.layout.overlays.clone() }, change)
-        };
-        let ready = self.ready(number, layout, Some(Arc::clone(&back))).await?;
-        let prepare_ms = millis(started);
-        let swapped = self.hand_out(ready).await?;
-        self.live().content_before = None;
-        if let Some(id) = change {
-            if let Some(change) = self.live().set.changes.find_mut(id) {
-                change.breach = breach;
-            }
-            self.step(id, event, author)?;
-        }
-        let label = content_label(&back);
-        let pushed = Pushed {
-            label: label.clone(),
-            before: Some(content_label(&now)),
-            generation: swapped.number,
-            zones: swapped.zones,
-            pending: swapped.pending,
-            prepare_ms,
-            live_ms: millis(started),
-            unchanged: false,
-            rows: Vec::new(),
-            change,
-            state: change.map(|_| State::RolledBack),
-            proof: None,
-        };
-        self.record(action(event), &pushed, &label, author).await;
-        Ok(pushed)
-    }
 }
 
-fn action(event: Event) -> &'static str {
+pub(super) fn action(event: Event) -> &'static str {
     match event {
         Event::Strike => "quarantine",
         Event::Reject => "reject",

@@ -1,7 +1,7 @@
 //! Watching what is not trusted yet: samples from the zones, the rules' judgement, and what follows.
 
 use super::change::{Change, Cost, Subject};
-use super::rules;
+use super::rules::{self, cost_name};
 use super::state::{Event, State};
 use super::{Author, Pipeline, PushError};
 use crate::admin::script_stats;
@@ -21,8 +21,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// The same where only another push can help: there is no way back.
 const MUCH_LATER: Duration = Duration::from_secs(60);
 
-/// What was read last, by change, zone and export.
-type Read = HashMap<(u64, String, &'static str), Cost>;
+/// What was read last, by change, zone and name of the cost.
+type Read = HashMap<(u64, String, String), Cost>;
 
 /// Watches changes until `stop`.
 pub async fn probation_loop(pipeline: Arc<Pipeline>, stop: CancellationToken) {
@@ -63,20 +63,21 @@ impl Pipeline {
     fn sample(&self, stats: &[(String, ExportStats)], read: &mut Read) {
         let mut live = self.live();
         for change in live.set.changes.iter_mut().filter(|change| change.is_watched()) {
-            let (id, label) = (change.id, &change.label);
+            let (id, subject, label) = (change.id, change.subject, &change.label);
             for (_, zone) in self.zones.iter() {
                 let Some(seen) = change.watched.get_mut(&*zone.name) else { continue };
                 seen.ticks = (zone.stats.tick.load(Relaxed) + 1).saturating_sub(seen.since);
-                seen.tick_p99_ms = zone.stats.summary_of(seen.ticks as usize).p99;
-                for (_, row) in stats.iter().filter(|(name, row)| **name == *zone.name && row.label == *label)
-                {
+                let ticks = zone.stats.summary_of(seen.ticks as usize);
+                (seen.tick_p50_ms, seen.tick_p99_ms) = (ticks.p50, ticks.p99);
+                for (_, row) in stats.iter().filter(|(name, _)| **name == *zone.name) {
+                    let Some(name) = cost_name(subject, label, row) else { continue };
                     let counters = row.counters;
                     let (items, fuel, time_ns) = (counters.items, counters.fuel, counters.time_ns);
                     let now = Cost { items, fuel, time_ns };
-                    let last = read.insert((id, zone.name.to_string(), row.export.name()), now);
+                    let last = read.insert((id, zone.name.to_string(), name.clone()), now);
                     // Another swap of the zone began anew with zero.
                     let last = last.filter(|last| last.items <= items).unwrap_or_default();
-                    let sum = seen.costs.entry(row.export.name().to_owned()).or_default();
+                    let sum = seen.costs.entry(name).or_default();
                     sum.items += items - last.items;
                     sum.fuel += fuel.saturating_sub(last.fuel);
                     sum.time_ns += time_ns.saturating_sub(last.time_ns);
@@ -111,7 +112,9 @@ impl Pipeline {
             let author = Author::machine(reason);
             let back = match change.subject {
                 Subject::Module => self.retire(&change.label, Event::Breach, Some(breach), &author).await?,
-                Subject::Content => self.retire_content(Event::Breach, Some(breach), &author).await?,
+                Subject::Content => {
+                    self.retire_content(Some(change.id), Event::Breach, Some(breach), &author).await?
+                }
             };
             tracing::error!(label = change.label, back_to = back.label, "{}; it was taken back", author.why);
             return Ok(());
@@ -150,7 +153,7 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Takes a module out that failed too often, for good.
+    /// Takes a module out that failed too often, for good; or the content that made it fail.
     pub(super) async fn quarantine(
         &self,
         label: &str,
@@ -158,6 +161,9 @@ impl Pipeline {
         tick: u64,
         reason: &str,
     ) -> Result<super::Pushed, PushError> {
+        if let Some(content) = self.blame_content(label, zone, tick, reason).await {
+            return content;
+        }
         let change =
             self.changes().into_iter().find(|change| change.label == label && !change.state.is_over());
         let since =

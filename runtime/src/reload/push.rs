@@ -2,12 +2,13 @@
 
 use super::change::{CONTENT, Change, Cost, Subject, Watched};
 use super::layout::Overlay;
+use super::rules::cost_name;
 use super::state::{Event, State};
 use super::{
     Author, ContentFiles, Layout, LiveModule, Pipeline, Plan, PushError, Pushed, Verdict, blocking,
     can_follow, content_label, hex, keeps_state, millis, now_ms,
 };
-use host_api::{ExportStats, Generation, Kind, Manifest, Module};
+use host_api::{ExportStats, Kind, Manifest, Module};
 use sim::content::Content;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -59,13 +60,10 @@ impl Pipeline {
         let (module, bytes) =
             blocking(move || Module::load(&engine, &bytes).map(|module| (module, bytes))).await??;
         let digest = module.digest();
-        let _turn = self.changing.lock().await;
+        let _push = self.pushing.lock().await;
+        self.refuse_if_barred(&module)?;
         {
             let live = self.live();
-            if let Some(reason) = live.set.quarantined.why(&digest) {
-                let (label, reason) = (module.label().to_owned(), reason.to_owned());
-                return Err(PushError::Quarantined { label, reason });
-            }
             let trunk = &live.layout.trunk;
             if trunk.module(module.name()).is_some_and(|before| before.digest() == digest) {
                 return Ok(Pushed::unchanged(module.label().to_owned(), trunk.number(), started));
@@ -115,12 +113,13 @@ impl Pipeline {
         let (content, files) = blocking(move || (crate::content::load_files(&files), files)).await?;
         let (content, _) = content.map_err(|errors| PushError::Content(errors.to_string()))?;
         let content = Arc::new(content);
-        let _turn = self.changing.lock().await;
+        let _push = self.pushing.lock().await;
         if self.content().digest == content.digest {
             let number = self.generation().number();
             return Ok(Pushed::unchanged(content_label(&content), number, started));
         }
-        let rows = self.rows_changed_by(&files).await?;
+        self.is_not_barred(&content)?;
+        let rows = self.compared_with_live(files.clone()).await?.rows;
         let (archive, digest) = (Arc::clone(&self.archive), content.digest);
         blocking(move || archive.keep_content(digest, &files)).await??;
         let pushed = self.take_in(Candidate::Content(content), plan, author, started).await?;
@@ -137,8 +136,14 @@ impl Pipeline {
     ) -> Result<Pushed, PushError> {
         let id = self.open(&candidate, plan, author);
         let taken = self.advance(id, &candidate, author, started).await;
-        if let Err(error) = &taken {
-            let author = Author { who: author.who.clone(), why: error.to_string() };
+        let failed = taken.as_ref().err().map(ToString::to_string);
+        if let Some(why) = failed {
+            let author = Author { who: author.who.clone(), why };
+            let _turn = self.changing.lock().await;
+            // Another change may have taken its place already.
+            if self.change(id).is_none_or(|change| change.state.is_over()) {
+                return taken;
+            }
             if let Err(error) = self.step(id, Event::Refuse, &author) {
                 tracing::error!(%error, change = id, "a change that failed could not be refused");
             }
@@ -176,6 +181,7 @@ impl Pipeline {
             probation_ticks: self.probation_ticks.max(asked),
             skip_proof: plan.skip_proof,
             proof: None,
+            rests_on: None,
             drift_percent,
             shown_percent: BTreeMap::new(),
             baseline: BTreeMap::new(),
@@ -190,7 +196,33 @@ impl Pipeline {
         id
     }
 
-    /// From checked to held, or into the zones.
+    fn refuse_if_barred(&self, module: &Module) -> Result<(), PushError> {
+        match self.live().set.quarantined.why(&module.digest()) {
+            None => Ok(()),
+            Some(reason) => {
+                let (label, reason) = (module.label().to_owned(), reason.to_owned());
+                Err(PushError::Quarantined { label, reason })
+            }
+        }
+    }
+
+    /// Whether what a candidate was checked and proven against is still what runs.
+    fn refuse_if_overtaken(&self, id: u64, candidate: &Candidate) -> Result<(), PushError> {
+        let live = match candidate {
+            Candidate::Module(module) => {
+                self.generation().module(module.name()).map(|live| live.label().to_owned())
+            }
+            Candidate::Content(_) => Some(content_label(&self.content())),
+        };
+        let change = self.change(id).ok_or(PushError::NoChange(id))?;
+        match change.is_overtaken(live.as_deref()) {
+            true => Err(PushError::Overtaken(change.label)),
+            false => Ok(()),
+        }
+    }
+
+    /// From checked to held, or into the zones. What takes long comes first: meanwhile other modules may be
+    /// taken out of the zones.
     async fn advance(
         &self,
         id: u64,
@@ -205,8 +237,9 @@ impl Pipeline {
         self.fits_everywhere(&layout, candidate)?;
         self.state_can_follow(&change, candidate).await?;
         let verdict = match candidate {
-            Candidate::Module(module) if !change.skip_proof => Some(self.proven(id, module).await?),
-            _ => None,
+            _ if change.skip_proof => None,
+            Candidate::Module(module) => Some(self.proven(id, module).await?),
+            Candidate::Content(content) => Some(self.proven_content(id, content).await?),
         };
         let (event, judged) = match &verdict {
             Some(Verdict::Refuse { why }) => {
@@ -214,12 +247,13 @@ impl Pipeline {
             }
             Some(Verdict::Hold { why }) => (Event::Hold, Author::machine(why.join("; "))),
             Some(Verdict::Accept) => (Event::Accept, author.clone()),
-            None if change.skip_proof => {
+            None => {
                 let why = format!("without proof; {}", author.why);
                 (Event::Accept, Author { why, ..author.clone() })
             }
-            None => (Event::Accept, author.clone()),
         };
+        let _turn = self.changing.lock().await;
+        self.refuse_if_overtaken(id, candidate)?;
         self.step(id, event, &judged)?;
         if event == Event::Accept && change.hold && change.canary.is_empty() {
             self.step(id, Event::Hold, author)?;
@@ -263,7 +297,7 @@ impl Pipeline {
             Candidate::Content(content) => {
                 can_follow(&self.content(), content)?;
                 keeps_state(&layout.trunk, &self.content(), content)?;
-                let trunk = Generation::new(number, layout.trunk.modules().cloned())?;
+                let trunk = layout.trunk.numbered(number);
                 return Ok((Layout { trunk, overlays: layout.overlays.clone() }, true));
             }
             Candidate::Module(module) => module,
@@ -304,7 +338,7 @@ impl Pipeline {
         self.plan_states(module).await?.check()
     }
 
-    /// Puts a candidate into its zones: the chosen ones, or all.
+    /// Puts a candidate into its zones: the chosen ones, or all. For whom holds `changing`.
     pub(super) async fn enter(
         &self,
         id: u64,
@@ -313,6 +347,9 @@ impl Pipeline {
         started: Instant,
     ) -> Result<Pushed, PushError> {
         let change = self.change(id).ok_or(PushError::NoChange(id))?;
+        if let Candidate::Module(module) = candidate {
+            self.refuse_if_barred(module)?;
+        }
         let number = self.next_number();
         let (layout, wide) = self.layout_with(&change, candidate, number)?;
         let content = match candidate {
@@ -333,10 +370,13 @@ impl Pipeline {
             Candidate::Module(module) => self.generation().module(module.name()).cloned(),
             Candidate::Content(_) => None,
         };
+        let content_before = self.content();
         let swapped = self.hand_out(ready).await?;
         let live_ms = millis(started);
-        if wide && let Candidate::Module(module) = candidate {
-            self.is_trunk_now(module, before);
+        match candidate {
+            Candidate::Module(module) if wide => self.is_trunk_now(module, before),
+            Candidate::Module(_) => {}
+            Candidate::Content(_) => self.remember_content(&content_before),
         }
         self.supersede(id, |rival| rival.state != State::Live);
         self.begin_to_watch(id, &swapped.zones, &swapped.pending, &swapped.costs);
@@ -350,6 +390,7 @@ impl Pipeline {
             prepare_ms,
             live_ms,
             unchanged: false,
+            resting: false,
             rows: Vec::new(),
             change: Some(id),
             state: self.change(id).map(|change| change.state),
@@ -375,7 +416,8 @@ impl Pipeline {
             None => before.as_ref().map(Module::digest),
         };
         live.set.modules.insert(module.name().to_owned(), LiveModule { digest: module.digest(), base });
-        if let Some(before) = before {
+        // There is no way back to what is barred.
+        if let Some(before) = before.filter(|before| live.may_run(&before.digest())) {
             live.earlier.remember(before);
         }
     }
@@ -410,14 +452,25 @@ impl Pipeline {
     ) {
         let mut live = self.live();
         let Some(change) = live.set.changes.find_mut(id) else { return };
+        let half_before = |name: &str| {
+            let zone = self.zones.iter().find(|(_, zone)| *zone.name == *name);
+            zone.map_or(0.0, |(_, zone)| zone.stats.summary().p50)
+        };
         let late = |zone: &&crate::zone::ZoneHandle| pending.iter().any(|name| **name == *zone.name);
         let late = self.zones.iter().map(|(_, zone)| zone).filter(late);
         let late = late.map(|zone| (zone.name.to_string(), zone.stats.tick.load(Relaxed) + 1));
         let first = zones.iter().map(|swapped| (swapped.zone.clone(), swapped.tick)).chain(late);
-        change.watched = first.map(|(zone, since)| (zone, Watched { since, ..Watched::default() })).collect();
+        let watched = first.map(|(zone, since)| {
+            let tick_p50_before_ms = half_before(&zone);
+            (zone, Watched { tick_p50_before_ms, ..Watched::new(since) })
+        });
+        change.watched = watched.collect();
         let mut baseline: BTreeMap<String, Cost> = BTreeMap::new();
-        for row in costs.iter().filter(|row| Some(&row.label) == change.before.as_ref()) {
-            let cost = baseline.entry(row.export.name().to_owned()).or_default();
+        let before = change.before.as_deref().unwrap_or_default();
+        // What was not called, because it rested, is nothing to compare with.
+        for row in costs.iter().filter(|row| row.counters.calls > 0) {
+            let Some(name) = cost_name(change.subject, before, row) else { continue };
+            let cost = baseline.entry(name).or_default();
             cost.items += row.counters.items;
             cost.fuel += row.counters.fuel;
             cost.time_ns += row.counters.time_ns;

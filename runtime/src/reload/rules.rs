@@ -1,8 +1,9 @@
 //! The rules of a probation: from what was seen of a change to the rule it breaks. Pure. Failures are
 //! counted as they come in (`strikes`); their limits stand here beside the others.
 
-use super::change::{Breach, Change, Cost, Drift, Watched};
+use super::change::{Breach, Change, Cost, Drift, Subject, Watched};
 use super::state::State;
+use host_api::ExportStats;
 
 /// Failing ticks after which a change that is watched goes.
 const STRIKES_WATCHED: usize = 5;
@@ -18,6 +19,18 @@ const TICKS: u64 = 40;
 const SHARE_PERMILLE: u64 = 250;
 /// The share from which on a script has a part in late ticks, permille.
 const PART_PERMILLE: u64 = 100;
+
+/// So many times as long as before it half the ticks take with a content that has a part in late ones.
+const SLOWED_TIMES: f64 = 2.0;
+
+/// Under which name the costs of a module's export count for a change; `None` if they do not. For content those
+/// of all modules count, each for itself: content decides how often each is asked.
+pub fn cost_name(subject: Subject, label: &str, row: &ExportStats) -> Option<String> {
+    match subject {
+        Subject::Module => (row.label == label).then(|| row.export.name().to_owned()),
+        Subject::Content => (row.counters.items > 0).then(|| format!("{} {}", row.label, row.export.name())),
+    }
+}
 
 /// Failing ticks that end a change in this state.
 pub fn strikes(state: State) -> usize {
@@ -43,15 +56,22 @@ pub fn broken(change: &Change, tick_ms: u32) -> Option<Breach> {
             let what = format!("{export} uses {have} fuel a view, at most {limit} are allowed");
             return Some(breach("fuel", have as f64, limit as f64, what));
         }
-        let share = share_permille(seen, tick_ms);
-        if seen.ticks >= TICKS && share > SHARE_PERMILLE {
+        let (share, counted) = (share_permille(seen, tick_ms), seen.counted_ticks());
+        let is_module = change.subject == Subject::Module;
+        // What all scripts take together was taken before this content too.
+        if is_module && counted >= TICKS && share > SHARE_PERMILLE {
             let what = format!("it takes {share} permille of the tick, at most {SHARE_PERMILLE} are allowed");
             return Some(breach("share", share as f64, SHARE_PERMILLE as f64, what));
         }
         let (p99, budget) = (seen.tick_p99_ms, f64::from(tick_ms));
-        if seen.ticks >= 2 * TICKS && p99 > budget && share >= PART_PERMILLE {
-            let what =
-                format!("ticks take {p99:.1} ms (p99) of {budget} ms, and it has {share} permille of it");
+        let has_part = if is_module { share >= PART_PERMILLE } else { is_slowed(seen, budget) };
+        if counted >= 2 * TICKS && p99 > budget && has_part {
+            let (half, before) = (seen.tick_p50_ms, seen.tick_p50_before_ms);
+            let part = match change.subject {
+                Subject::Module => format!("it has {share} permille of it"),
+                Subject::Content => format!("half of them {half:.1} ms or more, {before:.1} ms before it"),
+            };
+            let what = format!("ticks take {p99:.1} ms (p99) of {budget} ms, and {part}");
             return Some(breach("tick-p99", p99, budget, what));
         }
         let drift = seen.drift.as_ref()?;
@@ -76,9 +96,17 @@ fn fuel<'a>(change: &Change, seen: &'a Watched) -> Option<(&'a str, u64, u64)> {
     })
 }
 
+/// Whether ticks as such take longer than before, and long enough to have a part in late ones: it is not
+/// others who make them late.
+fn is_slowed(seen: &Watched, budget_ms: f64) -> bool {
+    let before = seen.tick_p50_before_ms;
+    let has_part = seen.tick_p50_ms * 1_000.0 >= budget_ms * PART_PERMILLE as f64;
+    before > 0.0 && seen.tick_p50_ms >= before * SLOWED_TIMES && has_part
+}
+
 fn share_permille(seen: &Watched, tick_ms: u32) -> u64 {
     let spent: u64 = seen.costs.values().map(|cost| cost.time_ns).sum();
-    let had = seen.ticks.saturating_mul(u64::from(tick_ms)).saturating_mul(1_000_000);
+    let had = seen.counted_ticks().saturating_mul(u64::from(tick_ms)).saturating_mul(1_000_000);
     spent.saturating_mul(1_000).checked_div(had).unwrap_or(0)
 }
 
@@ -94,9 +122,8 @@ mod tests {
         let time_ns = ticks * 50_000 * share_permille;
         let cost = Cost { items: 500, fuel: 500 * fuel, time_ns };
         let costs = [("combat.resolve".to_owned(), cost)].into();
-        change
-            .watched
-            .insert("greywood".to_owned(), Watched { since: 7, ticks, tick_p99_ms, costs, drift: None });
+        let seen = Watched { ticks, tick_p99_ms, costs, ..Watched::new(7) };
+        change.watched.insert("greywood".to_owned(), seen);
         change
     }
 
@@ -121,6 +148,36 @@ mod tests {
         let mut few = seen(100, 9_000, 0, 1.0);
         few.baseline.values_mut().for_each(|before| before.items = 99);
         assert_eq!(rule(&few), None, "too few views before");
+    }
+
+    #[test]
+    fn after_a_restart_times_are_those_of_the_ticks_they_were_counted_in() {
+        let mut change = seen(100, 1_000, 251, 1.0);
+        // A thousand ticks before it: had they counted, the share would be a tenth.
+        change.watched.values_mut().for_each(|seen| (seen.ticks, seen.costs_since) = (1_100, 1_007));
+        assert_eq!(rule(&change).as_deref(), Some("share"));
+        change.watched.values_mut().for_each(|seen| seen.count_from(1_107));
+        assert_eq!(rule(&change), None, "nothing is known yet");
+        let seen = &change.watched["greywood"];
+        assert_eq!((seen.ticks, seen.counted_ticks()), (1_100, 0));
+    }
+
+    #[test]
+    fn content_answers_for_slower_ticks_and_not_for_what_all_scripts_take() {
+        let of_content = |share, p50: f64, before: f64| {
+            let mut change = seen(100, 1_000, share, 60.0);
+            change.subject = Subject::Content;
+            for seen in change.watched.values_mut() {
+                (seen.tick_p50_ms, seen.tick_p50_before_ms) = (p50, before);
+            }
+            broken(&change, 50)
+        };
+        assert_eq!(of_content(900, 9.0, 5.0), None, "the scripts have always taken that");
+        assert_eq!(of_content(0, 4.9, 1.0), None, "they are late for other reasons");
+        assert_eq!(of_content(0, 10.0, 0.0), None, "nothing is known of before");
+        let breach = of_content(0, 10.0, 5.0).expect("late");
+        assert_eq!((breach.rule.as_str(), breach.have, breach.limit), ("tick-p99", 60.0, 50.0));
+        assert!(breach.what.ends_with("half of them 10.0 ms or more, 5.0 ms before it"), "{}", breach.what);
     }
 
     #[test]

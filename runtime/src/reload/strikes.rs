@@ -48,6 +48,8 @@ struct Book {
     recent: BTreeMap<String, (Instant, BTreeSet<(ZoneIndex, u64)>)>,
     last: VecDeque<FailureRow>,
     logged: BTreeMap<String, Instant>,
+    /// First ticks of which failures count, where not all do.
+    from: BTreeMap<ZoneIndex, u64>,
 }
 
 impl Strikes {
@@ -76,6 +78,13 @@ impl Strikes {
     /// Begins to count anew, so that a module that could not be taken out is tried again.
     fn begin_anew(&self, label: &str) {
         self.book().recent.remove(label);
+    }
+
+    /// Begins to count anew for every module, with these ticks of these zones.
+    pub(super) fn count_from(&self, ticks: impl Iterator<Item = (ZoneIndex, u64)>) {
+        let mut book = self.book();
+        book.recent.clear();
+        book.from.extend(ticks);
     }
 
     /// Whether a failure of this module would be logged: then it is worth looking up the line.
@@ -110,6 +119,9 @@ impl Strikes {
             book.last.pop_front();
         }
         book.last.push_back(row);
+        if book.from.get(&zone).is_some_and(|from| failure.tick < *from) {
+            return false;
+        }
         let (since, ticks) = book.recent.entry(failure.module.clone()).or_insert((now, BTreeSet::new()));
         if now - *since > WINDOW {
             *since = now;
@@ -172,14 +184,19 @@ pub async fn strikes_loop(
         }
         let reason = format!("failed in {most} ticks within {} s; last: {failure}", WINDOW.as_secs());
         match pipeline.quarantine(&failure.module, &name, failure.tick, &reason).await {
+            Ok(pushed) if pushed.resting => tracing::error!(
+                module = failure.module,
+                rests = pushed.label,
+                "{reason}; there is no earlier version: it rests until a repaired one is pushed"
+            ),
             Ok(pushed) => tracing::error!(
                 module = failure.module,
                 back_to = pushed.label,
                 "{reason}; the last good version took over"
             ),
             Err(error) => {
-                // What has no earlier version gets none soon; anything else may be over in a moment.
-                if !matches!(error, PushError::NothingBefore(_)) {
+                // What is not there or rests already stays so; anything else may be over in a moment.
+                if !matches!(error, PushError::NothingBefore(_) | PushError::Rests(_)) {
                     pipeline.strikes.begin_anew(&failure.module);
                 }
                 tracing::error!(module = failure.module, %error, "{reason}; its fallbacks stay in force")
@@ -217,6 +234,19 @@ mod tests {
             view: None,
             again: String::new(),
         }
+    }
+
+    #[test]
+    fn what_failed_before_the_content_changed_counts_no_more() {
+        let (strikes, now) = (Strikes::default(), Instant::now());
+        let count = |ticks: std::ops::Range<u64>| {
+            ticks.filter(|tick| strikes.count(ZoneIndex(0), &failure(*tick), row(), 10, now)).count()
+        };
+        assert_eq!(count(0..9), 0);
+        strikes.count_from([(ZoneIndex(0), 30)].into_iter());
+        assert_eq!(count(9..30), 0, "these were on their way");
+        assert_eq!((count(30..39), count(39..40)), (0, 1));
+        assert_eq!(strikes.of("combat@1"), 40, "all are told");
     }
 
     #[test]

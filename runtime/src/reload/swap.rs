@@ -104,7 +104,6 @@ impl Pipeline {
             live.layout = layout;
             live.set.generation = number;
             if let Some(content) = &content {
-                live.content_before = Some(self.content());
                 let base = live.set.content.take().map(|live| live.base);
                 let base = base.unwrap_or_else(|| super::hex(self.content().digest));
                 let digest = super::hex(content.digest);
@@ -113,6 +112,7 @@ impl Pipeline {
         }
         if let Some(content) = content {
             self.content.send_replace(content);
+            self.count_strikes_from(&swapped.zones);
         }
         Ok(swapped)
     }
@@ -145,10 +145,7 @@ impl Pipeline {
                 live.numbers[index.0] = zone.stats.generation.load(Relaxed);
             }
         }
-        match Generation::new(number, old.trunk.modules().cloned()) {
-            Ok(trunk) => live.layout.trunk = trunk,
-            Err(error) => tracing::error!(%error, "what ran before does not go together any more"),
-        }
+        live.layout.trunk = old.trunk.numbered(number);
         let why = swapped.refused.into_iter().map(|(zone, unready)| format!("{zone}: {unready}"));
         PushError::State { why: why.collect() }
     }

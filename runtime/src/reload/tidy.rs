@@ -3,7 +3,6 @@
 //! has run: a replay cannot do without.
 
 use super::{Pipeline, blocking, hex};
-use sim::content::Content;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -33,10 +32,7 @@ impl Pipeline {
             wanted.extend(set.earlier.values().flatten().cloned());
             wanted.extend(live.former.modules().map(host_api::Module::digest));
             wanted.extend(set.modules.values().map(|module| module.digest.clone()));
-            wanted.extend(set.content.iter().map(|content| content.digest.clone()));
-            wanted.extend(
-                live.content_before.iter().map(|content: &std::sync::Arc<Content>| hex(content.digest)),
-            );
+            wanted.extend(set.contents());
             let open = set.changes.iter().filter(|change| !change.state.is_over());
             wanted.extend(open.map(|change| change.digest.clone()));
             (ran, wanted)

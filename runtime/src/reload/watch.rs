@@ -157,7 +157,7 @@ async fn push_content(pipeline: &Pipeline, folder: &Path, misfit: &mut bool) -> 
             return false;
         }
     };
-    match pipeline.push_content(files, &Plan::default(), &author("content saved")).await {
+    match pipeline.push_content(files, &as_saved(), &author("content saved")).await {
         Ok(pushed) => {
             eprintln!(
                 "live: {} in {:.0} ms (generation {})",
@@ -217,8 +217,7 @@ async fn build_saved(workspace: &Path, folder: Option<String>) -> Option<Ready> 
 /// Whether anything became live.
 async fn push_scripts(pipeline: &Pipeline, ready: Ready, misfits: &mut BTreeMap<String, Vec<u8>>) -> bool {
     let Ready { scripts, since, why } = ready;
-    // Who saves wants to see it, however much it changes.
-    let plan = Plan { skip_proof: true, ..Plan::default() };
+    let plan = as_saved();
     let mut any_live = false;
     for (name, bytes) in scripts {
         misfits.remove(&name);
@@ -242,6 +241,11 @@ async fn push_scripts(pipeline: &Pipeline, ready: Ready, misfits: &mut BTreeMap<
         }
     }
     any_live
+}
+
+/// Who saves wants to see it, however much it changes.
+fn as_saved() -> Plan {
+    Plan { skip_proof: true, ..Plan::default() }
 }
 
 fn author(why: &str) -> Author {

@@ -1,10 +1,11 @@
 //! Listening to what scripts are asked about one entity, and what they answer.
 
 use sim::rules::{
-    Act, Answer, Attack, Bout, Cast, Context, Conversation, Course, Deal, Decision as NpcDecision, Decree,
-    DialogReply, Direction, EventMoment, EventOccasion, Fall, Gain, Grown, Growth, Haul, Inquiry, Judgement,
-    Kill, LevelStep, Line, Merit, Moment, Origin, Outcome, Pairing, Perception, Plan, Prize, Pulse,
-    PulseOutcome, QuestStep, Quote, Requirement, Rules, Spoils, Terms, Toll, Turn,
+    Act, Answer, Attack, Attempt, Bout, Cast, Charge, Context, Conversation, Course, Crafted, Deal,
+    Decision as NpcDecision, Decree, DialogReply, Direction, EventMoment, EventOccasion, Fall, Fee, Gain,
+    Grown, Growth, Haul, Inquiry, Judgement, Kill, LevelStep, Line, Merit, Moment, Origin, Outcome, Pairing,
+    Perception, Plan, Prize, Pulse, PulseOutcome, QuestStep, Quote, Requirement, Rules, Spoils, Terms, Toll,
+    Turn,
 };
 use sim::{DefId, EntityId};
 use std::collections::VecDeque;
@@ -206,6 +207,17 @@ impl Rules for Overheard<'_> {
         self.rules.quote_prices(ctx, deals, out);
         let concerns = |deal: &Deal, entity| deal.character == entity || deal.npc == entity;
         self.focus.hear(ctx, "economy.quote-prices", deals, out, concerns);
+    }
+
+    fn craft(&mut self, ctx: &Context, attempts: &[Attempt], out: &mut Vec<Answer<Crafted>>) {
+        self.rules.craft(ctx, attempts, out);
+        let concerns = |attempt: &Attempt, entity| attempt.character == entity;
+        self.focus.hear(ctx, "economy.craft", attempts, out, concerns);
+    }
+
+    fn fees(&mut self, ctx: &Context, charges: &[Charge], out: &mut Vec<Answer<Fee>>) {
+        self.rules.fees(ctx, charges, out);
+        self.focus.hear(ctx, "economy.fees", charges, out, |charge, entity| charge.character == entity);
     }
 
     fn direct(&mut self, ctx: &Context, script: DefId, bouts: &[Bout], out: &mut Vec<Answer<Direction>>) {

@@ -1,6 +1,7 @@
 //! A recorded tick as a test of a script: what it was asked there and what it answered, as a scenario for
 //! `lore test`.
 
+use crate::author::toml_of;
 use host_api::{Called, FailureKind, Harness, HarnessError, RecordedCall, Recording};
 use serde_json::Value;
 use sim::content::Content;
@@ -116,25 +117,6 @@ fn table(name: &str, value: &Value) -> Result<String, ExportError> {
     Ok(toml::to_string(&value)?)
 }
 
-/// As TOML, which has no numbers beyond 63 bits: `lore test` reads them as text.
-fn toml_of(value: &Value) -> Option<toml::Value> {
-    Some(match value {
-        Value::Null => return None,
-        Value::Bool(is) => toml::Value::Boolean(*is),
-        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
-            (Some(whole), _) => toml::Value::Integer(whole),
-            (None, _) if number.is_u64() => toml::Value::String(number.to_string()),
-            (None, float) => toml::Value::Float(float?),
-        },
-        Value::String(text) => toml::Value::String(text.clone()),
-        Value::Array(items) => toml::Value::Array(items.iter().filter_map(toml_of).collect()),
-        Value::Object(fields) => {
-            let field = |(name, value): (&String, &Value)| Some((name.clone(), toml_of(value)?));
-            toml::Value::Table(fields.iter().filter_map(field).collect())
-        }
-    })
-}
-
 /// Names of definitions that views and answers refer to by id.
 fn names(content: &Content) -> Vec<String> {
     let mut names = Vec::new();
@@ -145,6 +127,8 @@ fn names(content: &Content) -> Vec<String> {
     content.abilities.values().for_each(|ability| add("ability", &ability.name));
     content.statuses.values().for_each(|status| add("status", &status.name));
     content.quests.values().for_each(|quest| add("quest", &quest.name));
+    content.recipes.values().for_each(|recipe| add("recipe", &recipe.name));
+    content.announcements.values().for_each(|announcement| add("announcement", &announcement.name));
     content.events.values().for_each(|event| add("event", &event.name));
     content.encounters.values().for_each(|encounter| add("encounter", &encounter.name));
     for dialog in content.dialogs.values() {

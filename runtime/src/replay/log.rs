@@ -11,7 +11,7 @@ use std::io::{BufReader, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// What a log begins with; the last byte counts up with every change of the format.
-pub const MAGIC: [u8; 8] = *b"lorelog\x02";
+pub const MAGIC: [u8; 8] = *b"lorelog\x03";
 
 /// One script of a generation.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -22,16 +22,18 @@ pub struct ModuleRef {
     pub label: String,
     /// blake3 of the component, hex: its name in the archive.
     pub digest: String,
+    /// Whether it is there and not asked.
+    pub rests: bool,
 }
 
 impl ModuleRef {
-    /// Whether the script with this id is another one in `new` than in `old`.
+    /// Whether the script with this id is another one in `new` than in `old`, or rests in one of them only.
     pub fn changed(old: &[Self], new: &[Self], script: DefId) -> bool {
-        let digest = |modules: &[Self]| {
+        let runs = |modules: &[Self]| {
             let named = |module: &&Self| def_id(&format!("script/{}", module.name)) == script;
-            modules.iter().find(named).map(|module| module.digest.clone())
+            modules.iter().find(named).map(|module| (module.digest.clone(), module.rests))
         };
-        digest(old) != digest(new)
+        runs(old) != runs(new)
     }
 }
 
@@ -291,6 +293,24 @@ mod tests {
             std::fs::write(&path, &whole[..cut]).unwrap();
             let (some, cut_off) = read(&path);
             assert!(cut_off && records().starts_with(&some), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn another_module_and_one_that_rests_from_now_on_are_a_change() {
+        let running = |wolf: &str, rests| {
+            let module = |name: &str, digest: &str, rests| {
+                let (name, label, digest) = (name.to_owned(), name.to_owned(), digest.to_owned());
+                ModuleRef { name, label, digest, rests }
+            };
+            [module("combat", "1a2b", false), module("wolf", wolf, rests)]
+        };
+        let changed = |new: &[ModuleRef], script: &str| {
+            ModuleRef::changed(&running("3c4d", false), new, def_id(&format!("script/{script}")))
+        };
+        assert!(!changed(&running("3c4d", false), "wolf"));
+        for new in [running("3c4d", true), running("5e6f", false)] {
+            assert!(changed(&new, "wolf") && !changed(&new, "combat"));
         }
     }
 

@@ -44,8 +44,8 @@ pub const RECORD_BYTES: u32 = 64 << 20;
 /// waits for a tick here, and what a busy machine takes its time for must not change what happens.
 const DEADLINE_EPOCHS: u64 = 4_000;
 
-/// What scripts may cost in a replay: as in a server, but for the clock.
+/// What scripts may cost in a replay: as in a server, but for the clock, whatever a manifest says of it.
 pub fn limits() -> Limits {
     let (deadline_epochs, deadline_load_epochs) = (DEADLINE_EPOCHS, DEADLINE_EPOCHS);
-    Limits { deadline_epochs, deadline_load_epochs, ..Limits::default() }
+    Limits { deadline_epochs, deadline_load_epochs, manifest_deadlines: false, ..Limits::default() }
 }

@@ -312,14 +312,20 @@ impl Player {
     /// State goes over to the schemas of what runs with the recorded answers, as far as they are about what
     /// is here.
     fn run(&mut self, running: &Running, migrated: &[Migrated]) -> Result<(), PlayError> {
-        let mut modules = Vec::new();
+        let (mut modules, mut resting) = (Vec::new(), Vec::new());
         for wanted in &running.modules {
-            modules.push(match &self.with {
-                Some(with) if with.name() == wanted.name => with.clone(),
-                _ => self.module(wanted)?,
+            let replaced = self.with.as_ref().filter(|with| with.name() == wanted.name).cloned();
+            // What takes its place was not what failed.
+            if replaced.is_none() && wanted.rests {
+                resting.push(wanted.digest.clone());
+            }
+            modules.push(match replaced {
+                Some(with) => with,
+                None => self.module(wanted)?,
             });
         }
-        let generation = Generation::new(running.generation, modules)?;
+        let generation = Generation::new(running.generation, modules)?
+            .resting(|module| resting.contains(&module.digest()));
         if let Some(world) = &mut self.world {
             let schemas = generation.schemas();
             if schemas != *world.schemas() || !migrated.is_empty() {

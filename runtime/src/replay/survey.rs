@@ -78,11 +78,15 @@ impl Survey {
         Ok(survey)
     }
 
-    /// Labels of all that runs.
+    /// Labels of all that runs, or rests.
     fn meet(&mut self, running: &Running) -> Vec<String> {
         self.ran.extend(running.modules.iter().map(|module| module.name.clone()));
         let content = format!("content+{:08x}", running.content >> 32);
-        running.modules.iter().map(|module| module.label.clone()).chain([content]).collect()
+        let labels = running.modules.iter().map(|module| match module.rests {
+            true => format!("{} rests", module.label),
+            false => module.label.clone(),
+        });
+        labels.chain([content]).collect()
     }
 }
 
@@ -106,7 +110,7 @@ pub(super) mod tests {
     fn running(labels: &[&str]) -> Running {
         let module = |label: &&str| {
             let (name, label) = (label.split('@').next().unwrap().to_owned(), (*label).to_owned());
-            ModuleRef { name, label, digest: String::new() }
+            ModuleRef { name, label, digest: String::new(), rests: false }
         };
         Running { generation: 1, modules: labels.iter().map(module).collect(), content: 7 }
     }
@@ -132,6 +136,14 @@ pub(super) mod tests {
             writer.finish().unwrap();
         }
         segments(folder).unwrap()
+    }
+
+    #[test]
+    fn a_script_that_goes_to_rest_is_named() {
+        let mut running = running(&["combat@1", "wolf@1"]);
+        running.modules[1].rests = true;
+        let met = Survey::default().meet(&running);
+        assert_eq!(met[..2], ["combat@1", "wolf@1 rests"].map(ToOwned::to_owned));
     }
 
     #[test]

@@ -34,17 +34,6 @@ pub enum PackError {
     /// Modules and content do not go together.
     #[error(transparent)]
     Misfit(#[from] Misfit),
-    /// A module was taken out of the running world before, and there is no other version to run.
-    #[error(
-        "{label} was quarantined and there is no earlier version to go back to; correct it and build it again: \
-         another build has another digest. It {reason}"
-    )]
-    Quarantined {
-        /// Which.
-        label: String,
-        /// Why it was.
-        reason: String,
-    },
     /// The content has mistakes; all of them, with file and line.
     #[error("the content has mistakes:\n{0}")]
     Content(#[from] ContentErrors),
@@ -106,8 +95,8 @@ impl Assembled {
 
 /// Compiles the modules of a pack; those that were replaced by a push, and whose base in the pack
 /// is still the same, are taken from the archive, as are those the pack never had. In the place of a
-/// module that was quarantined the last good version runs. If what was live does not go together any more,
-/// the pack's own runs.
+/// module that was quarantined the last good version runs; where there is none, it rests. If what was live
+/// does not go together any more, the pack's own runs.
 ///
 /// # Errors
 /// See [`PackError`].
@@ -131,18 +120,21 @@ pub fn assemble(
         bases.push(base);
     }
     set.trusted.extend(bases.iter().map(Module::digest).filter(|digest| !set.quarantined.holds(digest)));
-    let plain = LiveSet { modules: Default::default(), content: None, ..set.clone() };
+    let plain = LiveSet {
+        modules: Default::default(),
+        content: None,
+        earlier_content: Default::default(),
+        ..set.clone()
+    };
     match restore(engine, &bases, &content, archive, set) {
         Ok(mut restored) => {
             restore_changes(engine, archive, &mut restored);
             restore_former(engine, archive, &mut restored);
             return Ok(restored);
         }
-        // Its own cannot run in the place of what was live: it would bring back what was quarantined.
-        Err(error) if bases.iter().any(|base| plain.quarantined.holds(&base.digest())) => return Err(error),
         Err(error) => tracing::error!(%error, "what was live does not fit any more; the pack's own runs"),
     }
-    let generation = Generation::new(plain.generation, bases)?;
+    let generation = with_rest(Generation::new(plain.generation, bases)?, &plain);
     fits(&generation, &content)?;
     let layout = Layout { trunk: generation, overlays: Vec::new() };
     let content = Arc::new(content);
@@ -166,7 +158,8 @@ fn restore(
     for base in bases {
         let reason = set.quarantined.why(&base.digest()).map(str::to_owned);
         let instead = match reason {
-            Some(reason) => Some(last_good(engine, base, archive, &mut set, reason)?),
+            Some(reason) => last_good(engine, base, archive, &mut set, &reason)
+                .or_else(|| rested_since(engine, base, archive, &set)),
             None => pushed_since(engine, base, archive, &mut set),
         };
         match instead {
@@ -185,13 +178,16 @@ fn restore(
         .map(|(name, live)| (name.clone(), live.clone()))
         .collect();
     for (name, live) in added {
-        // The pack had it and dropped it, or it must not run.
-        if live.base.is_some() || set.quarantined.holds(&live.digest) {
+        // The pack had it and dropped it.
+        if live.base.is_some() {
             set.modules.remove(&name);
             continue;
         }
         match from_archive(engine, archive, &live.digest) {
-            Ok(module) => loaded.push(module),
+            Ok(module) => {
+                replaced.extend(earlier_versions(engine, archive, &set, &module, &module));
+                loaded.push(module);
+            }
             Err(error) => {
                 tracing::error!(
                     script = name,
@@ -202,10 +198,20 @@ fn restore(
             }
         }
     }
-    let generation = Generation::new(set.generation, loaded)?;
+    let generation = with_rest(Generation::new(set.generation, loaded)?, &set);
     fits(&generation, &content)?;
     let layout = Layout { trunk: generation, overlays: Vec::new() };
     Ok(Assembled { layout, content: Arc::new(content), set, replaced, former: Former::default() })
+}
+
+/// What is among these modules although it was quarantined rests: it is all there is of its script.
+fn with_rest(generation: Generation, set: &LiveSet) -> Generation {
+    let generation = generation.resting(|module| set.quarantined.holds(&module.digest()));
+    for module in generation.modules().filter(|module| generation.rests(module)) {
+        let (label, reason) = (module.label(), set.quarantined.why(&module.digest()));
+        tracing::error!(label, reason, "there is no other version: it rests until a repaired one is pushed");
+    }
+    generation
 }
 
 pub(super) fn from_archive(engine: &Engine, archive: &Archive, digest: &str) -> Result<Module, String> {
@@ -217,14 +223,19 @@ pub(super) fn from_archive(engine: &Engine, archive: &Archive, digest: &str) -> 
 
 /// The content that was live in the place of `base` when the server last ran.
 fn content_since(base: &Content, archive: &Archive, set: &mut LiveSet) -> Option<Content> {
+    let own = format!("{:016x}", base.digest);
+    if let Some(reason) = set.quarantined.why(&own).map(str::to_owned) {
+        return last_good_content(own, archive, set, &reason);
+    }
     let LiveContent { digest, base: pushed_over } = set.content.clone()?;
-    if pushed_over != format!("{:016x}", base.digest) {
+    if pushed_over != own {
+        // The pack has moved on: its own counts, and what was before it is no way back from it.
         set.content = None;
+        set.earlier_content = Default::default();
         return None;
     }
-    let files = archive.content(&digest).map_err(|error| error.to_string());
-    match files.and_then(|files| content::load_files(&files).map_err(|errors| errors.to_string())) {
-        Ok((content, _)) => Some(content),
+    match content_from_archive(archive, &digest) {
+        Ok(content) => Some(content),
         Err(error) => {
             tracing::error!(digest, error, "the live content cannot be restored; the pack's content runs");
             None
@@ -232,34 +243,80 @@ fn content_since(base: &Content, archive: &Archive, set: &mut LiveSet) -> Option
     }
 }
 
+fn content_from_archive(archive: &Archive, digest: &str) -> Result<Content, String> {
+    let files = archive.content(digest).map_err(|error| error.to_string())?;
+    content::load_files(&files).map(|(content, _)| content).map_err(|errors| errors.to_string())
+}
+
+/// The content that runs in the place of the pack's `own`, which was quarantined: what was live when the server
+/// last ran, else the newest before it. If none can be had, the pack's own runs: a world needs one.
+fn last_good_content(own: String, archive: &Archive, set: &mut LiveSet, reason: &str) -> Option<Content> {
+    let live = set.content.iter().map(|live| live.digest.as_str());
+    let known = live.chain(set.earlier_content.digests().rev());
+    let found = known.filter(|digest| !set.quarantined.holds(digest)).find_map(|digest| {
+        let content = content_from_archive(archive, digest);
+        let content =
+            content.inspect_err(|error| tracing::error!(digest, error, "a content cannot be restored"));
+        Some((digest.to_owned(), content.ok()?))
+    });
+    let Some((digest, content)) = found else {
+        tracing::error!(
+            digest = own,
+            reason,
+            "the pack's content was quarantined and runs, as there is no other"
+        );
+        set.content = None;
+        return None;
+    };
+    tracing::error!(
+        barred = own,
+        digest,
+        reason,
+        "the pack's content was quarantined; the last good one runs"
+    );
+    set.earlier_content.went_back_to(&digest);
+    // As if it had been pushed over what the pack has, until the pack has another.
+    set.content = Some(LiveContent { digest, base: own });
+    Some(content)
+}
+
 /// The version that runs in the place of `base`, which was quarantined: what was live when the server last
-/// ran, else the newest trusted one, else the newest.
+/// ran, else the newest trusted one, else the newest; `None` if there is nothing but what was quarantined.
 fn last_good(
     engine: &Engine,
     base: &Module,
     archive: &Archive,
     set: &mut LiveSet,
-    reason: String,
-) -> Result<Module, PackError> {
+    reason: &str,
+) -> Option<Module> {
     let (script, barred) = (base.name(), base.label());
     let live = set.modules.get(script).map(|live| &live.digest);
     let earlier = || set.earlier.get(script).into_iter().flatten().rev();
     let trusted = earlier().filter(|digest| set.trusted.contains(*digest));
     let known = live.into_iter().chain(trusted).chain(earlier());
-    let found = known.filter(|digest| !set.quarantined.holds(digest)).find_map(|digest| {
+    let module = known.filter(|digest| !set.quarantined.holds(digest)).find_map(|digest| {
         from_archive(engine, archive, digest)
             .inspect_err(|error| tracing::error!(script, digest, error, "a version cannot be restored"))
             .ok()
-    });
-    let Some(module) = found else {
-        return Err(PackError::Quarantined { label: barred.to_owned(), reason });
-    };
+    })?;
     let label = module.label();
     tracing::error!(barred, label, reason, "what the pack has was quarantined; the last good version runs");
     // As if it had been pushed over what the pack has, until the pack has another.
     let base = Some(base.digest());
     set.modules.insert(script.to_owned(), LiveModule { digest: module.digest(), base });
-    Ok(module)
+    Some(module)
+}
+
+/// The module that was pushed over `base` and rests like it: the state there is was written by it.
+fn rested_since(engine: &Engine, base: &Module, archive: &Archive, set: &LiveSet) -> Option<Module> {
+    let script = base.name();
+    let LiveModule { digest, base: pushed_over } = set.modules.get(script)?;
+    if pushed_over.as_ref() != Some(&base.digest()) {
+        return None;
+    }
+    from_archive(engine, archive, digest)
+        .inspect_err(|error| tracing::error!(script, digest, error, "what was live cannot be restored"))
+        .ok()
 }
 
 /// The module that was live in the place of `base` when the server last ran.
@@ -281,5 +338,42 @@ fn pushed_since(engine: &Engine, base: &Module, archive: &Archive, set: &mut Liv
             );
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packs_content_that_was_quarantined_gives_way_to_the_last_good_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let archive = Archive::open(folder.path()).expect("opens");
+        let starter = Path::new(env!("CARGO_MANIFEST_DIR")).join("../content");
+        let files = content::read_files(&starter).expect("read");
+        let kept = |name: &str| {
+            let mut files = files.clone();
+            files.insert("name.toml".to_owned(), format!("# {name}\n"));
+            let (content, _) = content::load_files(&files).expect("good");
+            archive.keep_content(content.digest, &files).expect("kept");
+            content
+        };
+        let (good, bad, next) = (kept("good"), kept("bad"), kept("next"));
+        let hex = |content: &Content| format!("{:016x}", content.digest);
+        let runs = |base: &Content, set: &mut LiveSet| {
+            content_since(base, &archive, set).map(|content| content.digest)
+        };
+        let mut set = LiveSet::default();
+        set.quarantined.bar(hex(&bad), "made the wolf script fail".to_owned(), |_| true);
+        assert_eq!(runs(&bad, &mut set), None, "there is no other");
+        // It was pushed over another pack's, taken back, and is what the pack has now.
+        set.content = Some(LiveContent { digest: hex(&good), base: "0123456789abcdef".to_owned() });
+        for _ in 0..2 {
+            assert_eq!(runs(&bad, &mut set), Some(good.digest));
+            let live = set.content.clone().expect("as if it had been pushed");
+            assert_eq!((live.digest, live.base), (hex(&good), hex(&bad)));
+        }
+        assert_eq!(runs(&next, &mut set), None, "the pack has moved on");
+        assert!(set.content.is_none());
     }
 }

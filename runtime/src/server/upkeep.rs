@@ -52,6 +52,7 @@ pub async fn upkeep_loop(
             pipeline.tidy().await;
         }
         known.add(script_stats(&zones).await, &pipeline.content());
+        metrics::gauge!("game_scripts_resting").set(pipeline.resting().len() as f64);
         count_phases(&zones);
         metrics.run_upkeep();
     }

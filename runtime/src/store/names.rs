@@ -61,6 +61,7 @@ named!(npc, npcs, "npc");
 named!(quest, quests, "quest");
 named!(dialog, dialogs, "dialog");
 named!(shop, shops, "shop");
+named!(recipe, recipes, "recipe");
 named!(event, events, "event");
 
 /// A source or sink as the journal has it: `loot:wolf`, `dropped`.
@@ -78,5 +79,7 @@ pub(super) fn reason(content: &Content, reason: Reason) -> Result<String, StoreE
         Reason::Bought(id) => format!("bought:{}", shop(content, id)?),
         Reason::Event(id) => format!("event:{}", event(content, id)?),
         Reason::Sold(id) => format!("sold:{}", shop(content, id)?),
+        Reason::Crafted(id) => format!("crafted:{}", recipe(content, id)?),
+        Reason::Fee(service) => format!("fee:{}", service.name()),
     })
 }

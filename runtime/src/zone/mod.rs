@@ -42,6 +42,15 @@ pub enum Ask {
     Command(Command),
     /// An answer in the open conversation, by name; the zone knows which conversation.
     Choose(String),
+    /// Something to be made, by the name of its recipe; the zone knows which there are.
+    Craft {
+        /// Its name.
+        recipe: String,
+        /// Tries.
+        count: u32,
+    },
+    /// `craft.list`.
+    Recipes,
     /// `quest.list`.
     Quests,
     /// `inventory.list`.
@@ -84,6 +93,8 @@ pub enum Message {
         kind: host_api::Kind,
         /// Which of them.
         script: sim::DefId,
+        /// Views of each function at most.
+        most: usize,
         /// Who asks.
         answer: oneshot::Sender<host_api::Recording>,
     },

@@ -17,7 +17,7 @@ use sim::output::{
     Accepted, Departure, DepartureKind, Event, EventKind, Fact, FactKind, Notice, Output, Rejection, Reply,
 };
 use sim::rules::Origin;
-use sim::{CharacterId, RequestId};
+use sim::{CharacterId, DefId, RequestId};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -127,6 +127,10 @@ impl Room {
             Ok(Accepted::Traded { unit, count }) => {
                 Ok(Outcome::Trade(v1::Trade { price: *unit, count: *count }))
             }
+            Ok(Accepted::Crafted { made, masterworks, failed, fee }) => {
+                let (made, masterworks, failed, fee) = (*made, *masterworks, *failed, *fee);
+                Ok(Outcome::Crafted(v1::Crafted { made, masterworks, failed, fee }))
+            }
             Ok(Accepted::Challenged { duel }) => Ok(Outcome::Challenge(v1::Challenge { duel: duel.0 })),
             Ok(Accepted::Prices(list)) => {
                 waits = true;
@@ -178,6 +182,10 @@ impl Room {
                 let respawn_ms = respawn_ticks.saturating_mul(self.tick_ms);
                 Told::CharacterDied(v1::CharacterDied { respawn_ms })
             }
+            Notice::Greeted(id) => match announcement(self.world.content(), self.world.zone(), *id) {
+                Some(told) => told,
+                None => return,
+            },
             Notice::Respawned => Told::CharacterRespawned(v1::CharacterRespawned {}),
             Notice::DuelChallenged { duel, from, name, answer_ticks } => {
                 let answer_ms = answer_ticks.saturating_mul(self.tick_ms);
@@ -221,10 +229,9 @@ impl Room {
                 }
             }
             EventKind::Announcement(id) => {
-                let content = self.world.content();
-                let Some(announcement) = content.announcements.get(id) else { return };
-                let text = announcement.text.replace("{zone}", &self.definition().title);
-                self.tell_all(Told::SystemMessage(v1::SystemMessage { text }));
+                let told = announcement(self.world.content(), self.world.zone(), *id);
+                let Some(told) = told else { return };
+                self.tell_all(told);
             }
             EventKind::World(report) => {
                 let stands = wire::world_event(report, self.world.content(), self.tick_ms);
@@ -337,7 +344,13 @@ fn interaction(kind: &str) -> Outcome {
     Outcome::Interaction(v1::Interaction { kind: kind.to_owned() })
 }
 
-fn zone_title(content: &Content, id: sim::DefId) -> &str {
+/// `announcement/NAME` as it is told; nothing if the content does not have it.
+fn announcement(content: &Content, zone: DefId, id: DefId) -> Option<Told> {
+    let text = content.announcements.get(&id)?.text.replace("{zone}", &content.zones[&zone].title);
+    Some(Told::SystemMessage(v1::SystemMessage { text }))
+}
+
+fn zone_title(content: &Content, id: DefId) -> &str {
     content.zones.get(&id).map_or("that zone", |zone| &zone.title)
 }
 

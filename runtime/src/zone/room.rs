@@ -361,8 +361,7 @@ impl Room {
         let (was, is) = (self.rules.modules(), swap.rules.modules());
         self.world.generation_swapped(|script| ModuleRef::changed(&was, &is, script));
         let mut old = std::mem::replace(&mut self.rules, swap.rules);
-        let (recording, before) = (old.take_recording(), old.schemas());
-        self.rules.adopt_recording(recording, &before);
+        self.rules.adopt_recording(old.take_recording());
         self.handle.stats.generation.store(swap.generation, Relaxed);
         if let Some(recorder) = &mut self.recorder {
             recorder.swap(running(swap.generation, &*self.rules, self.world.content()), &migrated);

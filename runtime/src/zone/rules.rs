@@ -28,14 +28,14 @@ pub trait ZoneRules: Rules + Send {
     /// State in these schemas. One answer each, but for what has them already.
     fn migrate(&self, old: &[OldState]) -> Vec<Migrated>;
 
-    /// A copy of what one module was asked lately.
-    fn recording(&self, kind: Kind, script: DefId) -> Recording;
+    /// A copy of what one module was asked lately, at most so many views of each function.
+    fn recording(&self, kind: Kind, script: DefId, most: usize) -> Recording;
 
     /// Gives all that was recorded to the rules that come after.
     fn take_recording(&mut self) -> Recording;
 
-    /// Goes on with what the rules before, of these schemas, have recorded.
-    fn adopt_recording(&mut self, recording: Recording, schemas: &Schemas);
+    /// Goes on with what the rules before have recorded.
+    fn adopt_recording(&mut self, recording: Recording);
 }
 
 impl ZoneRules for ScriptRules {
@@ -56,12 +56,14 @@ impl ZoneRules for ScriptRules {
     }
 
     fn modules(&self) -> Vec<ModuleRef> {
+        let generation = self.generation();
         let named = |module: &Module| ModuleRef {
             name: module.name().to_owned(),
             label: module.label().to_owned(),
             digest: module.digest(),
+            rests: generation.rests(module),
         };
-        self.generation().modules().map(named).collect()
+        generation.modules().map(named).collect()
     }
 
     fn schemas(&self) -> Schemas {
@@ -72,15 +74,15 @@ impl ZoneRules for ScriptRules {
         self.generation().migrate(self.former(), old)
     }
 
-    fn recording(&self, kind: Kind, script: DefId) -> Recording {
-        self.recording_of(kind, script)
+    fn recording(&self, kind: Kind, script: DefId, most: usize) -> Recording {
+        self.recording_of(kind, script, most)
     }
 
     fn take_recording(&mut self) -> Recording {
         ScriptRules::take_recording(self)
     }
 
-    fn adopt_recording(&mut self, recording: Recording, schemas: &Schemas) {
-        ScriptRules::adopt_recording(self, recording, schemas);
+    fn adopt_recording(&mut self, recording: Recording) {
+        ScriptRules::adopt_recording(self, recording);
     }
 }

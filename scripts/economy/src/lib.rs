@@ -1,5 +1,8 @@
-//! Prices. How they are made stands in [`price`]; here is only the door to the host.
+//! Prices, fees and crafting. How they are made stands in [`price`], [`fee`] and [`craft`]; here is only the door to
+//! the host.
 
+pub mod craft;
+pub mod fee;
 pub mod price;
 
 #[allow(missing_docs, unsafe_code)]
@@ -8,7 +11,7 @@ pub mod wit {
     wit_bindgen::generate!({ world: "economy-script", path: "../../wit" });
 }
 
-use wit::exports::lore::script::economy::{Context, Deal, Guest, Quote};
+use wit::exports::lore::script::economy::{Attempt, Charge, Context, Crafted, Deal, Fee, Guest, Quote};
 
 /// What this script exports.
 pub struct Economy;
@@ -16,6 +19,14 @@ pub struct Economy;
 impl Guest for Economy {
     fn quote_prices(_ctx: Context, deals: Vec<Deal>) -> Vec<Quote> {
         lore_sdk::each(&deals, price::quote)
+    }
+
+    fn craft(_ctx: Context, attempts: Vec<Attempt>) -> Vec<Crafted> {
+        lore_sdk::each(&attempts, craft::attempt)
+    }
+
+    fn fees(_ctx: Context, charges: Vec<Charge>) -> Vec<Fee> {
+        lore_sdk::each(&charges, fee::of)
     }
 }
 

@@ -1,5 +1,5 @@
 //! One decree per hour: weather drawn from the zone's chances, temperature from hour and sky, more
-//! beasts at night.
+//! beasts at night. Who comes in by night is warned, and the end of the zone is announced.
 
 use crate::wit::exports::lore::script::zone::{Decree, Moment, Occasion, Weather};
 use lore_sdk::{Rng, def_id};
@@ -8,13 +8,19 @@ use lore_sdk::{Rng, def_id};
 pub const STORM_RISES: u32 = def_id("announcement/storm_rises");
 /// Told at eight in the evening.
 pub const NIGHT_FALLS: u32 = def_id("announcement/night_falls");
+/// Told to who comes in at night.
+pub const NIGHT_ROADS: u32 = def_id("announcement/night_roads");
+/// Told when the zone ends.
+pub const ZONE_SLEEPS: u32 = def_id("announcement/zone_sleeps");
+/// Hours of the day.
+const DAY: std::ops::Range<u32> = 5..20;
 /// Spawns at night and by day, permille of what the content says.
 const NIGHT_SPAWNS: u32 = 1_250;
 const DAY_SPAWNS: u32 = 1_000;
 /// Hottest and coldest the host accepts, tenths of a degree.
 const TEMPERATURE_MAX_DC: i32 = 1_000;
 
-/// The hour that begins.
+/// The hour that begins, or somebody who comes or goes; what this says of the sky then nobody hears.
 pub fn govern(moment: &Moment) -> Decree {
     let weather = draw(moment);
     let hour = moment.minute_of_day / 60;
@@ -22,17 +28,20 @@ pub fn govern(moment: &Moment) -> Decree {
     let chill = (moment.minute_of_day.abs_diff(720).min(720) / 6) as i32;
     let temperature_dc = moment.noon_temperature_dc.saturating_sub(chill).saturating_add(warmth_dc(weather));
     let announcement = match moment.occasion {
-        Occasion::Started | Occasion::Changed => 0,
+        Occasion::Stopping => ZONE_SLEEPS,
         Occasion::Hour if weather == Weather::Storm && moment.weather != Weather::Storm => STORM_RISES,
         Occasion::Hour if hour == 20 => NIGHT_FALLS,
-        Occasion::Hour => 0,
+        _ => 0,
     };
+    let is_day = DAY.contains(&hour);
+    let greeting = if moment.occasion == Occasion::Entered && !is_day { NIGHT_ROADS } else { 0 };
     Decree {
         id: moment.id,
         weather,
         temperature_dc: temperature_dc.clamp(-TEMPERATURE_MAX_DC, TEMPERATURE_MAX_DC),
-        spawn_permille: if (5..20).contains(&hour) { DAY_SPAWNS } else { NIGHT_SPAWNS },
+        spawn_permille: if is_day { DAY_SPAWNS } else { NIGHT_SPAWNS },
         announcement,
+        greeting,
         memory: moment.memory,
     }
 }
@@ -72,6 +81,8 @@ mod tests {
             id: 3,
             zone: def_id("zone/greywood"),
             occasion: Occasion::Hour,
+            character: 0,
+            level: 0,
             hour: 30,
             minute_of_day,
             weather: Weather::Fog,
@@ -117,5 +128,19 @@ mod tests {
         }
         let evening = |minute| govern(&moment(minute, &[(Weather::Clear, 1)])).announcement;
         assert_eq!((evening(1_140), evening(1_200), evening(1_260)), (0, NIGHT_FALLS, 0));
+    }
+
+    #[test]
+    fn who_comes_by_night_is_warned_and_the_end_is_announced() {
+        let told = |occasion, minute| {
+            let moment =
+                Moment { occasion, character: 7, level: 3, ..moment(minute, &[(Weather::Clear, 1)]) };
+            let decree = govern(&moment);
+            (decree.announcement, decree.greeting)
+        };
+        assert_eq!(told(Occasion::Entered, 1_199), (0, 0));
+        assert_eq!(told(Occasion::Entered, 1_200), (0, NIGHT_ROADS));
+        assert_eq!(told(Occasion::Left, 1_200), (0, 0));
+        assert_eq!(told(Occasion::Stopping, 720), (ZONE_SLEEPS, 0));
     }
 }

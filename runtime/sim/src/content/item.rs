@@ -44,7 +44,7 @@ pub enum EquipSlot {
 }
 
 /// How rare an item is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub enum Rarity {
     /// Grey.
     Poor,
@@ -126,4 +126,29 @@ pub struct Shop {
     pub asks_permille: u32,
     /// What it pays, permille of an item's value.
     pub pays_permille: u32,
+}
+
+/// How things are made of others.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Recipe {
+    /// Without its kind.
+    pub name: String,
+    /// For people.
+    pub title: String,
+    /// `npc/NAME` beside whom it is made, or none: then anywhere.
+    pub station: DefId,
+    /// Level needed to try.
+    pub required_level: u32,
+    /// What one try takes; no item twice.
+    pub ingredients: Vec<ItemCount>,
+    /// What one success gives.
+    pub product: ItemCount,
+    /// `item/NAME` that a success gives instead when it turns out better, as many pieces; or none.
+    pub masterwork: DefId,
+    /// Tries that succeed.
+    pub chance_permille: u32,
+    /// Successes that turn out better.
+    pub quality_permille: u32,
+    /// Gold that one try costs at most.
+    pub fee: u32,
 }

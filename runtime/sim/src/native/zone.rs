@@ -9,6 +9,8 @@ use crate::rules::{Decree, Moment, Occasion};
 /// Spawns at night, permille of those by day.
 const NIGHT_SPAWNS: u32 = 1_250;
 const DAY_SPAWNS: u32 = 1_000;
+/// By day.
+const DAY: std::ops::Range<u32> = 5..20;
 
 /// Weather drawn by its chances; the temperature of noon, less the chill of the night and of the sky.
 pub(super) fn govern(moment: &Moment) -> Decree {
@@ -17,19 +19,22 @@ pub(super) fn govern(moment: &Moment) -> Decree {
     let chill = (moment.minute_of_day.abs_diff(720).min(720) / 6) as i32;
     let temperature_dc = moment.noon_temperature_dc.saturating_sub(chill).saturating_add(warmth_dc(weather));
     let announcement = match moment.occasion {
-        Occasion::Started | Occasion::Changed => DefId::NONE,
+        Occasion::Stopping => def_id("announcement/zone_sleeps"),
         Occasion::Hour if weather == Weather::Storm && moment.weather != Weather::Storm => {
             def_id("announcement/storm_rises")
         }
         Occasion::Hour if hour == 20 => def_id("announcement/night_falls"),
-        Occasion::Hour => DefId::NONE,
+        _ => DefId::NONE,
     };
+    let warned = moment.occasion == Occasion::Entered && !DAY.contains(&hour);
+    let greeting = if warned { def_id("announcement/night_roads") } else { DefId::NONE };
     Decree {
         id: moment.id,
         weather,
         temperature_dc: temperature_dc.clamp(-TEMPERATURE_MAX_DC, TEMPERATURE_MAX_DC),
-        spawn_permille: if (5..20).contains(&hour) { DAY_SPAWNS } else { NIGHT_SPAWNS },
+        spawn_permille: if DAY.contains(&hour) { DAY_SPAWNS } else { NIGHT_SPAWNS },
         announcement,
+        greeting,
         memory: moment.memory,
     }
 }

@@ -4,7 +4,7 @@ use super::{DuelEnd, DuelEntry, DuelResult, Opponent};
 use crate::content::{EquipSlot, ItemCount, Position};
 use crate::ids::{CharacterId, DefId, DuelId, RequestId};
 use crate::input::{QuestProgress, Stack};
-use crate::rules::Origin;
+use crate::rules::{Origin, Service};
 
 /// A change that must survive: the journal row, and what it does to the current state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,4 +170,8 @@ pub enum Reason {
     Sold(DefId),
     /// Reward of `event/NAME`.
     Event(DefId),
+    /// Used up or made by `recipe/NAME`.
+    Crafted(DefId),
+    /// Paid for a service.
+    Fee(Service),
 }

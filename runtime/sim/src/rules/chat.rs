@@ -2,9 +2,10 @@
 
 use crate::ids::EntityId;
 use crate::limits;
+use borsh::{BorshDeserialize, BorshSerialize};
 
 /// Where a line is said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub enum Channel {
     Zone,
@@ -15,7 +16,7 @@ pub enum Channel {
 }
 
 /// A listed word in a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Hit {
     pub start: u32,
@@ -24,7 +25,7 @@ pub struct Hit {
 }
 
 /// See `chat.line` in `wit/chat.wit`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Line {
     pub id: u32,
@@ -46,7 +47,7 @@ impl Line {
 }
 
 /// Why a line is not heard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub enum BlockReason {
     Profanity,
@@ -58,7 +59,7 @@ pub enum BlockReason {
 }
 
 /// What becomes of a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub enum Ruling {
     Pass,
@@ -67,7 +68,7 @@ pub enum Ruling {
 }
 
 /// See `chat.judgement`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Judgement {
     pub id: u32,

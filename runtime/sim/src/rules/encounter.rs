@@ -2,9 +2,10 @@
 
 use crate::ids::{DefId, EntityId};
 use crate::limits;
+use borsh::{BorshDeserialize, BorshSerialize};
 
 /// Why a boss is asked about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub enum BoutOccasion {
     Engaged,
@@ -14,7 +15,7 @@ pub enum BoutOccasion {
 }
 
 /// See `encounter.phase` in `wit/encounter.wit`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct PhaseView {
     pub health_below_permille: u32,
@@ -27,7 +28,7 @@ pub struct PhaseView {
 }
 
 /// See `encounter.bout`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Bout {
     pub id: u32,
@@ -61,7 +62,7 @@ impl Bout {
 }
 
 /// See `encounter.direction`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Direction {
     pub id: u32,
@@ -95,7 +96,7 @@ impl Direction {
 }
 
 /// See `encounter.duelist`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct DuelistView {
     pub entity: EntityId,
@@ -110,7 +111,7 @@ pub struct DuelistView {
 }
 
 /// See `encounter.pairing`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Pairing {
     pub id: u32,
@@ -121,7 +122,7 @@ pub struct Pairing {
 }
 
 /// See `encounter.terms`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Terms {
     pub id: u32,
@@ -138,7 +139,7 @@ impl Terms {
 }
 
 /// See `encounter.move`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Move {
     pub ability: DefId,
@@ -152,7 +153,7 @@ pub struct Move {
 }
 
 /// See `encounter.turn`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Turn {
     pub id: u32,
@@ -175,7 +176,7 @@ impl Turn {
 }
 
 /// Whether a duel goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub enum DuelVerdict {
     GoOn,
@@ -185,7 +186,7 @@ pub enum DuelVerdict {
 }
 
 /// See `encounter.act`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Act {
     pub id: u32,

@@ -15,7 +15,7 @@ pub enum EventOccasion {
 }
 
 /// See `event.stage`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct StageView {
     pub duration_ticks: u32,
@@ -25,7 +25,7 @@ pub struct StageView {
 }
 
 /// See `event.moment`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct EventMoment {
     pub id: u32,
@@ -50,7 +50,7 @@ pub struct EventMoment {
 }
 
 /// What becomes of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub enum EventOutcome {
     Idle,
@@ -60,7 +60,7 @@ pub enum EventOutcome {
 }
 
 /// See `event.course`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Course {
     pub id: u32,
@@ -98,7 +98,7 @@ impl Course {
 }
 
 /// See `event.merit`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Merit {
     pub id: u32,
@@ -114,7 +114,7 @@ pub struct Merit {
 }
 
 /// See `event.prize`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Prize {
     pub id: u32,

@@ -4,9 +4,10 @@
 use crate::content::{Rarity, Stats};
 use crate::ids::{DefId, EntityId};
 use crate::limits;
+use borsh::{BorshDeserialize, BorshSerialize};
 
 /// See `loot.table`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct TableView {
     pub table: DefId,
@@ -14,7 +15,7 @@ pub struct TableView {
 }
 
 /// See `loot.row`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct RowView {
     pub table: u32,
@@ -28,7 +29,7 @@ pub struct RowView {
 }
 
 /// See `loot.spoils`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Spoils {
     pub id: u32,
@@ -61,7 +62,7 @@ impl Spoils {
 }
 
 /// See `loot.piece`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Piece {
     pub row: u32,
@@ -69,7 +70,7 @@ pub struct Piece {
 }
 
 /// See `loot.haul`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Haul {
     pub id: u32,
@@ -89,7 +90,7 @@ impl Haul {
 }
 
 /// See `progression.step`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct LevelStep {
     pub id: u32,
@@ -99,7 +100,7 @@ pub struct LevelStep {
 }
 
 /// See `progression.requirement`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Requirement {
     pub id: u32,
@@ -114,7 +115,7 @@ impl Requirement {
 }
 
 /// See `progression.growth`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Growth {
     pub id: u32,
@@ -125,7 +126,7 @@ pub struct Growth {
 }
 
 /// See `progression.grown`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Grown {
     pub id: u32,
@@ -141,7 +142,7 @@ impl Grown {
 }
 
 /// See `progression.kill`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Kill {
     pub id: u32,
@@ -158,7 +159,7 @@ pub struct Kill {
 }
 
 /// See `progression.gain`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Gain {
     pub id: u32,
@@ -173,7 +174,7 @@ impl Gain {
 }
 
 /// See `progression.fall`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Fall {
     pub id: u32,
@@ -188,7 +189,7 @@ pub struct Fall {
 }
 
 /// See `progression.toll`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Toll {
     pub id: u32,
@@ -204,7 +205,7 @@ impl Toll {
 }
 
 /// See `economy.side`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub enum Side {
     Buy,
@@ -212,7 +213,7 @@ pub enum Side {
 }
 
 /// See `economy.deal`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Deal {
     pub id: u32,
@@ -231,7 +232,7 @@ pub struct Deal {
 }
 
 /// See `economy.quote`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Quote {
     pub id: u32,

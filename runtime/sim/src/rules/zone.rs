@@ -1,7 +1,7 @@
 //! What `zone.govern` is shown and answers.
 
 use crate::content::Weather;
-use crate::ids::DefId;
+use crate::ids::{DefId, EntityId};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 /// Why a zone asks.
@@ -11,15 +11,20 @@ pub enum Occasion {
     Started,
     Hour,
     Changed,
+    Entered,
+    Left,
+    Stopping,
 }
 
 /// See `zone.moment` in `wit/zone.wit`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Moment {
     pub id: u32,
     pub zone: DefId,
     pub occasion: Occasion,
+    pub character: EntityId,
+    pub level: u32,
     pub hour: u64,
     pub minute_of_day: u32,
     pub weather: Weather,
@@ -34,7 +39,7 @@ pub struct Moment {
 }
 
 /// See `zone.decree`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[allow(missing_docs)]
 pub struct Decree {
     pub id: u32,
@@ -42,6 +47,7 @@ pub struct Decree {
     pub temperature_dc: i32,
     pub spawn_permille: u32,
     pub announcement: DefId,
+    pub greeting: DefId,
     pub memory: i64,
 }
 
@@ -54,6 +60,7 @@ impl Decree {
             temperature_dc: moment.temperature_dc,
             spawn_permille: moment.spawn_permille,
             announcement: DefId::NONE,
+            greeting: DefId::NONE,
             memory: moment.memory,
         }
     }

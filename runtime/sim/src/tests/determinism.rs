@@ -3,7 +3,7 @@
 
 use crate::content::{Content, Encounter, Npc, Phase, Position};
 use crate::ids::{CharacterId, EntityId, RequestId};
-use crate::input::{Command, Input};
+use crate::input::{Command, Input, Stack};
 use crate::native::NativeRules;
 use crate::output::Output;
 use crate::rng::Rng;
@@ -85,6 +85,12 @@ impl Rules for Reversed {
     }
     fn quote_prices(&mut self, ctx: &Context, views: &[Deal], out: &mut Vec<Answer<Quote>>) {
         reversed(views, out, |v, o| self.0.quote_prices(ctx, v, o));
+    }
+    fn craft(&mut self, ctx: &Context, views: &[Attempt], out: &mut Vec<Answer<Crafted>>) {
+        reversed(views, out, |v, o| self.0.craft(ctx, v, o));
+    }
+    fn fees(&mut self, ctx: &Context, views: &[Charge], out: &mut Vec<Answer<Fee>>) {
+        reversed(views, out, |v, o| self.0.fees(ctx, v, o));
     }
     fn direct(&mut self, ctx: &Context, script: DefId, views: &[Bout], out: &mut Vec<Answer<Direction>>) {
         reversed(views, out, |v, o| self.0.direct(ctx, script, v, o));
@@ -193,6 +199,40 @@ fn ten_thousand_ticks_have_the_same_digests_in_any_batch_order() {
     let differs = |other: &[u64]| first.iter().zip(other).position(|(a, b)| a != b);
     assert_eq!(differs(&second), None, "first tick that differs between two runs, seed {seed}");
     assert_eq!(differs(&third), None, "first tick that differs by batch order, seed {seed}");
+}
+
+#[test]
+fn what_is_made_has_the_same_digests_in_any_batch_order() {
+    let digests = |rules: &mut dyn Rules| {
+        let mut content = content();
+        let cloak = content.recipes.get_mut(&crate::def_id("recipe/cloak")).expect("the recipe");
+        (cloak.chance_permille, cloak.quality_permille) = (500, 500);
+        cloak.masterwork = crate::def_id("item/potion");
+        let mut world = World::new(FIELD, Arc::new(content), 20_260_104, 0, 50);
+        let (mut out, mut made) = (Output::default(), 0);
+        let mut inputs: Vec<Input> = (1..=12)
+            .map(|id| {
+                let pelts = Stack { item: crate::def_id("item/pelt"), count: 5 };
+                let mut state = character(id);
+                (state.gold, state.inventory) = (1_000, (0..20).map(|slot| (slot, pelts)).collect());
+                Input::Enter(Box::new(state))
+            })
+            .collect();
+        let digests: Vec<u64> = (0..20)
+            .map(|_| {
+                world.step(&mut inputs, rules, &mut out);
+                made += out.facts.len();
+                inputs.extend((1..=12).map(|id| {
+                    let command = Command::Craft { recipe: crate::def_id("recipe/cloak"), count: 2 };
+                    Input::Command { character: CharacterId(id), request: RequestId(1), command }
+                }));
+                world.digest()
+            })
+            .collect();
+        assert!(made > 500, "{made} facts");
+        digests
+    };
+    assert_eq!(digests(&mut NativeRules), digests(&mut Reversed(NativeRules)));
 }
 
 /// A compiler, its settings and the machine change nothing: `LORE_DIGESTS` names a file, written by the first build

@@ -272,14 +272,6 @@ fn an_npc_that_duels_takes_every_challenge_and_acts_by_itself() {
 /// Rules as a script might have them that knows no measure.
 struct Wild(NativeRules);
 
-macro_rules! native {
-    ($($name:ident($($script:ident)?: $view:ty => $answer:ty)),* $(,)?) => {
-        $(fn $name(&mut self, ctx: &Context, $($script: DefId,)? v: &[$view], out: &mut Vec<Answer<$answer>>) {
-            self.0.$name(ctx, $($script,)? v, out);
-        })*
-    };
-}
-
 use crate::rules as r;
 
 impl Rules for Wild {
@@ -300,6 +292,8 @@ impl Rules for Wild {
         reward_kills(: r::Kill => r::Gain),
         punish_deaths(: r::Fall => r::Toll),
         quote_prices(: r::Deal => r::Quote),
+        craft(: r::Attempt => r::Crafted),
+        fees(: r::Charge => r::Fee),
         direct(s: r::Bout => r::Direction),
         open_duels(s: r::Pairing => r::Terms),
     }

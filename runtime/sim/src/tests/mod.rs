@@ -1,5 +1,15 @@
 //! Mechanics as players meet them, and determinism.
 
+/// Methods of [`crate::rules::Rules`] as the rules in Rust have them, which are the first field of who uses this.
+macro_rules! native {
+    ($($name:ident($($script:ident)?: $view:ty => $answer:ty)),* $(,)?) => {
+        $(fn $name(&mut self, ctx: &Context, $($script: DefId,)? v: &[$view], out: &mut Vec<Answer<$answer>>) {
+            self.0.$name(ctx, $($script,)? v, out);
+        })*
+    };
+}
+
+mod craft;
 mod determinism;
 mod duel;
 mod encounter;
@@ -9,3 +19,4 @@ mod state;
 mod summon;
 mod talk;
 mod trade;
+mod visits;

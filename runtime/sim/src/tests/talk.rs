@@ -137,6 +137,7 @@ impl Rules for Wild {
             answer.value.temperature_dc = i32::MIN;
             answer.value.spawn_permille = 0;
             answer.value.announcement = DefId(1);
+            answer.value.greeting = DefId(1);
         }
     }
     fn conduct(
@@ -168,6 +169,12 @@ impl Rules for Wild {
     }
     fn quote_prices(&mut self, ctx: &Context, views: &[Deal], out: &mut Vec<Answer<Quote>>) {
         self.0.quote_prices(ctx, views, out);
+    }
+    fn craft(&mut self, ctx: &Context, views: &[Attempt], out: &mut Vec<Answer<Crafted>>) {
+        self.0.craft(ctx, views, out);
+    }
+    fn fees(&mut self, ctx: &Context, views: &[Charge], out: &mut Vec<Answer<Fee>>) {
+        self.0.fees(ctx, views, out);
     }
     fn direct(&mut self, ctx: &Context, script: DefId, views: &[Bout], out: &mut Vec<Answer<Direction>>) {
         self.0.direct(ctx, script, views, out);

@@ -247,6 +247,19 @@ impl Rules for Wild {
     fn quote_prices(&mut self, _ctx: &Context, deals: &[Deal], out: &mut Vec<Answer<Quote>>) {
         wild(deals, out, |deal| Quote { id: deal.id, agreed: true, unit: u32::MAX });
     }
+    fn craft(&mut self, _ctx: &Context, attempts: &[Attempt], out: &mut Vec<Answer<Crafted>>) {
+        let (successes, masterworks, extra, kept_permille) = (u32::MAX, u32::MAX, u32::MAX, u32::MAX);
+        wild(attempts, out, |attempt| Crafted {
+            id: attempt.id,
+            successes,
+            masterworks,
+            extra,
+            kept_permille,
+        });
+    }
+    fn fees(&mut self, _ctx: &Context, charges: &[Charge], out: &mut Vec<Answer<Fee>>) {
+        wild(charges, out, |charge| Fee { id: charge.id, gold: u32::MAX });
+    }
     fn direct(&mut self, ctx: &Context, script: DefId, views: &[Bout], out: &mut Vec<Answer<Direction>>) {
         NativeRules.direct(ctx, script, views, out);
     }

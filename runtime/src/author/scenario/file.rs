@@ -1,5 +1,6 @@
 //! Scenario files: what an author writes, with the lines it stands in. Nothing is run here.
 
+use super::step::{ASKS, Step};
 use serde::Deserialize;
 use serde_json::Value;
 use std::ops::Range;
@@ -80,6 +81,27 @@ pub struct Case {
     pub fails: Option<String>,
     /// Most fuel per view.
     pub max_fuel: Option<u64>,
+    /// What the next view would show, field by field, when all is over.
+    #[serde(default)]
+    pub end: Value,
+    /// Questions of which each follows from the answer before.
+    #[serde(skip)]
+    pub steps: Vec<Step>,
+    #[serde(default, rename = "step")]
+    written_steps: Vec<Spanned<Step>>,
+}
+
+impl Case {
+    /// Whether it is more than one question about each of its views.
+    pub(super) fn has_sequel(&self) -> bool {
+        !self.steps.is_empty() || !self.end.is_null()
+    }
+
+    /// Whether chance has a part in it beyond the seeds of its views.
+    pub(super) fn is_drawn(&self) -> bool {
+        let is_drawn = |step: &Step| !step.for_all.is_null() || step.times.least < step.times.most;
+        !self.for_all.is_null() || self.steps.iter().any(is_drawn)
+    }
 }
 
 #[derive(Deserialize)]
@@ -153,7 +175,10 @@ pub fn read(path: &Path) -> Result<ScenarioFile, FileError> {
     let mut cases: Vec<Case> = Vec::with_capacity(raw.case.len());
     for case in raw.case {
         let line = line_of(&text, &case.span());
-        let case = Case { line, ..case.into_inner() };
+        let mut case = Case { line, ..case.into_inner() };
+        let steps = std::mem::take(&mut case.written_steps).into_iter();
+        case.steps =
+            steps.map(|step| Step { line: line_of(&text, &step.span()), ..step.into_inner() }).collect();
         check(&case, &cases).map_err(|reason| at(line, format!("`{}`: {reason}", case.name)))?;
         cases.push(case);
     }
@@ -169,17 +194,45 @@ fn check(case: &Case, before: &[Case]) -> Result<(), String> {
     if case.repeat.is_some_and(|repeat| repeat == 0 || repeat > VIEWS) {
         return Err(format!("repeat is 1 to {VIEWS}"));
     }
-    let many = case.repeat.is_some() || !case.for_all.is_null();
+    let many = case.repeat.is_some() || case.is_drawn();
     let counts = !case.share.is_null() || !case.mean.is_null();
     if counts && !many {
         return Err("a share or mean of one answer says nothing; add repeat = 10000".to_owned());
     }
     let nothing = case.expect.is_null() && case.share.is_null() && case.mean.is_null();
     let nothing = nothing && case.invariant.is_empty() && !case.golden && case.fails.is_none();
+    let nothing = nothing && case.end.is_null() && case.steps.iter().all(Step::expects_nothing);
     if nothing && case.max_fuel.is_none() {
         return Err(
             "it expects nothing; add expect, share, mean, invariant, golden, fails or max-fuel".to_owned()
         );
+    }
+    check_steps(case)
+}
+
+/// What the steps of a case can be wrong about.
+fn check_steps(case: &Case) -> Result<(), String> {
+    if !case.has_sequel() {
+        return Ok(());
+    }
+    if case.fails.is_some() {
+        return Err("what fails is one question: write `fails` in its step".to_owned());
+    }
+    if !case.end.is_null() && !case.end.is_object() {
+        return Err(format!("end: write fields of the view, such as end.memory = 2, not {}", case.end));
+    }
+    let asks: u64 = case.steps.iter().map(|step| u64::from(step.times.most)).sum();
+    if asks > ASKS {
+        return Err(format!("up to {asks} questions, at most {ASKS} are asked; lower `times`"));
+    }
+    let all = asks.saturating_mul(case.repeat.unwrap_or(1).into());
+    if all > u64::from(VIEWS) {
+        return Err(format!("up to {all} questions in all, at most {VIEWS} are asked; lower `repeat`"));
+    }
+    for (number, step) in (1..).zip(&case.steps) {
+        if step.fails.is_some() && !(step.expect.is_null() && step.invariant.is_empty()) {
+            return Err(format!("step {number}: a question that fails has no answer to expect anything of"));
+        }
     }
     Ok(())
 }
@@ -211,6 +264,17 @@ mod tests {
     }
 
     #[test]
+    fn steps_know_their_lines_too() {
+        let text = "[[case]]\nname = \"a\"\nend.flags = 1\n\n[[case.step]]\nview.x = 1\n\n[[case.step]]\nafter = \"2s\"\ntimes = [1, 3]\nexpect.y = 2\n\n[[case]]\nname = \"b\"\nmax-fuel = 9\n";
+        let file = parse(text).unwrap();
+        let [a, b] = file.cases.as_slice() else { panic!("{file:?}") };
+        assert!(a.has_sequel() && a.is_drawn() && !b.has_sequel() && !b.is_drawn());
+        let lines: Vec<usize> = a.steps.iter().map(|step| step.line).collect();
+        assert_eq!((lines, b.line), (vec![5, 8], 13));
+        assert_eq!((&a.steps[0].view["x"], &a.steps[1].expect["y"]), (&1.into(), &2.into()));
+    }
+
+    #[test]
     fn mistakes_have_lines_and_say_what_to_do() {
         let says = |text: &str, says: &str| {
             let error = parse(text).unwrap_err();
@@ -220,6 +284,14 @@ mod tests {
         says("[[case]]\nname = \"a\"\n", "1: `a`: it expects nothing; add expect");
         says("[[case]]\nname = \"a\"\nshare.x.y = [0, 1]\n", "1: `a`: a share or mean of one answer");
         says("x = [\n", "1: ");
+        let step = |step: &str| format!("[[case]]\nname = \"a\"\nmax-fuel = 1\n[[case.step]]\n{step}\n");
+        says(&step("expct.x = 1"), "5: unknown field `expct`");
+        says(&step("after = \"soon\""), "after: write a number of ticks, or a time");
+        says(&step("times = [0, 1_000]\n[[case.step]]"), "1: `a`: up to 1001 questions");
+        says(&step("fails = \"x\"\nexpect.y = 1"), "1: `a`: step 1: a question that fails has no answer");
+        says("[[case]]\nname = \"a\"\n[[case.step]]\n", "1: `a`: it expects nothing; add expect");
+        says("[[case]]\nname = \"a\"\nend = 2\n", "end: write fields of the view");
+        says("[[case]]\nname = \"a\"\nfails = \"x\"\nend.y = 1\n", "write `fails` in its step");
         let twice = "[[case]]\nname = \"a\"\nmax-fuel = 1\n[[case]]\nname = \"a\"\nmax-fuel = 1\n";
         says(twice, "4: `a`: the case in line 1 has this name too");
     }

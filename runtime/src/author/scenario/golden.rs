@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// Answers kept for one case; more would be a file nobody reads.
-const ANSWERS: usize = 100;
+pub(super) const ANSWERS: usize = 100;
 
 /// The file of one case.
 pub(super) struct Golden {

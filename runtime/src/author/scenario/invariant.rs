@@ -60,6 +60,11 @@ impl Invariant {
         Ok(Self { text: text.to_owned(), condition, then: any(then)? })
     }
 
+    /// As written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Whether the names of cases it speaks of exist, as far as that can be known.
     ///
     /// # Errors

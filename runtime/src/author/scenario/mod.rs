@@ -1,21 +1,30 @@
 //! Scenarios: an author's tests as text, run against the very component a server would run, without a
 //! server.
 //!
-//! `file` reads them, `run` asks the component, `expect` and `invariant` judge, `draw` invents views,
-//! `golden` keeps whole answers, `report` tells. No kind of script is known here: views and answers are
-//! whatever the component's interface says.
+//! `file` and `step` read them, `run` asks the component about many views at once, `sequence` about views that
+//! follow from each other. `expect` and `invariant` judge, `draw` invents views, `trial` whole runs and the way to
+//! the simplest that fails, `paste` writes that one down. `golden` keeps whole answers, `outcome` and `report`
+//! tell. No kind of script is known here: views and answers are whatever the component's interface says, and what
+//! comes back of an answer is what [`host_api::Sequel`] finds in it.
 
 mod draw;
 mod expect;
 mod file;
 mod golden;
 mod invariant;
+mod outcome;
+mod paste;
 mod report;
 mod run;
+mod sequence;
+mod step;
+mod trial;
 
 pub use file::{Case, Defaults, FileError, ScenarioFile, files_of, read};
+pub use outcome::{CaseFailure, CaseReport, Minimal, StepReport};
 pub use report::{FileReport, ScriptReport, call, junit};
-pub use run::{CaseFailure, CaseReport, Inputs, Options, hinted, notable, views_of};
+pub use run::{Inputs, Options, hinted, notable, views_of};
+pub use step::{After, Step, Times};
 
 use host_api::{Harness, Module};
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! What running scenarios showed: for people, for programs, for build servers.
 
-use super::run::{CaseFailure, CaseReport, notable};
+use super::outcome::{CaseFailure, CaseReport, StepReport};
+use super::run::notable;
 use host_api::Module;
 use serde::Serialize;
 use serde_json::Value;
@@ -58,9 +59,13 @@ impl ScriptReport {
             }
             for case in &file.cases {
                 let mark = if case.failure.is_some() { "FAIL" } else { "ok  " };
+                let steps = match case.steps.len() {
+                    0 => String::new(),
+                    steps => format!("{steps} step{}, ", if steps == 1 { "" } else { "s" }),
+                };
                 let _ = writeln!(
                     text,
-                    "    {mark} {}  ({} view{}, {} fuel each, {:.0} ms)",
+                    "    {mark} {}  ({steps}{} view{}, {} fuel each, {:.0} ms)",
                     case.name,
                     case.views,
                     if case.views == 1 { "" } else { "s" },
@@ -76,20 +81,22 @@ impl ScriptReport {
     }
 
     fn explain(&self, text: &mut String, file: &FileReport, case: &CaseReport, failure: &CaseFailure) {
-        let mut line = |name: &str, value: &str| {
-            let value: String = value.chars().take(SHOWN).collect();
-            let value = value.replace('\n', "\n                 ");
-            let _ = writeln!(text, "         {name:<8}{value}");
-        };
-        line("", &format!("{}:{}: {}", file.path.display(), case.line, failure.what));
-        failure.log.iter().for_each(|said| line("log", said));
+        let at = failure.line.unwrap_or(case.line);
+        line(text, "", &format!("{}:{at}: {}", file.path.display(), failure.what));
+        failure.log.iter().for_each(|said| line(text, "log", &shown(said)));
         if let Some(view) = &failure.view {
-            line("view", &notable(view).to_string());
+            line(text, "view", &shown(&notable(view).to_string()));
         }
-        if let Some(answer) = &failure.answer {
-            line("answer", &answer.to_string());
+        for (name, value) in [("answer", &failure.answer), ("wanted", &failure.expected)] {
+            if let Some(value) = value {
+                line(text, name, &shown(&value.to_string()));
+            }
         }
-        self.again(case, failure).iter().for_each(|command| line("again", command));
+        if let Some(minimal) = &failure.minimal {
+            // Whole, whatever its length: it is there to be pasted.
+            line(text, "minimal", &format!("{}\n{}", minimal.what, minimal.case.trim_end()));
+        }
+        self.again(case, failure).iter().for_each(|command| line(text, "again", &shown(command)));
     }
 
     /// Commands that repeat what failed.
@@ -99,8 +106,8 @@ impl ScriptReport {
         if let Some(view) = &failure.view {
             commands.push(call(
                 &self.component.display().to_string(),
-                &case.function,
-                case.context.as_ref(),
+                failure.function.as_deref().unwrap_or(&case.function),
+                failure.context.as_ref().or(case.context.as_ref()),
                 view,
             ));
         }
@@ -145,16 +152,43 @@ impl ScriptReport {
             case.line,
             case.ms / 1_000.0
         );
-        let Some(failure) = &case.failure else { return xml.push_str("/>\n") };
-        let mut more = String::new();
-        self.explain(&mut more, file, case, failure);
-        let _ = writeln!(
-            xml,
-            ">\n      <failure message=\"{}\">{}</failure>\n    </testcase>",
-            escaped(&failure.what),
-            escaped(&more)
-        );
+        let mut inner = String::new();
+        if let Some(failure) = &case.failure {
+            let mut more = String::new();
+            self.explain(&mut more, file, case, failure);
+            let (what, more) = (escaped(&failure.what), escaped(&more));
+            let _ = writeln!(inner, "      <failure message=\"{what}\">{more}</failure>");
+        }
+        if !case.steps.is_empty() {
+            let steps: String = case.steps.iter().map(told).collect();
+            let _ = writeln!(inner, "      <system-out>{}</system-out>", escaped(&steps));
+        }
+        match inner.as_str() {
+            "" => xml.push_str("/>\n"),
+            inner => {
+                let _ = writeln!(xml, ">\n{inner}    </testcase>");
+            }
+        }
     }
+}
+
+/// What belongs to a case that failed, with the name of what it is.
+fn line(text: &mut String, name: &str, value: &str) {
+    let value = value.replace('\n', "\n                 ");
+    let _ = writeln!(text, "         {name:<8}{value}");
+}
+
+/// As much as people read.
+fn shown(value: &str) -> String {
+    value.chars().take(SHOWN).collect()
+}
+
+/// One question of a case with steps, in one line.
+fn told(step: &StepReport) -> String {
+    let name = step.name.as_ref().map(|name| format!(" `{name}`")).unwrap_or_default();
+    let answer = step.answer.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
+    let StepReport { step, function, tick, view, .. } = step;
+    format!("step {step}{name}, tick {tick}: {function} {} => {answer}\n", notable(view))
 }
 
 /// All of it as one JUnit document.

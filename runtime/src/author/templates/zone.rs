@@ -1,4 +1,4 @@
-//! The hours of a zone. Content names it in `[zone.NAME]`: `script = "__NAME__"`.
+//! The life of a zone. Content names it in `[zone.NAME]`: `script = "__NAME__"`.
 
 #[allow(missing_docs, unsafe_code)]
 pub mod wit {
@@ -7,7 +7,7 @@ pub mod wit {
 }
 
 use lore_sdk::Rng;
-use wit::exports::lore::script::zone::{Context, Decree, Guest, Moment, Weather};
+use wit::exports::lore::script::zone::{Context, Decree, Guest, Moment, Occasion, Weather};
 
 /// What this script exports.
 pub struct Script;
@@ -21,7 +21,10 @@ impl Guest for Script {
 #[cfg(target_arch = "wasm32")]
 wit::export!(Script with_types_in wit);
 
-/// Every third hour it rains, and it is five degrees colder then.
+/// What who comes in is told, if the content has it.
+const WELCOME: u32 = lore_sdk::def_id("announcement/welcome");
+
+/// Every third hour it rains, and it is five degrees colder then. Everybody is welcome.
 pub fn govern(moment: &Moment) -> Decree {
     let rain = Rng::new(moment.seed).below(3) == 0;
     Decree {
@@ -30,6 +33,7 @@ pub fn govern(moment: &Moment) -> Decree {
         temperature_dc: (moment.noon_temperature_dc - if rain { 50 } else { 0 }).clamp(-1_000, 1_000),
         spawn_permille: 1_000,
         announcement: 0,
+        greeting: if moment.occasion == Occasion::Entered { WELCOME } else { 0 },
         memory: moment.memory,
     }
 }
@@ -37,14 +41,15 @@ pub fn govern(moment: &Moment) -> Decree {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wit::exports::lore::script::zone::Occasion;
 
     #[test]
-    fn it_rains_every_third_hour_and_is_colder_then() {
+    fn it_rains_every_third_hour_and_everybody_is_welcome() {
         let moment = |seed| Moment {
             id: 1,
             zone: 0,
             occasion: Occasion::Hour,
+            character: 0,
+            level: 0,
             hour: 12,
             minute_of_day: 720,
             weather: Weather::Clear,
@@ -61,5 +66,7 @@ mod tests {
         let temperatures: Vec<i32> = rainy.map(|decree| decree.temperature_dc).collect();
         assert!((900..1_100).contains(&temperatures.len()), "{}", temperatures.len());
         assert!(temperatures.iter().all(|temperature| *temperature == 130));
+        let greeting = |occasion| govern(&Moment { occasion, ..moment(1) }).greeting;
+        assert_eq!((greeting(Occasion::Entered), greeting(Occasion::Left)), (WELCOME, 0));
     }
 }

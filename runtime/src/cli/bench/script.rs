@@ -4,7 +4,7 @@ use crate::admin::client::{AdminArgs, AdminClient};
 use crate::author::cost::{FunctionCost, inputs, measure};
 use crate::author::{component_of, engine, from_here, load, scripts_meant};
 use crate::build::{Script, find_workspace};
-use crate::reload::Report;
+use crate::reload::{Needs, Report};
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use std::process::ExitCode;
 /// Exit code when a script needs more fuel than it may.
 const REGRESSION: u8 = 3;
 
-/// Fuel and time per view of each function of scripts.
+/// Fuel and time per view of each function of scripts, and how near they come to their limits.
 ///
 /// Measured with the views of the script's scenarios, in batches as a zone asks; functions without
 /// scenarios with the host's sample. With --against the same views are put to another component, or, for
@@ -140,28 +140,32 @@ fn against_live(args: &Args, component: &Path) -> anyhow::Result<(Vec<FunctionCo
             eprintln!("nothing was asked of {} in {live} yet", export.export);
             continue;
         }
-        let cost = |fuel, time_ns| FunctionCost {
+        let cost = |needs: &Needs| FunctionCost {
             function: export.export.clone(),
             views: export.views as usize,
-            fuel,
-            time_ns,
+            fuel: needs.fuel,
+            time_ns: needs.time_ns,
+            fuel_peak_percent: needs.fuel_peak_percent,
+            limits: None,
         };
-        now.push(cost(export.candidate.fuel, export.candidate.time_ns));
-        before.push(cost(export.live.fuel, export.live.time_ns));
+        now.push(cost(&export.candidate));
+        before.push(cost(&export.live));
     }
     Ok((now, before))
 }
 
 fn show(rows: &[Row]) {
     println!(
-        "{:<14} {:<24} {:>8} {:>10} {:>10} {:>10} {:>9}",
-        "SCRIPT", "FUNCTION", "VIEWS", "FUEL/VIEW", "ns/VIEW", "FUEL WAS", "CHANGE"
+        "{:<14} {:<24} {:>8} {:>10} {:>10} {:>7} {:>10} {:>10} {:>9}",
+        "SCRIPT", "FUNCTION", "VIEWS", "FUEL/VIEW", "MAY HAVE", "OF CALL", "ns/VIEW", "FUEL WAS", "CHANGE"
     );
     for Row { script, now, before, fuel_percent, .. } in rows {
         let was = before.as_ref().map(|before| format!("{:.1}", before.fuel)).unwrap_or_default();
+        let may_have = now.limits.map(|limits| limits.fuel_per_item.to_string()).unwrap_or_default();
+        let of_call = format!("{:.1} %", now.fuel_peak_percent);
         let change = fuel_percent.map(|percent| format!("{percent:+.1} %")).unwrap_or_default();
         println!(
-            "{script:<14} {:<24} {:>8} {:>10.1} {:>10.1} {was:>10} {change:>9}",
+            "{script:<14} {:<24} {:>8} {:>10.1} {may_have:>10} {of_call:>7} {:>10.1} {was:>10} {change:>9}",
             now.function, now.views, now.fuel, now.time_ns
         );
     }

@@ -10,8 +10,8 @@ mod trade;
 mod zones;
 
 use super::check::{At, Check};
-use super::source::{Definitions, KINDS, PROGRESSION};
-use super::{Summary, raw};
+use super::source::{Definitions, KINDS, PROGRESSION, PROOF};
+use super::{MoveLimits, Summary, raw};
 use serde::Deserialize;
 use sim::content::{Content, Element, ItemCount, Progression, Stats};
 use sim::{DefId, def_id, limits};
@@ -19,6 +19,8 @@ use std::collections::BTreeMap;
 
 /// Permille that a share of itself may reach: ten times.
 const PERMILLE_MAX: u32 = 10_000;
+/// Percent that a change of content may be let move a number: ten thousand times.
+const MOVE_PERCENT_MAX: u32 = 1_000_000;
 /// Any stat, either way.
 const STAT_MAX: i32 = limits::AMOUNT_MAX;
 
@@ -59,6 +61,7 @@ pub(super) fn convert(mut definitions: Definitions<'_>, check: &mut Check<'_>) -
         summary.definitions.insert(kind, definitions.get(kind).map_or(0, Vec::len));
     }
     let all = &mut definitions;
+    move_limits(all, check);
     let mut adds = Vec::new();
     // Zones first: they make the names of places known, and events need their ground.
     let zones = zones::zones(entries("zone", all, check), check, &mut summary);
@@ -73,6 +76,7 @@ pub(super) fn convert(mut definitions: Definitions<'_>, check: &mut Check<'_>) -
         npcs: people::npcs(entries("npc", all, check), check, &mut summary),
         loot_tables: trade::loot_tables(entries("loot", all, check), check),
         shops: trade::shops(entries("shop", all, check), check),
+        recipes: trade::recipes(entries("recipe", all, check), check),
         quests: stories::quests(entries("quest", all, check), check, &mut summary),
         dialogs: stories::dialogs(entries("dialog", all, check), check, &mut summary),
         announcements: talk::announcements(entries("announcement", all, check), check),
@@ -83,6 +87,18 @@ pub(super) fn convert(mut definitions: Definitions<'_>, check: &mut Check<'_>) -
     };
     fights::check_adds(&adds, &content, check);
     (content, summary)
+}
+
+/// How far a change may move numbers is read where changes are judged (`diff`); here it is only checked.
+fn move_limits(definitions: &mut Definitions<'_>, check: &mut Check<'_>) {
+    let Some(entry) = entries::<MoveLimits>(PROOF, definitions, check).pop() else { return };
+    let MoveLimits { hold_percent, refuse_percent } = entry.raw;
+    for (what, percent) in [("hold_percent", hold_percent), ("refuse_percent", refuse_percent)] {
+        check.range(entry.at, what, percent.unwrap_or(0), 0..=MOVE_PERCENT_MAX);
+    }
+    if hold_percent.zip(refuse_percent).is_some_and(|(hold, refuse)| refuse < hold) {
+        check.error(entry.at, "`refuse_percent` is below `hold_percent`: nobody would ever be asked");
+    }
 }
 
 fn progression(definitions: &mut Definitions<'_>, check: &mut Check<'_>) -> Progression {
@@ -98,12 +114,14 @@ fn progression(definitions: &mut Definitions<'_>, check: &mut Check<'_>) -> Prog
         check.error(entry.at, "every level needs experience");
     }
     check.range(entry.at, "death_loss_permille", entry.raw.death_loss_permille, 0..=1_000);
+    check.range(entry.at, "respawn_fee", entry.raw.respawn_fee, 0..=limits::FEE_MAX);
     check.range(entry.at, "start_gold", entry.raw.start_gold, 0..=limits::GOLD_MAX);
     Progression {
         start_zone: check.reference("zone", &entry.raw.start_zone, entry.file()),
         experience_to_next: entry.raw.experience_to_next,
         death_loss_permille: entry.raw.death_loss_permille,
         respawn_ms: entry.raw.respawn.0,
+        respawn_fee: entry.raw.respawn_fee,
         start_gold: entry.raw.start_gold,
     }
 }

@@ -1,9 +1,9 @@
-//! Loot and shops: where things come from and what they cost.
+//! Loot, shops and recipes: where things come from and what they cost.
 
 use super::super::check::{At, Check};
 use super::super::raw;
 use super::{Entry, PERMILLE_MAX};
-use sim::content::{LootEntry, LootTable, Shop};
+use sim::content::{LootEntry, LootTable, Recipe, Shop};
 use sim::{DefId, limits};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -91,5 +91,57 @@ pub(super) fn shops(entries: Vec<Entry<raw::Shop>>, check: &mut Check<'_>) -> BT
         check.range(at, "asks_permille", asks_permille, 1..=PERMILLE_MAX);
         check.range(at, "pays_permille", pays_permille, 0..=PERMILLE_MAX);
         Shop { name, title: raw.title, goods, asks_permille, pays_permille }
+    })
+}
+
+/// Pieces of an ingredient or a product, for one try.
+const RECIPE_PIECES: u32 = 100;
+
+pub(super) fn recipes(entries: Vec<Entry<raw::Recipe>>, check: &mut Check<'_>) -> BTreeMap<DefId, Recipe> {
+    super::by_id(entries, |entry| {
+        let (file, at) = (entry.file(), entry.at);
+        let Entry { name, raw, .. } = entry;
+        check.range(at, "the number of ingredients", raw.ingredients.len(), 1..=limits::RECIPE_INGREDIENTS);
+        let ingredients = super::item_counts(&raw.ingredients, file, check);
+        let product = super::item_counts(std::slice::from_ref(&raw.product), file, check)[0];
+        for some in ingredients.iter().chain([&product]) {
+            check.range(at, "a count of the recipe", some.count, 0..=RECIPE_PIECES);
+        }
+        let mut seen = BTreeSet::new();
+        for (some, ingredient) in raw.ingredients.iter().zip(&ingredients) {
+            if !seen.insert(ingredient.item) {
+                let at = At { file, offset: some.item.span().start };
+                check.error(at, format!("`{name}` takes `{}` twice", some.item.get_ref()));
+            }
+        }
+        let masterwork = check.optional("item", raw.masterwork.as_ref(), file);
+        if masterwork == product.item {
+            check.error(
+                at,
+                format!("the masterwork of `{name}` is its product: name a better item, or leave it out"),
+            );
+        }
+        if raw.masterwork.is_some() != raw.quality_permille.is_some() {
+            check.error(at, format!("`{name}` needs both `masterwork` and `quality_permille`, or neither"));
+        }
+        let (chance_permille, quality_permille) =
+            (raw.chance_permille.unwrap_or(1_000), raw.quality_permille.unwrap_or(0));
+        check.range(at, "chance_permille", chance_permille, 0..=1_000);
+        check.range(at, "quality_permille", quality_permille, 0..=1_000);
+        check.range(at, "fee", raw.fee, 0..=limits::FEE_MAX);
+        let required_level = raw.required_level.unwrap_or(1);
+        check.range(at, "required_level", required_level, 1..=limits::LEVEL_MAX);
+        Recipe {
+            name,
+            title: raw.title,
+            station: check.optional("npc", raw.station.as_ref(), file),
+            required_level,
+            ingredients,
+            product,
+            masterwork,
+            chance_permille,
+            quality_permille,
+            fee: raw.fee,
+        }
     })
 }

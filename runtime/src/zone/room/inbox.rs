@@ -2,8 +2,7 @@
 
 use super::{Member, RETRY, Room};
 use crate::client::rpc::RpcError;
-use crate::client::wire;
-use crate::client::{Client, CloseReason};
+use crate::client::{Client, CloseReason, craft, wire};
 use crate::zone::{Arrival, Ask, Message, ZoneIndex};
 use protocol::v1::Done;
 use protocol::v1::response::Outcome;
@@ -29,15 +28,18 @@ impl Room {
                     // Who asked may have given up waiting.
                     let _ = answer.send(self.rules.stats());
                 }
-                Message::Recordings { kind, script, answer } => {
+                Message::Recordings { kind, script, most, answer } => {
                     // As above.
-                    let _ = answer.send(self.rules.recording(kind, script));
+                    let _ = answer.send(self.rules.recording(kind, script, most));
                 }
                 Message::States { schemas, answer } => {
                     // As above.
                     let _ = answer.send(self.world.old_states(&schemas));
                 }
                 Message::Drain => {
+                    if !self.draining {
+                        self.inputs.push(Input::Stop);
+                    }
                     self.draining = true;
                     self.inputs.extend(self.members.keys().map(|id| Input::Leave { character: *id }));
                 }
@@ -98,6 +100,14 @@ impl Room {
                     return client.answer(request, Err(RpcError::Rejected(rejection.code())));
                 }
             },
+            Ask::Craft { recipe, count } => match craft::recipe(self.world.content(), &recipe) {
+                Ok(recipe) => Command::Craft { recipe, count },
+                Err(error) => return client.answer(request, Err(error)),
+            },
+            Ask::Recipes => {
+                let recipes = craft::recipes(self.world.content());
+                return client.answer(request, Ok(Outcome::Recipes(recipes)));
+            }
             Ask::Snapshot => {
                 member.needs_snapshot = true;
                 return client.done(request);
