@@ -1,5 +1,6 @@
 //! Generates the types of the messages from the schema, with the names that they have in JSON.
 
+use prost::Message as _;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorSet};
 use std::error::Error;
@@ -33,9 +34,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
     }
-    let names = names(&schema)?;
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    std::fs::write(out.join("names.rs"), names(&schema)?)?;
+    std::fs::write(out.join("lore.v1.bin"), schema.encode_to_vec())?;
     config.compile_fds(schema)?;
-    std::fs::write(PathBuf::from(std::env::var("OUT_DIR")?).join("names.rs"), names)?;
     Ok(())
 }
 

@@ -111,6 +111,12 @@ fn located<T: DeserializeOwned>(text: &str) -> Result<T, JsonError> {
     })
 }
 
+/// The schema, as its compiler writes it down: for those who have to know its fields at run time.
+pub const DESCRIPTOR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/lore.v1.bin"));
+
+#[cfg(test)]
+mod lock;
+
 #[cfg(test)]
 mod tests {
     use super::v1::{self, call, event, notification, response};
