@@ -63,11 +63,10 @@ fn nothing_is_recorded_of_a_module_at_rest() {
     let generation = before.generation().numbered(2).resting(is_combat);
     let mut after = ScriptRules::new(&generation).unwrap();
     after.record(250);
-    let schemas = before.generation().schemas();
-    after.adopt_recording(before.take_recording(), &schemas);
+    after.adopt_recording(before.take_recording());
     resolve(&mut after, &attacks(100));
     let combat = generation.module("combat").unwrap();
-    let recorded = after.recording_of(Kind::Combat, combat.script());
+    let recorded = after.recording_of(Kind::Combat, combat.script(), usize::MAX);
     let proofs = prove(combat, combat, &[recorded]).unwrap();
     assert_eq!(proofs[0].views, 0);
 }

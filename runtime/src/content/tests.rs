@@ -19,7 +19,7 @@ fn check(files: &[(&str, &str)], expected: &expect_test::Expect) {
 fn the_starter_content_has_no_mistakes() {
     let (content, summary) = load_files(&starter_files()).unwrap();
     expect![[r#"
-        19 files: 14 ability, 13 announcement, 2 class, 1 dialog, 1 encounter, 2 event, 18 item, 6 loot, 9 npc, 4 quest, 3 recipe, 1 shop, 3 status, 4 zone
+        20 files: 14 ability, 13 announcement, 2 class, 1 dialog, 1 encounter, 2 event, 18 item, 6 loot, 9 npc, 4 quest, 3 recipe, 1 shop, 3 status, 4 zone
         {("chat", "chat-filter"), ("dialog", "innkeeper"), ("encounter", "encounters"), ("event", "events"), ("npc", "boss"), ("npc", "townsfolk"), ("npc", "wolf"), ("quest", "quests"), ("zone", "weather")}"#]].assert_eq(&format!("{summary}\n{:?}", summary.scripts));
     assert!(content.zones.contains_key(&content.progression.start_zone));
 }
