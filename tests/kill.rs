@@ -141,8 +141,9 @@ async fn fidget(client: &mut Client, told: &mut Told, rng: &mut StdRng) -> anyho
 async fn rejoin(server: &Server, fighter: &mut Fighter) -> anyhow::Result<(Client, Told)> {
     let (mut client, joined) = fighter.join(server).await?;
     let mut now = Told::default();
-    now.progress.push((joined.character.level, joined.character.experience));
-    now.gold.push(joined.character.gold);
+    let character = joined.character.context("a character")?;
+    now.progress.push((character.level, character.experience));
+    now.gold.push(character.gold);
     client.send("inventory.list", json!({})).await?;
     client.send("quest.list", json!({})).await?;
     let lists = async {

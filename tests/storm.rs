@@ -54,7 +54,7 @@ impl Seen {
         };
         if swing.hit() == Hit::Critical {
             self.criticals += 1;
-            if swing.raw != swing.base * multiplier / 1_000 {
+            if i64::from(swing.raw) != i64::from(swing.base) * multiplier / 1_000 {
                 self.wrong.push(format!("{} made {} of {}", swing.by, swing.raw, swing.base));
             }
         } else if swing.raw != swing.base {

@@ -493,11 +493,11 @@ mod tests {
 
     fn frame(entities: &str, zone: &str, crossings: &str) -> Replica {
         let text = format!(
-            r#"{{"jsonrpc":"2.0","method":"world.snapshot","params":{{"tick":1,"zone":{{"name":"{zone}","width":100000,"height":100000,"max_speed":20000,"crossings":[{crossings}]}},"you":1,"entities":[{{"id":1,"kind":"player","x":50000,"y":50000,"hp":9}}{entities}]}}}}"#
+            r#"{{"jsonrpc":"2.0","method":"world.snapshot","params":{{"tick":1,"ack":0,"zone":{{"name":"{zone}","title":"","width":100000,"height":100000,"max_speed":20000,"interest_radius":100000,"crossings":[{crossings}]}},"you":1,"entities":[{{"id":1,"kind":"player","x":50000,"y":50000,"hp":9}}{entities}]}}}}"#
         );
         let mut replica = Replica::default();
         let mut faults = Vec::new();
-        replica.hear(&text, &mut faults);
+        replica.hear_text(&text, &mut faults);
         assert_eq!(faults, []);
         replica
     }
