@@ -8,11 +8,12 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 /// Lists and maps that are left out of the JSON when they are empty.
-const LEFT_OUT_WHEN_EMPTY: [&str; 5] = [
+const LEFT_OUT_WHEN_EMPTY: [&str; 6] = [
     "InventoryUpdate.slots",
     "InventoryUpdate.equipment",
     "WorldDelta.enter",
     "WorldDelta.update",
+    "WorldDelta.leave",
     "WorldDelta.events",
 ];
 
@@ -67,8 +68,7 @@ fn describe(config: &mut prost_build::Config, message: &DescriptorProto) {
             config.field_attribute(&at, "#[serde(default, skip_serializing_if = \"Option::is_none\")]");
         }
         if field.label() == Label::Repeated && name != "Statuses" {
-            let skip = LEFT_OUT_WHEN_EMPTY.contains(&format!("{name}.{}", field.name()).as_str())
-                || (name, field.name()) == ("WorldDelta", "leave");
+            let skip = LEFT_OUT_WHEN_EMPTY.contains(&format!("{name}.{}", field.name()).as_str());
             let is_map = message.nested_type.iter().any(|nested| {
                 nested.options.as_ref().is_some_and(|options| options.map_entry())
                     && field.type_name().ends_with(nested.name())

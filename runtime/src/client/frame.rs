@@ -41,6 +41,21 @@ pub enum Frame {
     Binary(Bytes),
 }
 
+impl Frame {
+    /// Bytes of its payload.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 impl From<Frame> for Message {
     fn from(frame: Frame) -> Self {
         match frame {

@@ -16,7 +16,7 @@ use protocol::v1::{Done, Joined};
 use rpc::RpcError;
 use sim::{CharacterId, RequestId};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::{Notify, mpsc};
 
 /// Which of the zones of this server.
@@ -118,6 +118,8 @@ pub struct Client {
     outbox: mpsc::Sender<Outgoing>,
     /// Where its character is; written by the zone that hands it over, read by the socket task.
     zone: AtomicUsize,
+    /// Tick of the newest frame that it says it has; 0 for one that never says so.
+    acknowledged: AtomicU64,
     /// Written once, by whoever is first to close the connection.
     closing: OnceLock<CloseReason>,
     close: Notify,
@@ -128,7 +130,7 @@ impl Client {
     pub fn new(encoding: Encoding) -> (Self, mpsc::Receiver<Outgoing>) {
         let (outbox, receiver) = mpsc::channel(limits::OUTBOX_FRAMES);
         let (zone, closing, close) = (AtomicUsize::new(0), OnceLock::new(), Notify::new());
-        let client = Self { encoding, outbox, zone, closing, close };
+        let client = Self { encoding, outbox, zone, acknowledged: AtomicU64::new(0), closing, close };
         (client, receiver)
     }
 
@@ -166,6 +168,16 @@ impl Client {
     /// Answers a request that is done, unless nobody waits for it.
     pub fn done(&self, request: RequestId) {
         self.answer(request, Ok(Outcome::Done(Done {})));
+    }
+
+    /// It has taken in the frame of this tick of its zone.
+    pub fn acknowledge(&self, tick: u64) {
+        self.acknowledged.store(tick, Ordering::Relaxed);
+    }
+
+    /// The tick it acknowledged last; 0 if it never did.
+    pub fn acknowledged(&self) -> u64 {
+        self.acknowledged.load(Ordering::Relaxed)
     }
 
     /// Whether the outbox has room for a delta beside what must not be lost.

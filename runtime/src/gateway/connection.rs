@@ -210,6 +210,10 @@ impl Connection {
                     Err(_) => self.answer(request, Err(RpcError::Busy(Duration::from_millis(100)))).await,
                 }
             }
+            Action::Ack { request, tick } => {
+                self.client.acknowledge(tick);
+                self.answer(request, Ok(Outcome::Done(Done {}))).await
+            }
             Action::Ping { request, nonce } => {
                 let pong = self.pong(nonce);
                 self.answer(request, Ok(Outcome::Pong(pong))).await

@@ -51,6 +51,13 @@ pub enum Action {
         /// What.
         ask: Ask,
     },
+    /// The client has taken in the frame of this tick.
+    Ack {
+        /// To answer.
+        request: RequestId,
+        /// Of its zone.
+        tick: u64,
+    },
     /// Answer with the tick of the zone and the time.
     Ping {
         /// To answer.
@@ -250,6 +257,10 @@ impl Session {
                 self.state = State::Leaving;
                 Ok(Action::Leave { request })
             }
+            Method::WorldAck(ack) => {
+                self.require_joined()?;
+                Ok(Action::Ack { request, tick: ack.tick })
+            }
             Method::SystemPing(ping) => Ok(Action::Ping { request, nonce: ping.nonce }),
             method => {
                 let ask = ask(method)?;
@@ -311,7 +322,7 @@ impl Batch {
     }
 }
 
-/// What the character's zone is asked for by a method; the three that are not for it were dispatched before.
+/// What the character's zone is asked for by a method; those that are not for it were dispatched before.
 fn ask(method: Method) -> Result<Ask, RpcError> {
     let command = match method {
         Method::WorldMove(to) => Command::Move { seq: to.seq, to: Position { x_mm: to.x, y_mm: to.y } },
@@ -365,7 +376,7 @@ fn ask(method: Method) -> Result<Ask, RpcError> {
         },
         Method::ChatSend(line) => Command::Chat { text: line.text },
         Method::StateSync(_) => return Ok(Ask::Snapshot),
-        Method::WorldJoin(_) | Method::WorldLeave(_) | Method::SystemPing(_) => return Err(RpcError::Internal),
+        Method::WorldJoin(_) | Method::WorldLeave(_) | Method::WorldAck(_) | Method::SystemPing(_) => return Err(RpcError::Internal),
     };
     Ok(Ask::Command(command))
 }

@@ -20,6 +20,9 @@ use thiserror::Error;
 /// Calls that may wait for their answer at once; a client with more is defective.
 pub const PENDING_CALLS: usize = 1_024;
 
+/// Millimetres of a step of movement.
+const STEP_MM: i32 = 20;
+
 /// Something the protocol does not allow.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Fault {
@@ -61,7 +64,7 @@ pub enum Fault {
     /// A changed or leaving entity that is not in sight.
     #[error("{what} of entity {id} which is not in sight")]
     UnknownEntity {
-        /// `update` or `leave`.
+        /// `update`, `move` or `leave`.
         what: &'static str,
         /// Which.
         id: u64,
@@ -390,8 +393,31 @@ impl Replica {
                 None => faults.push(Fault::UnknownEntity { what: "update", id: update.id }),
             }
         }
+        if let Some(moves) = delta.moves {
+            self.walk(&moves, faults);
+        }
         let events = delta.events.into_iter().filter_map(|event| event.r#type).collect();
         Ok(Heard::Delta { tick: delta.tick, ticks, events })
+    }
+
+    /// Takes in movement: ids as differences, ways in steps.
+    fn walk(&mut self, moves: &v1::Moves, faults: &mut Vec<Fault>) {
+        if moves.ids.len() != moves.dx.len() || moves.ids.len() != moves.dy.len() {
+            faults.push(malformed("world.delta", &"moves of different lengths"));
+        }
+        let mut id = 0_u64;
+        for ((difference, dx), dy) in moves.ids.iter().zip(&moves.dx).zip(&moves.dy) {
+            id = id.saturating_add(*difference);
+            match self.entities.get_mut(&id) {
+                Some(entity) => {
+                    let go = |from: i32, steps: i32| {
+                        from.div_euclid(STEP_MM).saturating_add(steps).saturating_mul(STEP_MM)
+                    };
+                    (entity.x, entity.y) = (go(entity.x, *dx), go(entity.y, *dy));
+                }
+                None => faults.push(Fault::UnknownEntity { what: "move", id }),
+            }
+        }
     }
 
     fn acknowledge(&mut self, ack: u64, faults: &mut Vec<Fault>) {
