@@ -161,8 +161,8 @@ fn command(world: &World, character: CharacterId, seq: u32, dice: &mut Rng) -> O
     }
     let mut near = Vec::new();
     world.near(me.at, 20_000, &mut near);
-    let beasts = near.iter().filter_map(|near| world.entity_at(near.index));
-    let beast = beasts.filter(|it| matches!(it.kind, EntityKind::Npc(_)) && it.is_alive()).next();
+    let mut near = near.iter().filter_map(|near| world.entity_at(near.index));
+    let beast = near.find(|it| matches!(it.kind, EntityKind::Npc(_)) && it.is_alive());
     let command = match (dice.below(4), beast) {
         (0, Some(beast)) => Command::Attack { target: beast.id },
         (1, Some(beast)) => Command::Move { seq, to: beast.at },
