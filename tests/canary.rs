@@ -4,7 +4,7 @@
 use crate::live::{Fighter, Server, Workshop, root};
 use runtime::load::mind::Scenario;
 use runtime::load::replica::Heard;
-use runtime::load::wire::Event;
+use protocol::v1::event::Type as Event;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

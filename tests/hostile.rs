@@ -10,7 +10,7 @@ use rand::{Rng, SeedableRng};
 use runtime::admin::AdminToken;
 use runtime::load::mind::Scenario;
 use runtime::load::replica::Heard;
-use runtime::load::wire::Event;
+use protocol::v1::event::Type as Event;
 use runtime::reload::Archive;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

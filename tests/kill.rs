@@ -10,10 +10,11 @@ use crate::support::database::Home;
 use anyhow::{Context, ensure};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use protocol::v1::response::Outcome;
+use protocol::v1::{EntityKind, InventoryUpdate, Quest, SlotUpdate};
 use runtime::load::client::Client;
 use runtime::load::mind::Scenario;
 use runtime::load::replica::Heard;
-use runtime::load::wire::{InventoryUpdate, Quest};
 use serde::Deserialize;
 use serde_json::json;
 use sqlx::{Connection, Row};
@@ -43,11 +44,6 @@ struct Told {
 /// Where the starter's characters carry their weapon.
 const HAND: &str = "main_hand";
 
-#[derive(Deserialize)]
-struct Quests {
-    quests: Vec<Quest>,
-}
-
 impl Told {
     fn totals(&self) -> BTreeMap<String, i64> {
         let mut totals = BTreeMap::new();
@@ -64,14 +60,14 @@ impl Told {
         let before = self.totals();
         for slot in &update.slots {
             match &slot.item {
-                Some(item) => self.slots.insert(slot.slot, (item.clone(), slot.count)),
-                None => self.slots.remove(&slot.slot),
+                Some(item) => self.slots.insert(slot.slot as u16, (item.clone(), slot.count)),
+                None => self.slots.remove(&(slot.slot as u16)),
             };
         }
         for (place, item) in &update.equipment {
-            match item {
-                Some(item) => self.equipment.insert(place.clone(), item.clone()),
-                None => self.equipment.remove(place),
+            match item.is_empty() {
+                false => self.equipment.insert(place.clone(), item.clone()),
+                true => self.equipment.remove(place),
             };
         }
         for (item, count) in self.totals() {
@@ -96,21 +92,26 @@ impl Told {
             }
             Heard::InventoryUpdate(update) => self.inventory(update),
             Heard::QuestUpdate(update) => {
-                self.quests.insert(update.quest.name.clone(), update.quest.clone());
+                self.quests.extend(update.quest.iter().map(|quest| (quest.name.clone(), quest.clone())));
             }
             Heard::Reply { method: "inventory.equip" | "inventory.unequip", .. } => {
                 self.changing = self.changing.saturating_sub(1);
             }
-            Heard::Reply { method: "inventory.list", outcome: Ok(list), .. } => {
-                let list: InventoryUpdate = serde_json::from_str(list)?;
+            Heard::Reply { outcome: Ok(Outcome::Inventory(list)), .. } => {
                 self.slots.clear();
                 self.equipment.clear();
-                self.gold.extend(list.gold);
-                self.inventory(&list);
+                self.gold.push(list.gold);
+                let slot = |slot: &protocol::v1::Slot| SlotUpdate {
+                    slot: slot.slot,
+                    item: Some(slot.item.clone()),
+                    title: None,
+                    count: slot.count,
+                };
+                let slots = list.slots.iter().map(slot).collect();
+                self.inventory(&InventoryUpdate { slots, equipment: list.equipment.clone() });
             }
-            Heard::Reply { method: "quest.list", outcome: Ok(list), .. } => {
-                let list: Quests = serde_json::from_str(list)?;
-                self.quests = list.quests.into_iter().map(|quest| (quest.name.clone(), quest)).collect();
+            Heard::Reply { outcome: Ok(Outcome::Quests(list)), .. } => {
+                self.quests = list.quests.iter().map(|quest| (quest.name.clone(), quest.clone())).collect();
             }
             _ => {}
         }
@@ -140,8 +141,9 @@ async fn fidget(client: &mut Client, told: &mut Told, rng: &mut StdRng) -> anyho
 async fn rejoin(server: &Server, fighter: &mut Fighter) -> anyhow::Result<(Client, Told)> {
     let (mut client, joined) = fighter.join(server).await?;
     let mut now = Told::default();
-    now.progress.push((joined.character.level, joined.character.experience));
-    now.gold.push(joined.character.gold);
+    let character = joined.character.context("a character")?;
+    now.progress.push((character.level, character.experience));
+    now.gold.push(character.gold);
     client.send("inventory.list", json!({})).await?;
     client.send("quest.list", json!({})).await?;
     let lists = async {
@@ -397,7 +399,7 @@ async fn drop_one(clients: &mut [(Client, Told); 2], item: &str, before: u64) ->
         let seeing = async {
             loop {
                 let mut entities = client.replica().entities.values();
-                let lying = entities.find(|e| e.kind == "item" && e.template == item && e.id > before);
+                let lying = entities.find(|e| e.kind == EntityKind::Item && e.template == item && e.id > before);
                 if let Some(lying) = lying {
                     return anyhow::Ok(lying.id);
                 }

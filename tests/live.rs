@@ -3,11 +3,12 @@
 
 use anyhow::{Context, bail, ensure};
 use runtime::admin::client::{AdminArgs, AdminClient};
+use runtime::client::frame::Encoding;
 use runtime::load::account::{Player, Registrar};
 use runtime::load::client::Client;
 use runtime::load::mind::{Mind, Order, PACE, Scenario};
 use runtime::load::replica::Heard;
-use runtime::load::wire::Joined;
+use protocol::v1::Joined;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -191,7 +192,7 @@ impl Fighter {
 
     /// Connects and joins; again after a crash, with the same token.
     pub async fn join(&mut self, server: &Server) -> anyhow::Result<(Client, Joined)> {
-        let mut client = Client::connect(&server.ws, &self.player.token).await?;
+        let mut client = Client::connect(&server.ws, &self.player.token, Encoding::Json).await?;
         let params = json!({"character": self.player.character});
         let joined = client.call("world.join", params).await?;
         self.mind.rejoined();
@@ -259,7 +260,7 @@ impl Fighter {
                 self.mind.dialog_over();
             }
             Heard::Delta { events, .. } => {
-                use runtime::load::wire::Event;
+                use protocol::v1::event::Type as Event;
                 if events.iter().any(|event| matches!(event, Event::Swing(swing) if swing.attacker == you)) {
                     self.mind.attack_over();
                 }

@@ -4,6 +4,8 @@
 use crate::live::root;
 use crate::support::socket::Socket;
 use crate::support::world::World;
+use protocol::prost::Message as _;
+use protocol::v1::{Call, Notification, Response, call, notification, response};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -75,22 +77,13 @@ fn documented_methods(doc: &str) -> Vec<(String, Value, String)> {
     .collect()
 }
 
-/// The `"domain.verb" =>` of a source file's matches.
-fn arms_in_source(path: &str) -> BTreeSet<String> {
-    let source = read(path);
-    let product = source.split("#[cfg(test)]").next().unwrap();
-    let arms = product.lines().filter_map(|line| line.trim_start().strip_prefix('"')?.split_once("\" =>"));
-    let names = arms.flat_map(|(names, _)| names.split("\" | \""));
-    names.filter(|name| name.contains('.')).map(str::to_owned).collect()
-}
-
 #[test]
-fn the_tables_name_what_the_server_has_and_nothing_else() {
+fn the_tables_name_what_the_schema_has_and_nothing_else() {
     let doc = read("docs/protocol.md");
+    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<String>>();
     let documented: BTreeSet<String> = documented_methods(&doc).into_iter().map(|row| row.0).collect();
-    let real = arms_in_source("runtime/src/gateway/session.rs");
+    let real = owned(call::Method::NAMES);
     assert_eq!(documented, real, "methods");
-    assert!(documented.len() >= 21, "{documented:?}");
 
     let named = code_spans(section(&doc, "Notifications"));
     let documented: BTreeSet<String> = named
@@ -104,26 +97,92 @@ fn the_tables_name_what_the_server_has_and_nothing_else() {
         .filter(|name| !real.contains(*name))
         .map(str::to_owned)
         .collect();
-    let mut sent = BTreeSet::new();
-    for file in [
-        "runtime/src/gateway/connection.rs",
-        "runtime/src/zone/outcome.rs",
-        "runtime/src/zone/room.rs",
-        "runtime/src/zone/room/inbox.rs",
-        "runtime/src/zone/replicate.rs",
-        "runtime/src/zone/encode.rs",
-        "runtime/src/client/wire.rs",
-    ] {
-        let calls = read(file);
-        let calls: String = calls.lines().map(|line| format!("{}\n", line.trim_start())).collect();
-        for rest in calls.replace("(\n", "(").split("notification(\"").skip(1) {
-            sent.insert(rest.split('"').next().unwrap().to_owned());
+    assert_eq!(documented, owned(notification::Method::NAMES), "notifications");
+}
+
+/// An example with the shapes that it names in their places.
+fn filled(value: Value, doc: &str) -> Value {
+    match value {
+        Value::String(name) if name == "ENTITY" || name == "EVENT" => {
+            let block = section(doc, "Notifications").split(&format!("\n{name}")).nth(1).unwrap();
+            let line = block.split("```json\n").nth(1).unwrap().lines().next().unwrap();
+            filled(example(line).unwrap(), doc)
         }
-        for rest in calls.split("\"method\":\"").skip(1) {
-            sent.insert(rest.split('"').next().unwrap().to_owned());
+        Value::String(name) if name.len() > 2 && name.bytes().all(|b| b.is_ascii_uppercase()) => {
+            filled(shape(doc, &name), doc)
         }
+        Value::Array(list) => list.into_iter().map(|value| filled(value, doc)).collect(),
+        Value::Object(members) => {
+            members.into_iter().map(|(name, value)| (name, filled(value, doc))).collect()
+        }
+        value => value,
     }
-    assert_eq!(documented, sent, "notifications");
+}
+
+/// That all members of an example came through, as they were.
+fn is_within(example: &Value, real: &Value, what: &str) {
+    match (example, real) {
+        (Value::Object(example), Value::Object(real)) => {
+            for (name, value) in example {
+                let found = real.get(name).unwrap_or_else(|| panic!("{what}: the schema has no `{name}`"));
+                is_within(value, found, &format!("{what}.{name}"));
+            }
+        }
+        (Value::Array(example), Value::Array(real)) => {
+            assert_eq!(example.len(), real.len(), "{what}");
+            example.iter().zip(real).for_each(|(example, real)| is_within(example, real, what));
+        }
+        (example, real) => assert_eq!(example, real, "{what}"),
+    }
+}
+
+/// The notifications that the document shows: name and params.
+fn documented_notifications(doc: &str) -> Vec<(String, Value)> {
+    let section = section(doc, "Notifications");
+    let lines = section.lines().filter(|line| line.starts_with("{\"jsonrpc\""));
+    let whole = lines.map(|line| {
+        let mut message = example(line).unwrap();
+        let params = message["params"].take();
+        (message["method"].as_str().unwrap().to_owned(), params)
+    });
+    // In prose: `name` `{...}`, or several names before their params.
+    let spans = code_spans(section);
+    let pairs = spans.windows(2).filter(|pair| {
+        notification::Method::NAMES.contains(&pair[0]) && pair[1].starts_with('{') && pair[1].len() > 1
+    });
+    let told = pairs.map(|pair| (pair[0].to_owned(), example(pair[1]).unwrap()));
+    whole.chain(told).collect()
+}
+
+#[test]
+fn every_example_is_a_message_of_the_schema_in_both_encodings() {
+    let doc = read("docs/protocol.md");
+    let mut results = 0;
+    for (name, params, result) in documented_methods(&doc) {
+        let method = call::Method::from_json(&name, &params.to_string()).expect("a method").expect("its params");
+        let call = Call { id: Some(1), method: Some(method) };
+        assert_eq!(Call::decode(call.encode_to_vec().as_slice()).unwrap(), call);
+        is_within(&params, &serde_json::to_value(&call.method).unwrap()["params"], &name);
+        let Some(result) = result.split('`').nth(1).filter(|first| first.starts_with('{')) else { continue };
+        let result = filled(example(result).unwrap(), &doc);
+        let outcome = response::Outcome::from_json(&name, &result.to_string()).expect("a method");
+        let response = Response { id: 1, outcome: Some(outcome.unwrap_or_else(|error| panic!("{name}: {error}"))) };
+        assert_eq!(Response::decode(response.encode_to_vec().as_slice()).unwrap(), response);
+        is_within(&result, &serde_json::to_value(&response.outcome).unwrap(), &name);
+        results += 1;
+    }
+    assert_eq!(results, call::Method::NAMES.len(), "every method shows its result");
+    let mut shown = BTreeSet::new();
+    for (name, params) in documented_notifications(&doc) {
+        let params = filled(params, &doc);
+        let told = notification::Method::from_json(&name, &params.to_string()).expect("a notification");
+        let told = Notification { method: Some(told.unwrap_or_else(|error| panic!("{name}: {error}"))) };
+        assert_eq!(Notification::decode(told.encode_to_vec().as_slice()).unwrap(), told);
+        is_within(&params, &serde_json::to_value(&told.method).unwrap()["params"], &name);
+        shown.insert(name);
+    }
+    let all: BTreeSet<String> = notification::Method::NAMES.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(shown, all, "every notification has an example");
 }
 
 #[test]

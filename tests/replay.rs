@@ -7,7 +7,8 @@ use anyhow::{Context, ensure};
 use host_api::{Engine, Module};
 use runtime::load::mind::Scenario;
 use runtime::load::replica::Heard;
-use runtime::load::wire::Event;
+use protocol::v1::Hit;
+use protocol::v1::event::Type as Event;
 use runtime::reload::Archive;
 use runtime::replay::{Player, limits, play, segments};
 use serde_json::Value;
@@ -94,7 +95,7 @@ async fn record(data: &Path, modules: &[Vec<u8>], seed: u64) -> anyhow::Result<(
             let listen = |heard: &Heard| {
                 let Heard::Delta { events, .. } = heard else { return };
                 let critical =
-                    |event: &&Event| matches!(event, Event::Swing(swing) if swing.hit == "critical");
+                    |event: &&Event| matches!(event, Event::Swing(swing) if swing.hit() == Hit::Critical);
                 let more = events.iter().filter(critical).count() as u64;
                 tell.send_if_modified(|criticals| {
                     *criticals += more;

@@ -10,7 +10,8 @@ use runtime::load::measure::Latency;
 use runtime::load::mind::Scenario;
 use runtime::load::replica::Heard;
 use runtime::load::server::Operator;
-use runtime::load::wire::{Event, Swing};
+use protocol::v1::event::Type as Event;
+use protocol::v1::{Hit, Swing};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -51,9 +52,9 @@ impl Seen {
             self.wrong.push(format!("decided by {}", swing.by));
             return;
         };
-        if swing.hit == "critical" {
+        if swing.hit() == Hit::Critical {
             self.criticals += 1;
-            if swing.raw != swing.base * multiplier / 1_000 {
+            if i64::from(swing.raw) != i64::from(swing.base) * multiplier / 1_000 {
                 self.wrong.push(format!("{} made {} of {}", swing.by, swing.raw, swing.base));
             }
         } else if swing.raw != swing.base {

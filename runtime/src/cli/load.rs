@@ -1,6 +1,7 @@
 //! `lore load`
 
 use crate::admin::AdminToken;
+use crate::client::frame::Encoding;
 use crate::load::mind::Scenario;
 use crate::load::{Plan, run as run_load};
 use anyhow::Context;
@@ -24,6 +25,9 @@ pub struct Args {
     /// The operator's token, if the data folder is not at hand.
     #[arg(long, env = "LORE_ADMIN_TOKEN", hide_env_values = true)]
     admin_token: Option<String>,
+    /// How the bots' messages are written: JSON-RPC 2.0, or Protocol Buffers.
+    #[arg(long, value_enum, default_value = "json")]
+    encoding: Encoding,
     /// How many bots.
     #[arg(long, default_value_t = 50)]
     bots: usize,
@@ -51,6 +55,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         ws_url: args.url,
         admin_url: args.admin,
         admin_token,
+        encoding: args.encoding,
         bots: args.bots,
         seconds: args.seconds,
         scenario: args.scenario,

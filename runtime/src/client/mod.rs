@@ -1,20 +1,23 @@
 //! A connected client as the rest of the server sees it: somewhere to put frames, and a way to be
 //! shown the door; the messages it is sent, and the limits it has. The socket itself is in `gateway`.
 
-pub mod craft_wire;
-pub mod duel_wire;
+pub mod frame;
+pub mod craft;
 pub mod limits;
 pub mod names;
 pub mod roster;
 pub mod rpc;
 pub mod wire;
 
+use frame::{Encoding, Frame, Shared};
+use protocol::v1::notification::Method;
+use protocol::v1::response::Outcome;
+use protocol::v1::{Done, Joined};
 use rpc::RpcError;
 use sim::{CharacterId, RequestId};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::{Notify, mpsc};
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// Which of the zones of this server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,13 +30,13 @@ pub const NO_REQUEST: RequestId = RequestId(0);
 #[derive(Debug)]
 pub enum Outgoing {
     /// A finished frame, perhaps shared with other clients.
-    Frame(Utf8Bytes),
+    Frame(Frame),
     /// The answer to a request; the session knows what the client calls it.
     Answer {
         /// Which request.
         request: RequestId,
-        /// JSON text, or why not.
-        result: Result<String, RpcError>,
+        /// The answer, or why there is none.
+        result: Result<Box<Outcome>, RpcError>,
     },
     /// The character is in the world; also the answer to `world.join`.
     Joined {
@@ -41,8 +44,8 @@ pub enum Outgoing {
         request: RequestId,
         /// Who.
         character: CharacterId,
-        /// JSON text.
-        result: String,
+        /// The answer.
+        joined: Box<Joined>,
     },
     /// The join failed, and why.
     NotJoined {
@@ -67,8 +70,8 @@ pub enum CloseReason {
     Normal,
     /// The frames break the WebSocket protocol.
     Protocol,
-    /// A binary frame.
-    Unsupported,
+    /// A frame of the other encoding.
+    Unsupported(Encoding),
     /// Text that is not UTF-8.
     InvalidText,
     /// The client floods the server.
@@ -93,7 +96,8 @@ impl CloseReason {
         match self {
             Self::Normal => (1000, ""),
             Self::Protocol => (1002, "protocol error"),
-            Self::Unsupported => (1003, "binary frames are not part of lore.v1.json"),
+            Self::Unsupported(Encoding::Json) => (1003, "binary frames are not part of lore.v1.json"),
+            Self::Unsupported(Encoding::Proto) => (1003, "text frames are not part of lore.v1.proto"),
             Self::InvalidText => (1007, "invalid UTF-8"),
             Self::Policy => (1008, "too many refused calls"),
             Self::TooBig => (1009, "a message is at most 16384 bytes"),
@@ -108,10 +112,14 @@ impl CloseReason {
 
 /// One connection. Shared by its socket task, the zone its character is in, and the journal.
 pub struct Client {
+    /// How it is written to.
+    pub encoding: Encoding,
     /// Bounded by [`limits::OUTBOX_FRAMES`].
     outbox: mpsc::Sender<Outgoing>,
     /// Where its character is; written by the zone that hands it over, read by the socket task.
     zone: AtomicUsize,
+    /// Tick of the newest frame that it says it has; 0 for one that never says so.
+    acknowledged: AtomicU64,
     /// Written once, by whoever is first to close the connection.
     closing: OnceLock<CloseReason>,
     close: Notify,
@@ -119,10 +127,10 @@ pub struct Client {
 
 impl Client {
     /// A client and the receiving end of its outbox, for the socket task.
-    pub fn new() -> (Self, mpsc::Receiver<Outgoing>) {
+    pub fn new(encoding: Encoding) -> (Self, mpsc::Receiver<Outgoing>) {
         let (outbox, receiver) = mpsc::channel(limits::OUTBOX_FRAMES);
-        let client =
-            Self { outbox, zone: AtomicUsize::new(0), closing: OnceLock::new(), close: Notify::new() };
+        let (zone, closing, close) = (AtomicUsize::new(0), OnceLock::new(), Notify::new());
+        let client = Self { encoding, outbox, zone, acknowledged: AtomicU64::new(0), closing, close };
         (client, receiver)
     }
 
@@ -135,11 +143,41 @@ impl Client {
         }
     }
 
+    /// A notification in its encoding.
+    pub fn frame(&self, method: Method) -> Outgoing {
+        Outgoing::Frame(frame::notification(self.encoding, method))
+    }
+
+    /// Sends it a notification.
+    pub fn notify(&self, method: Method) {
+        self.tell(self.frame(method));
+    }
+
+    /// Sends it a notification that others are sent too.
+    pub fn share(&self, shared: &Shared) {
+        self.tell(Outgoing::Frame(shared.frame(self.encoding)));
+    }
+
     /// Answers a request, unless nobody waits for it.
-    pub fn answer(&self, request: RequestId, result: Result<String, RpcError>) {
+    pub fn answer(&self, request: RequestId, result: Result<Outcome, RpcError>) {
         if request != NO_REQUEST {
-            self.tell(Outgoing::Answer { request, result });
+            self.tell(Outgoing::Answer { request, result: result.map(Box::new) });
         }
+    }
+
+    /// Answers a request that is done, unless nobody waits for it.
+    pub fn done(&self, request: RequestId) {
+        self.answer(request, Ok(Outcome::Done(Done {})));
+    }
+
+    /// It has taken in the frame of this tick of its zone.
+    pub fn acknowledge(&self, tick: u64) {
+        self.acknowledged.store(tick, Ordering::Relaxed);
+    }
+
+    /// The tick it acknowledged last; 0 if it never did.
+    pub fn acknowledged(&self) -> u64 {
+        self.acknowledged.load(Ordering::Relaxed)
     }
 
     /// Whether the outbox has room for a delta beside what must not be lost.

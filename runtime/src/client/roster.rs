@@ -92,12 +92,13 @@ impl Roster {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::frame::Encoding;
 
     #[tokio::test]
     async fn a_taken_character_can_be_waited_for() {
         let roster = Roster::new(Online::default());
-        let (first, _outbox) = Client::new();
-        let (second, _outbox) = Client::new();
+        let (first, _outbox) = Client::new(Encoding::Json);
+        let (second, _outbox) = Client::new(Encoding::Json);
         let (first, second) = (Arc::new(first), Arc::new(second));
         let ada = CharacterId(7);
         assert!(roster.claim(ada, &first).is_ok());
@@ -112,7 +113,7 @@ mod tests {
     fn a_character_that_is_held_back_cannot_be_taken() {
         let online = Online::default();
         let roster = Roster::new(online.clone());
-        let client = Arc::new(Client::new().0);
+        let client = Arc::new(Client::new(Encoding::Json).0);
         let held = online.hold(CharacterId(7)).expect("free");
         assert!(roster.claim(CharacterId(7), &client).is_err());
         drop(held);

@@ -1,9 +1,14 @@
-//! The JSON-RPC 2.0 envelope: from the text of a frame to calls, and from answers to text. What
-//! the methods mean does not live here.
+//! The envelopes of both encodings: from a frame to calls, and from answers to text. What the methods mean
+//! does not live here.
 
+use super::frame::to_json;
 use super::limits;
+use protocol::prost::Message as _;
+use protocol::v1::call::Method;
+use protocol::v1::response::Outcome;
+use protocol::v1::{self, ClientFrame, ErrorData};
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
@@ -40,6 +45,20 @@ impl Id {
             Self::String(string) => write_string(out, string),
         }
     }
+
+    /// The number that `lore.v1.proto` knows it by; 0 where the id of a broken request is not known.
+    pub fn number(&self) -> u64 {
+        match self {
+            Self::Number(number) => number.as_u64().unwrap_or(0),
+            Self::Null | Self::String(_) => 0,
+        }
+    }
+}
+
+impl From<u64> for Id {
+    fn from(id: u64) -> Self {
+        Self::Number(id.into())
+    }
 }
 
 /// One call of a frame.
@@ -49,41 +68,83 @@ pub struct Call<'a> {
     pub id: Option<Id>,
     /// Not yet known to exist.
     pub method: Cow<'a, str>,
+    params: Params<'a>,
+}
+
+/// What comes with a call.
+#[derive(Debug)]
+enum Params<'a> {
     /// Not yet known to fit the method.
-    pub params: Params<'a>,
+    Json(&'a str),
+    /// Read already.
+    Proto(Option<Method>),
+}
+
+impl Call<'_> {
+    /// What is asked for.
+    ///
+    /// # Errors
+    /// There is no such method, or the params do not fit it.
+    pub fn read(self) -> Result<Method, RpcError> {
+        let unknown = || RpcError::MethodNotFound(self.method.chars().take(40).collect());
+        match self.params {
+            Params::Proto(method) => method.ok_or_else(unknown),
+            Params::Json(params) => match Method::from_json(&self.method, params) {
+                Some(method) => method.map_err(|error| RpcError::InvalidParams(error.0)),
+                None => Err(unknown()),
+            },
+        }
+    }
 }
 
 /// A call, or what to answer instead.
 pub type Parsed<'a> = Result<Call<'a>, (Id, RpcError)>;
 
-/// What a text frame held.
+/// What a frame held.
 #[derive(Debug)]
-pub enum Frame<'a> {
-    /// One call.
-    Single(Parsed<'a>),
-    /// An array of 1 to [`limits::BATCH_CALLS`] calls.
+pub enum Calls<'a> {
+    /// One call, or several that are answered one by one.
+    Each(Vec<Parsed<'a>>),
+    /// An array of 1 to [`limits::BATCH_CALLS`] calls, answered together.
     Batch(Vec<Parsed<'a>>),
 }
 
+const NOT_JSON: &str = "JSON; send one JSON-RPC 2.0 call, or an array of them";
+const EMPTY: RpcError = RpcError::InvalidRequest("the batch is empty; put 1 to 32 calls into it");
+const TOO_LONG: RpcError = RpcError::InvalidRequest("the batch holds more than 32 calls; send it in parts");
+
 /// Decodes a text frame. Never panics, whatever the text.
-pub fn decode(text: &str) -> Frame<'_> {
+pub fn decode_text(text: &str) -> Calls<'_> {
+    let refuse = |error| Calls::Each(vec![Err((Id::Null, error))]);
     let Ok(raw) = serde_json::from_str::<&RawValue>(text) else {
-        return Frame::Single(Err((Id::Null, RpcError::Parse)));
+        return refuse(RpcError::Parse(NOT_JSON));
     };
     if !raw.get().starts_with('[') {
-        return Frame::Single(decode_call(raw));
+        return Calls::Each(vec![decode_call(raw)]);
     }
     match serde_json::from_str::<Vec<&RawValue>>(raw.get()) {
-        Ok(calls) if calls.is_empty() => Frame::Single(Err((
-            Id::Null,
-            RpcError::InvalidRequest("the batch is empty; put 1 to 32 calls into it"),
-        ))),
-        Ok(calls) if calls.len() > limits::BATCH_CALLS => {
-            let why = "the batch holds more than 32 calls; send it in parts";
-            Frame::Single(Err((Id::Null, RpcError::InvalidRequest(why))))
+        Ok(calls) if calls.is_empty() => refuse(EMPTY),
+        Ok(calls) if calls.len() > limits::BATCH_CALLS => refuse(TOO_LONG),
+        Ok(calls) => Calls::Batch(calls.into_iter().map(decode_call).collect()),
+        Err(_) => refuse(RpcError::Parse(NOT_JSON)),
+    }
+}
+
+/// Decodes a binary frame. Never panics, whatever the bytes.
+pub fn decode_binary(bytes: &[u8]) -> Calls<'static> {
+    let refuse = |error| Calls::Each(vec![Err((Id::Null, error))]);
+    match ClientFrame::decode(bytes) {
+        Err(_) => refuse(RpcError::Parse("a ClientFrame of proto/lore/v1/frame.proto")),
+        Ok(frame) if frame.calls.is_empty() => refuse(EMPTY),
+        Ok(frame) if frame.calls.len() > limits::BATCH_CALLS => refuse(TOO_LONG),
+        Ok(frame) => {
+            let call = |call: v1::Call| Call {
+                id: call.id.map(Id::from),
+                method: Cow::Borrowed(call.method.as_ref().map_or("that this server does not know", Method::name)),
+                params: Params::Proto(call.method),
+            };
+            Calls::Each(frame.calls.into_iter().map(|it| Ok(call(it))).collect())
         }
-        Ok(calls) => Frame::Batch(calls.into_iter().map(decode_call).collect()),
-        Err(_) => Frame::Single(Err((Id::Null, RpcError::Parse))),
     }
 }
 
@@ -129,12 +190,12 @@ fn decode_call(raw: &RawValue) -> Parsed<'_> {
     else {
         return invalid(id, "`method` is not a string");
     };
-    let params = match envelope.params.map(Params::parse) {
-        None => Params::default(),
-        Some(Ok(params)) => params,
-        Some(Err(why)) => return Err((id.unwrap_or(Id::Null), RpcError::InvalidParams(why))),
-    };
-    Ok(Call { id, method: method.0, params })
+    let params = envelope.params.map_or("{}", RawValue::get);
+    if !params.starts_with('{') {
+        let why = "`params` is not an object with named members".to_owned();
+        return Err((id.unwrap_or(Id::Null), RpcError::InvalidParams(why)));
+    }
+    Ok(Call { id, method: method.0, params: Params::Json(params) })
 }
 
 /// A string that borrows where it was written without escapes.
@@ -159,90 +220,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-/// The members of `params`, taken out one by one; what is left at the end is a typing error of
-/// the client. Unlike a derived struct it names the member whose value is wrong.
-#[derive(Debug, Default)]
-pub struct Params<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'a> Params<'a> {
-    fn parse(raw: &'a RawValue) -> Result<Self, String> {
-        struct ParamsVisitor;
-        impl<'de> Visitor<'de> for ParamsVisitor {
-            type Value = Params<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object with named members")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members: Vec<(Cow<'de, str>, &'de RawValue)> = Vec::new();
-                while let Some((name, value)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
-                    if members.len() == limits::PARAM_MEMBERS {
-                        return Err(serde::de::Error::custom("no method has so many members"));
-                    }
-                    if members.iter().any(|(known, _)| *known == name.0) {
-                        return Err(serde::de::Error::custom(format_args!("`{}` appears twice", name.0)));
-                    }
-                    members.push((name.0, value));
-                }
-                Ok(Params(members))
-            }
-        }
-        let mut deserializer = serde_json::Deserializer::from_str(raw.get());
-        deserializer
-            .deserialize_map(ParamsVisitor)
-            .map_err(|error| format!("`params`: {}", without_place(&error)))
-    }
-
-    /// Takes a member that must be there.
-    ///
-    /// # Errors
-    /// It is missing or of the wrong type; the message names it.
-    pub fn required<T: Deserialize<'a>>(&mut self, name: &str) -> Result<T, RpcError> {
-        self.optional(name)?.ok_or_else(|| RpcError::InvalidParams(format!("`{name}` is missing")))
-    }
-
-    /// Takes a member that may be missing.
-    ///
-    /// # Errors
-    /// It is of the wrong type; the message names it.
-    pub fn optional<T: Deserialize<'a>>(&mut self, name: &str) -> Result<Option<T>, RpcError> {
-        let Some(index) = self.0.iter().position(|(known, _)| known == name) else { return Ok(None) };
-        let (_, raw) = self.0.swap_remove(index);
-        serde_json::from_str(raw.get())
-            .map(Some)
-            .map_err(|error| RpcError::InvalidParams(format!("`{name}`: {}", without_place(&error))))
-    }
-
-    /// Ends the reading.
-    ///
-    /// # Errors
-    /// A member is left that the method does not know.
-    pub fn finish(self) -> Result<(), RpcError> {
-        match self.0.first() {
-            None => Ok(()),
-            Some((name, _)) => {
-                let name: String = name.chars().take(40).collect();
-                Err(RpcError::InvalidParams(format!(
-                    "`{name}` is not a member of these params; leave it out"
-                )))
-            }
-        }
-    }
-}
-
-/// serde_json counts lines and columns within the member, which would only mislead.
-fn without_place(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let end = text.rfind(" at line ").unwrap_or(text.len());
-    text[..end].chars().take(200).collect()
-}
-
 /// Why a call is not answered with a result. The codes are listed in `docs/protocol.md`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RpcError {
-    /// Not JSON.
-    #[error("the message is not JSON; send one JSON-RPC 2.0 call, or an array of them")]
-    Parse,
-    /// JSON, but not JSON-RPC 2.0.
+    /// Not what the encoding of the connection says.
+    #[error("the message is not {0}")]
+    Parse(&'static str),
+    /// Readable, but no call.
     #[error("{0}")]
     InvalidRequest(&'static str),
     /// No such method.
@@ -289,7 +273,7 @@ impl RpcError {
     /// The number and the stable word.
     pub fn code(&self) -> (i32, &'static str) {
         match self {
-            Self::Parse => (-32700, "parse_error"),
+            Self::Parse(_) => (-32700, "parse_error"),
             Self::InvalidRequest(_) => (-32600, "invalid_request"),
             Self::MethodNotFound(_) => (-32601, "method_not_found"),
             Self::InvalidParams(_) => (-32602, "invalid_params"),
@@ -305,33 +289,39 @@ impl RpcError {
     }
 }
 
-/// Appends the response to a call: `result` is JSON text.
-pub fn write_response(out: &mut String, id: &Id, result: &Result<String, RpcError>) {
+impl From<&RpcError> for v1::Error {
+    fn from(error: &RpcError) -> Self {
+        let (code, reason) = error.code();
+        let (mut retry_after_ms, mut rejection) = (None, None);
+        match error {
+            RpcError::RateLimited(wait) | RpcError::Busy(wait) | RpcError::Unavailable(wait) => {
+                retry_after_ms = Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
+            }
+            RpcError::Rejected(code) | RpcError::UnknownName { rejection: code, .. } => {
+                rejection = Some((*code).to_owned());
+            }
+            _ => {}
+        }
+        let data = ErrorData { reason: reason.to_owned(), retry_after_ms, rejection };
+        Self { code, message: error.to_string(), data: Some(data) }
+    }
+}
+
+/// Appends the response to a call as JSON.
+pub fn write_response(out: &mut String, id: &Id, result: &Result<Outcome, RpcError>) {
     out.push_str(r#"{"jsonrpc":"2.0","id":"#);
     id.write(out);
     match result {
-        Ok(result) => {
+        Ok(outcome) => {
             out.push_str(r#","result":"#);
-            out.push_str(result);
-            out.push('}');
+            out.push_str(&to_json(outcome));
         }
         Err(error) => {
-            let (code, reason) = error.code();
-            let _ = write!(out, r#","error":{{"code":{code},"message":"#);
-            write_string(out, &error.to_string());
-            let _ = write!(out, r#","data":{{"reason":"{reason}""#);
-            match error {
-                RpcError::RateLimited(wait) | RpcError::Busy(wait) | RpcError::Unavailable(wait) => {
-                    let _ = write!(out, r#","retry_after_ms":{}"#, wait.as_millis().max(1));
-                }
-                RpcError::Rejected(rejection) | RpcError::UnknownName { rejection, .. } => {
-                    let _ = write!(out, r#","rejection":"{rejection}""#);
-                }
-                _ => {}
-            }
-            out.push_str("}}}");
+            out.push_str(r#","error":"#);
+            out.push_str(&to_json(&v1::Error::from(error)));
         }
     }
+    out.push('}');
 }
 
 /// Appends a JSON string.
@@ -364,10 +354,12 @@ mod tests {
 
     fn answer(text: &str) -> String {
         let mut out = String::new();
-        match decode(text) {
-            Frame::Single(Err((id, error))) => write_response(&mut out, &id, &Err(error)),
-            Frame::Single(Ok(call)) => out = format!("{:?} {}", call.id, call.method),
-            Frame::Batch(calls) => out = format!("batch of {}", calls.len()),
+        match decode_text(text) {
+            Calls::Each(mut calls) => match calls.remove(0) {
+                Err((id, error)) => write_response(&mut out, &id, &Err(error)),
+                Ok(call) => out = format!("{:?} {}", call.id, call.method),
+            },
+            Calls::Batch(calls) => out = format!("batch of {}", calls.len()),
         }
         out
     }
@@ -396,36 +388,46 @@ mod tests {
         assert_eq!(answer(r#" [{"jsonrpc":"2.0","method":"a"}, 1]"#), "batch of 2");
     }
 
+    fn read(text: &str) -> Result<Method, String> {
+        let Calls::Each(mut calls) = decode_text(text) else { panic!("one call") };
+        calls.remove(0).expect("a call").read().map_err(|error| error.to_string())
+    }
+
     #[test]
-    fn params_with_many_members_are_not_read_to_their_end() {
-        let members: Vec<String> = (0..=limits::PARAM_MEMBERS).map(|n| format!(r#""m{n}":1"#)).collect();
-        let text = |members: &[String]| {
-            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"a","params":{{{}}}}}"#, members.join(","))
-        };
-        assert!(answer(&text(&members)).contains("-32602"));
-        assert!(answer(&text(&members[1..])).ends_with(" a"));
+    fn params_with_a_member_too_many_are_not_read_to_their_end() {
+        let members: Vec<String> = (0..5_000).map(|n| format!(r#""m{n}":1"#)).collect();
+        let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"world.leave","params":{{{}}}}}"#, members.join(","));
+        assert!(read(&text).expect_err("unknown").starts_with("unknown field `m0`"));
     }
 
     #[test]
     fn wrong_params_are_named() {
-        let text =
-            r#"{"jsonrpc":"2.0","id":1,"method":"a","params":{"x":"1","big":99999999999,"f":1e999,"odd":1}}"#;
-        let Frame::Single(Ok(mut call)) = decode(text) else { panic!("decodes") };
-        let message = |error: RpcError| error.to_string();
-        assert_eq!(
-            message(call.params.required::<i32>("x").expect_err("a string")),
-            "`x`: invalid type: string \"1\", expected i32"
-        );
-        assert!(
-            message(call.params.required::<i32>("big").expect_err("too big"))
-                .starts_with("`big`: invalid value")
-        );
-        assert!(message(call.params.required::<i32>("f").expect_err("infinite")).starts_with("`f`: "));
-        assert_eq!(message(call.params.required::<i32>("y").expect_err("missing")), "`y` is missing");
-        assert_eq!(
-            message(call.params.finish().expect_err("odd")),
-            "`odd` is not a member of these params; leave it out"
-        );
+        let of = |params: &str| {
+            read(&format!(r#"{{"jsonrpc":"2.0","id":1,"method":"world.move","params":{params}}}"#)).expect_err("wrong")
+        };
+        assert_eq!(of(r#"{"seq":"1","x":1,"y":2}"#), "`seq`: invalid type: string \"1\", expected u32");
+        assert!(of(r#"{"seq":1,"x":99999999999,"y":2}"#).starts_with("`x`: invalid value"));
+        assert!(of(r#"{"seq":1,"x":1e999,"y":2}"#).starts_with("`x`: "));
+        assert_eq!(of(r#"{"seq":1,"x":1}"#), "missing field `y`");
+        assert!(of(r#"{"seq":1,"x":1,"y":2,"odd":1}"#).starts_with("unknown field `odd`"));
+        assert_eq!(of(r#"{"seq":1,"seq":1,"x":1,"y":2}"#), "duplicate field `seq`");
+    }
+
+    #[test]
+    fn binary_frames_hold_calls_too() {
+        let method = Method::ChatSend(v1::ChatSend { text: "hello".to_owned() });
+        let call = |method| v1::Call { id: Some(9), method };
+        let frame = ClientFrame { calls: vec![call(Some(method.clone())), call(None)] };
+        let Calls::Each(calls) = decode_binary(&frame.encode_to_vec()) else { panic!("no batch") };
+        let [first, second]: [Call<'_>; 2] =
+            calls.into_iter().map(|call| call.expect("a call")).collect::<Vec<_>>().try_into().expect("two");
+        assert_eq!((first.id.clone(), &*first.method), (Some(Id::from(9)), "chat.send"));
+        assert_eq!(first.read().expect("a method"), method);
+        assert!(matches!(second.read(), Err(RpcError::MethodNotFound(_))));
+        for broken in [&b"\xff\xff"[..], b"", &ClientFrame { calls: vec![call(None); 33] }.encode_to_vec()] {
+            let Calls::Each(calls) = decode_binary(broken) else { panic!("no batch") };
+            assert!(matches!(&calls[..], [Err((Id::Null, _))]), "{calls:?}");
+        }
     }
 
     #[test]
@@ -438,8 +440,13 @@ mod tests {
 
     proptest! {
         #[test]
+        fn decoding_any_bytes_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = decode_binary(&bytes);
+        }
+
+        #[test]
         fn decoding_any_text_never_panics(text in "\\PC*") {
-            let _ = decode(&text);
+            let _ = decode_text(&text);
         }
 
         #[test]
@@ -451,7 +458,7 @@ mod tests {
             let at = cut.min(bytes.len());
             bytes.splice(at..at, junk);
             if let Ok(text) = std::str::from_utf8(&bytes) {
-                let _ = decode(text);
+                let _ = decode_text(text);
             }
         }
     }

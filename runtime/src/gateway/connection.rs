@@ -5,14 +5,17 @@
 use super::session::{Action, Session, State};
 use super::{Gateway, join};
 use crate::auth::Claims;
+use crate::client::frame::{Encoding, notification};
 use crate::client::limits;
 use crate::client::rpc::RpcError;
-use crate::client::wire::{self, notification};
 use crate::client::{Client, CloseReason, NO_REQUEST, Outgoing};
 use crate::zone::{InboxError, Message as ZoneMessage};
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use protocol::v1::notification::Method as Notice;
+use protocol::v1::response::Outcome;
+use protocol::v1::{Done, Pong, SessionWelcome, SystemReconnect};
 use sim::{CharacterId, RequestId};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -52,15 +55,21 @@ pub struct Connection {
 
 impl Connection {
     /// A connection whose token was accepted.
-    pub fn new(gateway: Arc<Gateway>, socket: Socket, claims: Claims, token: String) -> Self {
-        let (client, outbox) = Client::new();
+    pub fn new(
+        gateway: Arc<Gateway>,
+        socket: Socket,
+        encoding: Encoding,
+        claims: Claims,
+        token: String,
+    ) -> Self {
+        let (client, outbox) = Client::new(encoding);
         Self {
             revocations: gateway.auth.revocations(),
             gateway,
             socket,
             client: Arc::new(client),
             outbox,
-            session: Session::new(),
+            session: Session::new(encoding),
             claims,
             token,
             started: Instant::now(),
@@ -84,7 +93,7 @@ impl Connection {
             let (code, _) = reason.code();
             metrics::counter!("websocket_closed_total", "code" => code.to_string()).increment(1);
             if reason == CloseReason::Token {
-                let answers = self.session.expire().into_iter().map(|frame| Ok(Message::text(frame)));
+                let answers = self.session.expire().into_iter().map(|frame| Ok(frame.into()));
                 let mut answers = futures_util::stream::iter(answers);
                 // A failed write shows again when the close frame is written.
                 let _ = tokio::time::timeout(limits::CLOSE_TIMEOUT, self.socket.send_all(&mut answers)).await;
@@ -97,16 +106,15 @@ impl Connection {
 
     async fn welcome(&mut self) -> Result<(), End> {
         let session = format!("{:016x}", rand::random::<u64>());
-        let welcome = wire::Welcome {
-            session: &session,
-            server: concat!("loreforge/", env!("CARGO_PKG_VERSION")),
+        let welcome = SessionWelcome {
+            session,
+            server: concat!("loreforge/", env!("CARGO_PKG_VERSION")).to_owned(),
             tick_ms: self.gateway.tick_ms,
             account: self.claims.account.0,
             heartbeat_ms: self.gateway.heartbeat.as_millis() as u64,
-            max_message_bytes: limits::MESSAGE_BYTES,
+            max_message_bytes: limits::MESSAGE_BYTES as u64,
         };
-        self.feed(Message::text(notification("session.welcome", &welcome))).await?;
-        self.flush().await
+        self.notify(Notice::SessionWelcome(welcome)).await
     }
 
     async fn converse(&mut self) -> End {
@@ -140,18 +148,23 @@ impl Connection {
     async fn received(&mut self, message: Option<Result<Message, Error>>) -> Result<(), End> {
         self.alive = true;
         match message {
-            Some(Ok(Message::Text(text))) => {
+            Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
                 let now = self.started.elapsed();
-                metrics::counter!("websocket_received_bytes_total").increment(text.len() as u64);
+                metrics::counter!("websocket_received_bytes_total").increment(message.len() as u64);
                 let mut actions = std::mem::take(&mut self.actions);
-                self.session.receive(&text, now, &mut actions);
+                match (self.client.encoding, &message) {
+                    (Encoding::Json, Message::Text(text)) => self.session.receive_text(text, now, &mut actions),
+                    (Encoding::Proto, Message::Binary(bytes)) => {
+                        self.session.receive_binary(bytes, now, &mut actions);
+                    }
+                    (encoding, _) => return Err(End::Close(CloseReason::Unsupported(encoding))),
+                }
                 for action in actions.drain(..) {
                     self.act(action).await?;
                 }
                 self.actions = actions;
                 self.flush().await
             }
-            Some(Ok(Message::Binary(_))) => Err(End::Close(CloseReason::Unsupported)),
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(()),
             // tungstenite has queued the answer; a flush sends it.
             Some(Ok(Message::Close(_))) => {
@@ -170,7 +183,7 @@ impl Connection {
 
     async fn act(&mut self, action: Action) -> Result<(), End> {
         match action {
-            Action::Send(frame) => self.feed(Message::text(frame)).await,
+            Action::Send(frame) => self.feed(frame).await,
             Action::Flood => Err(End::Close(CloseReason::Policy)),
             Action::Join { request, character } => {
                 let (gateway, client) = (Arc::clone(&self.gateway), Arc::clone(&self.client));
@@ -197,14 +210,18 @@ impl Connection {
                     Err(_) => self.answer(request, Err(RpcError::Busy(Duration::from_millis(100)))).await,
                 }
             }
+            Action::Ack { request, tick } => {
+                self.client.acknowledge(tick);
+                self.answer(request, Ok(Outcome::Done(Done {}))).await
+            }
             Action::Ping { request, nonce } => {
-                let result = self.pong(nonce);
-                self.answer(request, Ok(result)).await
+                let pong = self.pong(nonce);
+                self.answer(request, Ok(Outcome::Pong(pong))).await
             }
         }
     }
 
-    fn pong(&self, nonce: Option<i64>) -> String {
+    fn pong(&self, nonce: Option<i64>) -> Pong {
         let tick = match self.session.state() {
             State::Joined(_) => {
                 let zone = self.gateway.zones.handle(self.client.zone());
@@ -213,8 +230,7 @@ impl Connection {
             _ => None,
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now = now.as_millis() as u64;
-        serde_json::json!({"nonce": nonce, "tick": tick, "server_time_ms": now}).to_string()
+        Pong { nonce, tick, server_time_ms: now.as_millis() as u64 }
     }
 
     /// Sends what the outbox holds, all of it that is there, with one flush.
@@ -222,11 +238,13 @@ impl Connection {
         let mut next = Some(first);
         while let Some(outgoing) = next {
             match outgoing {
-                Outgoing::Frame(frame) => self.feed(Message::Text(frame)).await?,
-                Outgoing::Answer { request, result } => self.answer(request, result).await?,
-                Outgoing::Joined { request, character, result } => {
+                Outgoing::Frame(frame) => self.feed(frame).await?,
+                Outgoing::Answer { request, result } => {
+                    self.answer(request, result.map(|outcome| *outcome)).await?;
+                }
+                Outgoing::Joined { request, character, joined } => {
                     self.session.set_state(State::Joined(character));
-                    self.answer(request, Ok(result)).await?;
+                    self.answer(request, Ok(Outcome::Joined(*joined))).await?;
                 }
                 Outgoing::NotJoined { request, error } => {
                     self.session.set_state(State::Connected);
@@ -236,7 +254,7 @@ impl Connection {
                 Outgoing::Left { request } => {
                     self.session.set_state(State::Connected);
                     self.joining = None;
-                    self.answer(request, Ok("{}".to_owned())).await?;
+                    self.answer(request, Ok(Outcome::Done(Done {}))).await?;
                 }
                 Outgoing::Close(reason) => {
                     self.flush().await?;
@@ -248,13 +266,13 @@ impl Connection {
         self.flush().await
     }
 
-    async fn answer(&mut self, request: RequestId, result: Result<String, RpcError>) -> Result<(), End> {
+    async fn answer(&mut self, request: RequestId, result: Result<Outcome, RpcError>) -> Result<(), End> {
         if let Some(received_at) = self.session.received_at(request) {
             let latency = self.started.elapsed().saturating_sub(received_at);
             metrics::histogram!("websocket_message_latency_seconds").record(latency);
         }
-        match self.session.answer(request, &result) {
-            Some(frame) => self.feed(Message::text(frame)).await,
+        match self.session.answer(request, result) {
+            Some(frame) => self.feed(frame).await,
             None => Ok(()),
         }
     }
@@ -283,13 +301,18 @@ impl Connection {
 
     async fn reconnect(&mut self) -> Result<(), End> {
         self.told_to_reconnect = true;
-        let params = serde_json::json!({"reason": "shutdown", "after_ms": 1000});
-        self.feed(Message::text(notification("system.reconnect", &params))).await?;
+        let reconnect = SystemReconnect { reason: "shutdown".to_owned(), after_ms: 1_000 };
+        self.notify(Notice::SystemReconnect(reconnect)).await
+    }
+
+    async fn notify(&mut self, notice: Notice) -> Result<(), End> {
+        self.feed(notification(self.client.encoding, notice)).await?;
         self.flush().await
     }
 
     /// Puts a frame into the socket's buffer; waits only when that is full.
-    async fn feed(&mut self, message: Message) -> Result<(), End> {
+    async fn feed(&mut self, message: impl Into<Message>) -> Result<(), End> {
+        let message = message.into();
         metrics::counter!("websocket_sent_bytes_total").increment(message.len() as u64);
         let client = Arc::clone(&self.client);
         written(&client, self.socket.feed(message)).await

@@ -5,15 +5,15 @@ use super::Gateway;
 use super::placement;
 use crate::client::limits::TAKEOVER_TIMEOUT;
 use crate::client::rpc::RpcError;
-use crate::client::wire::notification;
 use crate::client::{Client, CloseReason, Outgoing};
 use crate::store::AccountId;
 use crate::zone::{Arrival, InboxError, Message};
+use protocol::v1::SystemMessage;
+use protocol::v1::notification::Method as Notice;
 use sim::input::CharacterState;
 use sim::{CharacterId, RequestId};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// When a client should try again after `unavailable`.
 const RETRY: Duration = Duration::from_secs(1);
@@ -94,8 +94,7 @@ async fn enter(
     if zone.id != state.zone {
         let title = |id| content.zones.get(&id).map_or("Your zone", |zone| zone.title.as_str());
         let text = format!("{} is full. You are in {}.", title(state.zone), title(zone.id));
-        let frame = notification("system.message", &serde_json::json!({"text": text}));
-        client.tell(Outgoing::Frame(Utf8Bytes::from(frame)));
+        client.notify(Notice::SystemMessage(SystemMessage { text }));
         (state.zone, state.at) = (zone.id, None);
     }
     let arrival = Arrival { client: Arc::clone(client), state, seat, last_seq: 0, request: Some(request) };

@@ -1,11 +1,14 @@
-//! One client's conversation as a pure state machine: text in, actions out; later answers in,
+//! One client's conversation as a pure state machine: messages in, actions out; later answers in,
 //! frames out. No socket, no clock (time is an argument), no zone.
 
 use super::rate::TokenBucket;
-use crate::client::limits;
-use crate::client::rpc::{self, Call, Frame, Id, Params, RpcError};
+use crate::client::frame::{Encoding, Frame, response};
+use crate::client::rpc::{self, Call, Calls, Id, RpcError};
+use crate::client::{limits, names};
 use crate::zone::Ask;
-use sim::content::{EquipSlot, Position};
+use protocol::v1::call::Method;
+use protocol::v1::response::Outcome;
+use sim::content::Position;
 use sim::input::Command;
 use sim::{CharacterId, DuelId, EntityId, RequestId, def_id};
 use std::collections::HashMap;
@@ -28,7 +31,7 @@ pub enum State {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action {
     /// Send this frame.
-    Send(String),
+    Send(Frame),
     /// Bring the character into the world, then answer.
     Join {
         /// To answer.
@@ -48,11 +51,18 @@ pub enum Action {
         /// What.
         ask: Ask,
     },
+    /// The client has taken in the frame of this tick.
+    Ack {
+        /// To answer.
+        request: RequestId,
+        /// Of its zone.
+        tick: u64,
+    },
     /// Answer with the tick of the zone and the time.
     Ping {
         /// To answer.
         request: RequestId,
-        /// To repeat, JSON text.
+        /// To repeat.
         nonce: Option<i64>,
     },
     /// The client floods the server: close.
@@ -61,6 +71,7 @@ pub enum Action {
 
 /// The conversation with one client.
 pub struct Session {
+    encoding: Encoding,
     state: State,
     next_request: u64,
     pending: HashMap<RequestId, Pending>,
@@ -93,16 +104,11 @@ struct Batch {
     text: String,
 }
 
-impl Default for Session {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Session {
     /// A session whose token was accepted.
-    pub fn new() -> Self {
+    pub fn new(encoding: Encoding) -> Self {
         Self {
+            encoding,
             state: State::Connected,
             next_request: 1,
             pending: HashMap::new(),
@@ -134,18 +140,30 @@ impl Session {
     }
 
     /// Takes one text frame and appends what to do about it. `now` counts from any fixed moment.
-    pub fn receive(&mut self, text: &str, now: Duration, actions: &mut Vec<Action>) {
-        match rpc::decode(text) {
-            Frame::Single(Ok(call)) => self.call(call, None, now, actions),
-            Frame::Single(Err((id, error))) => {
-                if self.messages.take(now).is_err() {
-                    self.count_refusal(now, actions);
+    pub fn receive_text(&mut self, text: &str, now: Duration, actions: &mut Vec<Action>) {
+        self.receive(rpc::decode_text(text), now, actions);
+    }
+
+    /// The same for a binary frame.
+    pub fn receive_binary(&mut self, bytes: &[u8], now: Duration, actions: &mut Vec<Action>) {
+        self.receive(rpc::decode_binary(bytes), now, actions);
+    }
+
+    fn receive(&mut self, calls: Calls<'_>, now: Duration, actions: &mut Vec<Action>) {
+        let calls = match calls {
+            Calls::Each(calls) => calls,
+            Calls::Batch(calls) => return self.batch(calls, now, actions),
+        };
+        for call in calls {
+            match call {
+                Ok(call) => self.call(call, None, now, actions),
+                Err((id, error)) => {
+                    if self.messages.take(now).is_err() {
+                        self.count_refusal(now, actions);
+                    }
+                    actions.push(Action::Send(response(self.encoding, &id, Err(error))));
                 }
-                let mut frame = String::new();
-                rpc::write_response(&mut frame, &id, &Err(error));
-                actions.push(Action::Send(frame));
             }
-            Frame::Batch(calls) => self.batch(calls, now, actions),
         }
     }
 
@@ -174,7 +192,7 @@ impl Session {
         let request = RequestId(self.next_request);
         self.next_request += 1;
         let full = self.pending.len() >= limits::PENDING_REQUESTS;
-        if let Some(id) = call.id {
+        if let Some(id) = call.id.clone() {
             if let Some(batch) = batch.and_then(|number| self.batches.get_mut(&number)) {
                 batch.open += 1;
             }
@@ -186,11 +204,11 @@ impl Session {
                 Err(RpcError::RateLimited(wait))
             }
             Ok(()) if full => Err(RpcError::Busy(Duration::from_millis(100))),
-            Ok(()) => self.dispatch(request, &call.method, call.params),
+            Ok(()) => call.read().and_then(|method| self.dispatch(request, method)),
         };
         match outcome {
             Ok(action) => actions.push(action),
-            Err(error) => actions.extend(self.answer(request, &Err(error)).map(Action::Send)),
+            Err(error) => actions.extend(self.answer(request, Err(error)).map(Action::Send)),
         }
     }
 
@@ -224,37 +242,28 @@ impl Session {
         }
     }
 
-    fn dispatch(
-        &mut self,
-        request: RequestId,
-        method: &str,
-        mut params: Params<'_>,
-    ) -> Result<Action, RpcError> {
+    fn dispatch(&mut self, request: RequestId, method: Method) -> Result<Action, RpcError> {
         match method {
-            "world.join" => {
-                let character = CharacterId(params.required("character")?);
-                params.finish()?;
+            Method::WorldJoin(join) => {
                 if self.state != State::Connected {
                     let why = "this connection has a character in the world; `world.leave` first";
                     return Err(RpcError::InvalidState(why));
                 }
                 self.state = State::Joining;
-                Ok(Action::Join { request, character })
+                Ok(Action::Join { request, character: CharacterId(join.character) })
             }
-            "world.leave" => {
-                params.finish()?;
+            Method::WorldLeave(_) => {
                 self.require_joined()?;
                 self.state = State::Leaving;
                 Ok(Action::Leave { request })
             }
-            "system.ping" => {
-                let nonce = params.optional("nonce")?;
-                params.finish()?;
-                Ok(Action::Ping { request, nonce })
+            Method::WorldAck(ack) => {
+                self.require_joined()?;
+                Ok(Action::Ack { request, tick: ack.tick })
             }
-            _ => {
-                let ask = parse_ask(method, &mut params)?;
-                params.finish()?;
+            Method::SystemPing(ping) => Ok(Action::Ping { request, nonce: ping.nonce }),
+            method => {
+                let ask = ask(method)?;
                 self.require_joined()?;
                 Ok(Action::Submit { request, ask })
             }
@@ -270,24 +279,22 @@ impl Session {
         }
     }
 
-    /// Answers a request with JSON text or an error. Nothing to send for a notification, for a
-    /// request answered before, and while other calls of the batch are open.
-    pub fn answer(&mut self, request: RequestId, result: &Result<String, RpcError>) -> Option<String> {
+    /// Answers a request. Nothing to send for a notification, for a request answered before, and while
+    /// other calls of the batch are open.
+    pub fn answer(&mut self, request: RequestId, result: Result<Outcome, RpcError>) -> Option<Frame> {
         let pending = self.pending.remove(&request)?;
         let Some(number) = pending.batch else {
-            let mut frame = String::new();
-            rpc::write_response(&mut frame, &pending.id, result);
-            return Some(frame);
+            return Some(response(self.encoding, &pending.id, result));
         };
-        self.batches.get_mut(&number)?.append(&pending.id, result);
+        self.batches.get_mut(&number)?.append(&pending.id, &result);
         self.close_place(number)
     }
 
     /// Answers everything that still waits, in the order it came: the token is no good any more.
-    pub fn expire(&mut self) -> Vec<String> {
+    pub fn expire(&mut self) -> Vec<Frame> {
         let mut open: Vec<RequestId> = self.pending.keys().copied().collect();
         open.sort_unstable();
-        open.into_iter().filter_map(|request| self.answer(request, &Err(RpcError::SessionExpired))).collect()
+        open.into_iter().filter_map(|request| self.answer(request, Err(RpcError::SessionExpired))).collect()
     }
 
     /// When a request that still waits was received.
@@ -295,19 +302,19 @@ impl Session {
         self.pending.get(&request).map(|pending| pending.received_at)
     }
 
-    fn close_place(&mut self, number: u64) -> Option<String> {
+    fn close_place(&mut self, number: u64) -> Option<Frame> {
         let batch = self.batches.get_mut(&number)?;
         batch.open -= 1;
         if batch.open > 0 {
             return None;
         }
         let batch = self.batches.remove(&number)?;
-        (!batch.text.is_empty()).then(|| format!("[{}]", batch.text))
+        (!batch.text.is_empty()).then(|| Frame::Text(format!("[{}]", batch.text).into()))
     }
 }
 
 impl Batch {
-    fn append(&mut self, id: &Id, result: &Result<String, RpcError>) {
+    fn append(&mut self, id: &Id, result: &Result<Outcome, RpcError>) {
         if !self.text.is_empty() {
             self.text.push(',');
         }
@@ -315,113 +322,108 @@ impl Batch {
     }
 }
 
-/// The methods that the character's zone answers.
-fn parse_ask(method: &str, params: &mut Params<'_>) -> Result<Ask, RpcError> {
+/// What the character's zone is asked for by a method; those that are not for it were dispatched before.
+fn ask(method: Method) -> Result<Ask, RpcError> {
     let command = match method {
-        "world.move" => Command::Move {
-            seq: params.required("seq")?,
-            to: Position { x_mm: params.required("x")?, y_mm: params.required("y")? },
+        Method::WorldMove(to) => Command::Move { seq: to.seq, to: Position { x_mm: to.x, y_mm: to.y } },
+        Method::CombatAttack(on) => Command::Attack { target: EntityId(on.target) },
+        Method::CombatUseSkill(skill) => Command::UseSkill {
+            ability: definition("ability", &skill.ability),
+            target: skill.target.map(EntityId),
         },
-        "combat.attack" => Command::Attack { target: EntityId(params.required("target")?) },
-        "combat.use_skill" => Command::UseSkill {
-            ability: definition(params, "ability", "ability")?,
-            target: params.optional("target")?.map(EntityId),
-        },
-        "npc.interact" => Command::Interact { target: EntityId(params.required("target")?) },
-        "dialog.choose" => return Ok(Ask::Choose(params.required("choice")?)),
-        "dialog.close" => Command::CloseDialog,
-        "quest.list" => return Ok(Ask::Quests),
-        "quest.accept" => Command::AcceptQuest { quest: definition(params, "quest", "quest")? },
-        "quest.turn_in" => Command::TurnInQuest { quest: definition(params, "quest", "quest")? },
-        "quest.abandon" => Command::AbandonQuest { quest: definition(params, "quest", "quest")? },
-        "inventory.list" => return Ok(Ask::Inventory),
-        "inventory.equip" => Command::Equip { slot: params.required("slot")? },
-        "inventory.unequip" => Command::Unequip { from: equip_slot(params)? },
-        "inventory.use" => Command::UseItem { slot: params.required("slot")? },
-        "inventory.drop" => {
-            Command::Drop { slot: params.required("slot")?, count: params.required("count")? }
+        Method::CombatAuto(auto) => Command::AutoDuel { on: auto.on },
+        Method::CombatSurrender(_) => Command::Surrender,
+        Method::NpcInteract(with) => Command::Interact { target: EntityId(with.target) },
+        Method::DialogChoose(choose) => return Ok(Ask::Choose(choose.choice)),
+        Method::DialogClose(_) => Command::CloseDialog,
+        Method::QuestList(_) => return Ok(Ask::Quests),
+        Method::QuestAccept(it) => Command::AcceptQuest { quest: definition("quest", &it.quest) },
+        Method::QuestTurnIn(it) => Command::TurnInQuest { quest: definition("quest", &it.quest) },
+        Method::QuestAbandon(it) => Command::AbandonQuest { quest: definition("quest", &it.quest) },
+        Method::InventoryList(_) => return Ok(Ask::Inventory),
+        Method::InventoryEquip(it) => Command::Equip { slot: slot("slot", it.slot)? },
+        Method::InventoryUnequip(it) => {
+            let none = "`from` is none of main_hand, off_hand, head, chest, legs, feet";
+            let from = names::equip_slot(&it.from);
+            Command::Unequip { from: from.ok_or_else(|| RpcError::InvalidParams(none.to_owned()))? }
         }
-        "inventory.move" => Command::MoveItem {
-            from: params.required("from")?,
-            to: params.required("to")?,
-            count: params.required("count")?,
-        },
-        "shop.list" => Command::ListShop { npc: EntityId(params.required("npc")?) },
-        "shop.buy" => Command::Buy {
-            npc: EntityId(params.required("npc")?),
-            item: definition(params, "item", "item")?,
-            count: params.required("count")?,
-            price: params.optional("price")?,
-        },
-        "shop.sell" => Command::Sell {
-            npc: EntityId(params.required("npc")?),
-            slot: params.required("slot")?,
-            count: params.required("count")?,
-            price: params.optional("price")?,
-        },
-        "craft.list" => return Ok(Ask::Recipes),
-        "craft.make" => {
-            let (recipe, count) = (params.required("recipe")?, params.optional("count")?.unwrap_or(1));
-            return Ok(Ask::Craft { recipe, count });
+        Method::InventoryUse(it) => Command::UseItem { slot: slot("slot", it.slot)? },
+        Method::InventoryDrop(it) => Command::Drop { slot: slot("slot", it.slot)?, count: it.count },
+        Method::InventoryMove(it) => {
+            Command::MoveItem { from: slot("from", it.from)?, to: slot("to", it.to)?, count: it.count }
         }
-        "duel.challenge" => Command::Challenge { target: EntityId(params.required("target")?) },
-        "duel.accept" => Command::AcceptDuel { duel: DuelId(params.required("duel")?) },
-        "duel.decline" => Command::DeclineDuel { duel: DuelId(params.required("duel")?) },
-        "duel.act" => {
-            let duel = DuelId(params.required("duel")?);
-            let ability: Option<String> = params.optional("ability")?;
-            Command::DuelAct { duel, ability: ability.map(|name| def_id(&format!("ability/{name}"))) }
-        }
-        "combat.auto" => Command::AutoDuel { on: params.required("on")? },
-        "combat.surrender" => Command::Surrender,
-        "chat.send" => Command::Chat { text: params.required("text")? },
-        "state.sync" => return Ok(Ask::Snapshot),
-        _ => return Err(RpcError::MethodNotFound(method.chars().take(40).collect())),
+        Method::ShopList(shop) => Command::ListShop { npc: EntityId(shop.npc) },
+        Method::ShopBuy(deal) => Command::Buy {
+            npc: EntityId(deal.npc),
+            item: definition("item", &deal.item),
+            count: deal.count,
+            price: deal.price,
+        },
+        Method::ShopSell(deal) => Command::Sell {
+            npc: EntityId(deal.npc),
+            slot: slot("slot", deal.slot)?,
+            count: deal.count,
+            price: deal.price,
+        },
+        Method::CraftList(_) => return Ok(Ask::Recipes),
+        Method::CraftMake(it) => return Ok(Ask::Craft { recipe: it.recipe, count: it.count.unwrap_or(1) }),
+        Method::DuelChallenge(whom) => Command::Challenge { target: EntityId(whom.target) },
+        Method::DuelAccept(it) => Command::AcceptDuel { duel: DuelId(it.duel) },
+        Method::DuelDecline(it) => Command::DeclineDuel { duel: DuelId(it.duel) },
+        Method::DuelAct(act) => Command::DuelAct {
+            duel: DuelId(act.duel),
+            ability: act.ability.map(|name| definition("ability", &name)),
+        },
+        Method::ChatSend(line) => Command::Chat { text: line.text },
+        Method::StateSync(_) => return Ok(Ask::Snapshot),
+        Method::WorldJoin(_) | Method::WorldLeave(_) | Method::WorldAck(_) | Method::SystemPing(_) => return Err(RpcError::Internal),
     };
     Ok(Ask::Command(command))
 }
 
-fn definition(params: &mut Params<'_>, member: &str, kind: &str) -> Result<sim::DefId, RpcError> {
-    let name: String = params.required(member)?;
-    Ok(def_id(&format!("{kind}/{name}")))
+fn definition(kind: &str, name: &str) -> sim::DefId {
+    def_id(&format!("{kind}/{name}"))
 }
 
-fn equip_slot(params: &mut Params<'_>) -> Result<EquipSlot, RpcError> {
-    let name: String = params.required("from")?;
-    crate::client::names::equip_slot(&name).ok_or_else(|| {
-        RpcError::InvalidParams("`from` is none of main_hand, off_hand, head, chest, legs, feet".to_owned())
-    })
+fn slot(member: &str, slot: u32) -> Result<u16, RpcError> {
+    u16::try_from(slot).map_err(|_| RpcError::InvalidParams(format!("`{member}`: {slot} is no slot; they are 0 to 31")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use protocol::prost::Message as _;
+    use protocol::v1::{self, Done, Quests};
 
     const NOW: Duration = Duration::from_secs(1);
 
     fn joined() -> Session {
-        let mut session = Session::new();
+        let mut session = Session::new(Encoding::Json);
         session.set_state(State::Joined(CharacterId(1)));
         session
     }
 
     fn receive(session: &mut Session, text: &str) -> Vec<Action> {
         let mut actions = Vec::new();
-        session.receive(text, NOW, &mut actions);
+        session.receive_text(text, NOW, &mut actions);
         actions
+    }
+
+    fn done() -> Result<Outcome, RpcError> {
+        Ok(Outcome::Done(Done {}))
     }
 
     fn sent(actions: &[Action]) -> &str {
         match actions {
-            [Action::Send(frame)] => frame,
+            [Action::Send(Frame::Text(frame))] => frame,
             other => panic!("expected one frame, got {other:?}"),
         }
     }
 
     #[test]
     fn a_command_before_joining_is_refused() {
-        let mut session = Session::new();
+        let mut session = Session::new(Encoding::Json);
         let actions = receive(
             &mut session,
             r#"{"jsonrpc":"2.0","id":1,"method":"combat.attack","params":{"target":3}}"#,
@@ -438,9 +440,9 @@ mod tests {
         );
         let [Action::Submit { request, ask }] = &actions[..] else { panic!("{actions:?}") };
         assert_eq!(*ask, Ask::Command(Command::Attack { target: EntityId(3) }));
-        let answer = session.answer(*request, &Ok("{}".to_owned()));
-        assert_eq!(answer.as_deref(), Some(r#"{"jsonrpc":"2.0","id":"a","result":{}}"#));
-        assert_eq!(session.answer(*request, &Ok("{}".to_owned())), None);
+        let answer = session.answer(*request, done());
+        assert_eq!(answer, Some(Frame::Text(r#"{"jsonrpc":"2.0","id":"a","result":{}}"#.into())));
+        assert_eq!(session.answer(*request, done()), None);
     }
 
     #[test]
@@ -461,14 +463,43 @@ mod tests {
             })
             .collect();
         assert_eq!(requests.len(), 3);
-        assert_eq!(session.answer(requests[2], &Ok("[]".to_owned())), None);
-        assert_eq!(session.answer(requests[1], &Ok("{}".to_owned())), None, "a notification");
-        let frame = session.answer(requests[0], &Ok("{}".to_owned())).expect("all answered");
+        assert_eq!(session.answer(requests[2], Ok(Outcome::Quests(Quests::default()))), None);
+        assert_eq!(session.answer(requests[1], done()), None, "a notification");
+        let Some(Frame::Text(frame)) = session.answer(requests[0], done()) else { panic!("all answered") };
         let values: Vec<serde_json::Value> = serde_json::from_str(&frame).expect("an array");
         assert_eq!(
             values.iter().map(|value| value["id"].as_i64()).collect::<Vec<_>>(),
             [Some(2), Some(3), Some(1)]
         );
+    }
+
+    #[test]
+    fn binary_calls_are_answered_one_by_one() {
+        let mut session = Session::new(Encoding::Proto);
+        session.set_state(State::Joined(CharacterId(1)));
+        let call = |id, method| v1::Call { id, method: Some(method) };
+        let drop = v1::InventoryDrop { slot: 70_000, count: 1 };
+        let calls = vec![
+            call(Some(4), Method::QuestList(v1::QuestList {})),
+            call(None, Method::WorldMove(v1::WorldMove { seq: 1, x: 5, y: -6 })),
+            call(Some(5), Method::InventoryDrop(drop)),
+        ];
+        let mut actions = Vec::new();
+        session.receive_binary(&v1::ClientFrame { calls }.encode_to_vec(), NOW, &mut actions);
+        let [Action::Submit { request, ask: Ask::Quests }, Action::Submit { ask, .. }, Action::Send(refused)] = &actions[..]
+        else {
+            panic!("{actions:?}")
+        };
+        assert_eq!(*ask, Ask::Command(Command::Move { seq: 1, to: Position { x_mm: 5, y_mm: -6 } }));
+        let read = |frame: &Frame| {
+            let Frame::Binary(bytes) = frame else { panic!("binary") };
+            v1::ServerFrame::decode(bytes.as_ref()).expect("decodes").responses.remove(0)
+        };
+        let refused = read(refused);
+        assert!(matches!(&refused.outcome, Some(Outcome::Error(error)) if error.message.starts_with("`slot`")));
+        assert_eq!(refused.id, 5);
+        let answer = session.answer(*request, Ok(Outcome::Quests(Quests::default()))).expect("waits");
+        assert_eq!(read(&answer), v1::Response { id: 4, outcome: Some(Outcome::Quests(Quests::default())) });
     }
 
     #[test]
@@ -507,10 +538,11 @@ mod tests {
         let frames = session.expire();
         assert_eq!(frames.len(), 3);
         for (frame, id) in frames.iter().zip(1..) {
+            let Frame::Text(frame) = frame else { panic!("text") };
             let start = format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32002"#);
             assert!(frame.starts_with(&start) && frame.contains("session_expired"), "{frame}");
         }
-        assert_eq!(session.expire(), [""; 0], "once");
+        assert_eq!(session.expire(), [], "once");
     }
 
     #[test]
@@ -521,8 +553,8 @@ mod tests {
             for _ in 0..50 {
                 let mut actions = Vec::new();
                 let text = r#"{"jsonrpc":"2.0","id":1,"method":"dialog.close"}"#;
-                session.receive(text, Duration::from_secs(second), &mut actions);
-                busy += usize::from(matches!(&actions[..], [Action::Send(frame)] if frame.contains("busy")));
+                session.receive_text(text, Duration::from_secs(second), &mut actions);
+                busy += usize::from(matches!(&actions[..], [Action::Send(Frame::Text(frame))] if frame.contains("busy")));
             }
         }
         assert_eq!(busy, 500 - limits::PENDING_REQUESTS);
@@ -532,6 +564,12 @@ mod tests {
         #[test]
         fn any_text_is_survived(text in "\\PC*") {
             receive(&mut joined(), &text);
+        }
+
+        #[test]
+        fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let mut session = joined();
+            session.receive_binary(&bytes, NOW, &mut Vec::new());
         }
 
         #[test]

@@ -6,6 +6,7 @@
 use super::Gateway;
 use super::connection::Connection;
 use super::places::NoPlace;
+use crate::client::frame::Encoding;
 use crate::client::limits;
 use axum::Router;
 use axum::body::Body;
@@ -18,8 +19,6 @@ use std::sync::Arc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
-
-const SUBPROTOCOL: &str = "lore.v1.json";
 
 /// The route of the socket.
 pub fn router(gateway: Arc<Gateway>) -> Router {
@@ -37,7 +36,7 @@ enum Refusal {
     Version,
     #[error("`Sec-WebSocket-Key` is missing")]
     Key,
-    #[error("none of the subprotocols asked for is spoken; ask for `{SUBPROTOCOL}`")]
+    #[error("none of the subprotocols asked for is spoken; ask for `lore.v1.json` or `lore.v1.proto`")]
     Subprotocol,
     #[error("this page may not open a connection; the server has to list its origin in `cors-origins`")]
     Origin,
@@ -118,9 +117,10 @@ fn accept(gateway: Arc<Gateway>, mut request: Request) -> Result<Response, Refus
     let key = headers.get(header::SEC_WEBSOCKET_KEY).ok_or(Refusal::Key)?;
     let accept_key = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|_| Refusal::Key)?;
     let offers_any = headers.contains_key(header::SEC_WEBSOCKET_PROTOCOL);
-    if offers_any && !lists(headers, header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL) {
-        return Err(Refusal::Subprotocol);
-    }
+    let encoding = match offers_any {
+        true => preferred(headers).ok_or(Refusal::Subprotocol)?,
+        false => Encoding::Json,
+    };
     check_origin(&gateway.origins, headers)?;
     if gateway.is_draining() {
         return Err(Refusal::Draining);
@@ -142,7 +142,7 @@ fn accept(gateway: Arc<Gateway>, mut request: Request) -> Result<Response, Refus
                     Role::Server,
                     Some(socket_config()),
                 );
-                Connection::new(gateway, socket.await, claims, token).run().await;
+                Connection::new(gateway, socket.await, encoding, claims, token).run().await;
             }
             Err(error) => tracing::debug!(%error, "a client went away during the upgrade"),
         }
@@ -154,7 +154,7 @@ fn accept(gateway: Arc<Gateway>, mut request: Request) -> Result<Response, Refus
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept_key);
     if offers_any {
-        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(encoding.subprotocol()));
     }
     Ok(response)
 }
@@ -169,12 +169,19 @@ fn socket_config() -> WebSocketConfig {
 
 /// Whether a header that holds a list of words holds this one.
 fn lists(headers: &HeaderMap, name: header::HeaderName, word: &str) -> bool {
-    headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|value| value.trim().eq_ignore_ascii_case(word))
+    words(headers, name).any(|known| known.eq_ignore_ascii_case(word))
+}
+
+/// The words of a header that holds a list of them.
+fn words(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim)
+}
+
+/// The first of the client's subprotocols that is spoken here: it lists them by its preference.
+fn preferred(headers: &HeaderMap) -> Option<Encoding> {
+    let known = |word: &str| Encoding::ALL.into_iter().find(|it| it.subprotocol().eq_ignore_ascii_case(word));
+    words(headers, header::SEC_WEBSOCKET_PROTOCOL).find_map(known)
 }
 
 /// A browser says which page asks. Without a list of allowed pages only our own is let in;
@@ -224,6 +231,14 @@ mod tests {
         assert!(check_origin(&[], &foreign).is_err());
         assert!(check_origin(&["https://evil.example".to_owned()], &foreign).is_ok());
         assert!(check_origin(&[], &HeaderMap::new()).is_ok());
+    }
+
+    #[test]
+    fn the_first_subprotocol_that_is_spoken_is_taken() {
+        let offer = |text| headers(&[(header::SEC_WEBSOCKET_PROTOCOL, text)]);
+        assert_eq!(preferred(&offer("mqtt, lore.v1.proto, lore.v1.json")), Some(Encoding::Proto));
+        assert_eq!(preferred(&offer("lore.v1.json")), Some(Encoding::Json));
+        assert_eq!(preferred(&offer("lore.v2.json")), None);
     }
 
     #[test]

@@ -6,7 +6,9 @@ use super::client::{CallFailed, Client, Lost, PATIENCE};
 use super::measure::Tally;
 use super::mind::{ATTACK_PATIENCE, Mind, Order, PACE, Scenario};
 use super::replica::Heard;
-use super::wire::{Event, Joined};
+use crate::client::frame::Encoding;
+use protocol::v1::event::Type as Event;
+use protocol::v1::{Hit, Joined};
 use rand::RngExt;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,6 +26,7 @@ const JOIN_PAUSE: Duration = Duration::from_millis(500);
 /// What all bots of a run share.
 pub(super) struct Run {
     pub ws_url: String,
+    pub encoding: Encoding,
     pub registrar: Registrar,
     pub classes: Vec<String>,
     pub scenario: Scenario,
@@ -67,7 +70,7 @@ pub(super) async fn live(run: Arc<Run>, index: usize) {
 async fn enter(run: &Run, index: usize) -> anyhow::Result<Client> {
     let class = &run.classes[index % run.classes.len()];
     let player = run.registrar.guest(&bot_name(), class).await?;
-    let mut client = Client::connect(&run.ws_url, &player.token).await?;
+    let mut client = Client::connect(&run.ws_url, &player.token, run.encoding).await?;
     let asked = Instant::now();
     match join(run, &player, &mut client, asked + JOIN_PATIENCE).await {
         Ok(()) => {
@@ -98,7 +101,7 @@ async fn join(run: &Run, player: &Player, client: &mut Client, until: Instant) -
                 if !passes || Instant::now() >= until || run.stop.is_cancelled() {
                     return Err(CallFailed::Refused { method, error });
                 }
-                let pause = error.data.retry_after_ms.map_or(JOIN_PAUSE, Duration::from_millis);
+                let pause = error.retry_after_ms().map_or(JOIN_PAUSE, Duration::from_millis);
                 tokio::time::sleep(pause.min(PATIENCE)).await;
             }
             Err(failed) => return Err(failed),
@@ -226,7 +229,7 @@ impl<'a> Bot<'a> {
             }
             Heard::Welcome(welcome) => self.tick = Duration::from_millis(u64::from(welcome.tick_ms)),
             Heard::Corrected(corrected) => {
-                self.moves.retain(|(seq, _)| *seq > corrected.seq);
+                self.moves.retain(|(seq, _)| *seq > u64::from(corrected.seq));
                 self.mind.corrected(corrected.x, corrected.y);
                 self.run.count(|tally| tally.corrections += 1);
             }
@@ -308,7 +311,7 @@ impl<'a> Bot<'a> {
                 tally.move_ack.record(now - sent);
             }
             tally.swings += own.len() as u64;
-            tally.criticals += own.iter().filter(|swing| swing.hit == "critical").count() as u64;
+            tally.criticals += own.iter().filter(|swing| swing.hit() == Hit::Critical).count() as u64;
             if let Some((_, asked)) = attacked {
                 tally.combat_event.record(now - asked);
             }

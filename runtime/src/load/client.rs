@@ -3,8 +3,11 @@
 //! No behaviour (that is [`super::bot`]), no HTTP (that is [`super::account`]).
 
 use super::replica::{Fault, Heard, Replica};
-use super::wire::CallError;
+use crate::client::frame::{Encoding, to_json};
 use futures_util::{SinkExt, StreamExt};
+use protocol::prost::Message as _;
+use protocol::v1;
+use protocol::v1::call::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::VecDeque;
@@ -17,8 +20,6 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
-/// The subprotocol this client speaks.
-pub const SUBPROTOCOL: &str = "lore.v1.json";
 /// Bytes a socket reads at once: keeps thousands of clients small.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
 /// Largest message accepted: a snapshot of a full zone is some 100 KiB.
@@ -56,6 +57,14 @@ pub enum Lost {
     /// It broke.
     #[error("connection broke: {0}")]
     Broke(#[from] Box<tungstenite::Error>),
+    /// The client asked for something that the protocol does not have.
+    #[error("{method}: {why}")]
+    BadCall {
+        /// What was to be called.
+        method: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
     /// More calls wait for an answer than a client may have.
     #[error("too many calls without an answer")]
     TooManyCalls,
@@ -70,7 +79,7 @@ pub enum CallFailed {
         /// What was called.
         method: &'static str,
         /// What the server said.
-        error: CallError,
+        error: v1::Error,
     },
     /// The result is not what the protocol says.
     #[error("{method}: result cannot be read: {source}")]
@@ -104,6 +113,7 @@ pub struct Traffic {
 /// One connection and what it knows.
 pub struct Client {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    encoding: Encoding,
     replica: Replica,
     traffic: Traffic,
     next_id: u64,
@@ -112,21 +122,12 @@ pub struct Client {
     fault_count: u64,
 }
 
-#[derive(Serialize)]
-struct Call<'a, P> {
-    jsonrpc: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<u64>,
-    method: &'a str,
-    params: P,
-}
-
 impl Client {
     /// Opens `url` as the owner of the access token.
     ///
     /// # Errors
     /// [`ConnectError`]: a wrong address, or a server that refuses or does not answer.
-    pub async fn connect(url: &str, token: &str) -> Result<Self, ConnectError> {
+    pub async fn connect(url: &str, token: &str, encoding: Encoding) -> Result<Self, ConnectError> {
         let bad_url = || ConnectError::BadUrl { url: url.to_owned() };
         let uri: tungstenite::http::Uri = url.parse().map_err(|_| bad_url())?;
         if uri.scheme_str() != Some("ws") {
@@ -134,7 +135,7 @@ impl Client {
         }
         let request = ClientRequestBuilder::new(uri)
             .with_header("Authorization", format!("Bearer {token}"))
-            .with_sub_protocol(SUBPROTOCOL);
+            .with_sub_protocol(encoding.subprotocol());
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(0)
@@ -145,6 +146,7 @@ impl Client {
             timeout(PATIENCE, opening).await.map_err(|_| ConnectError::Silent)?.map_err(Box::new)?;
         Ok(Self {
             socket,
+            encoding,
             replica: Replica::default(),
             traffic: Traffic::default(),
             next_id: 1,
@@ -174,12 +176,16 @@ impl Client {
     /// # Errors
     /// [`Lost`] when the connection is gone.
     pub async fn send(&mut self, method: &'static str, params: impl Serialize) -> Result<u64, Lost> {
+        let bad = |why: String| Lost::BadCall { method, why };
+        let params = serde_json::to_string(&params).map_err(|error| bad(error.to_string()))?;
+        let call = Method::from_json(method, &params).ok_or_else(|| bad("there is no such method".to_owned()))?;
+        let call = call.map_err(|error| bad(error.to_string()))?;
         let id = self.next_id;
         self.next_id += 1;
         if !self.replica.asked(id, method) {
             return Err(Lost::TooManyCalls);
         }
-        self.write(&Call { jsonrpc: "2.0", id: Some(id), method, params }).await?;
+        self.write(Some(id), call).await?;
         Ok(id)
     }
 
@@ -190,8 +196,7 @@ impl Client {
     pub async fn walk(&mut self, x: i32, y: i32) -> Result<u64, Lost> {
         let seq = self.replica.sent_seq + 1;
         self.replica.sent_seq = seq;
-        let params = serde_json::json!({"seq": seq, "x": x, "y": y});
-        self.write(&Call { jsonrpc: "2.0", id: None, method: "world.move", params }).await?;
+        self.write(None, Method::WorldMove(v1::WorldMove { seq: seq as u32, x, y })).await?;
         Ok(seq)
     }
 
@@ -220,18 +225,14 @@ impl Client {
             loop {
                 match self.hear().await? {
                     Heard::Reply { id, outcome, .. } if id == asked => return Ok::<_, Lost>(outcome),
-                    heard => {
-                        if self.set_aside.len() == SET_ASIDE {
-                            self.set_aside.pop_front();
-                        }
-                        self.set_aside.push_back(heard);
-                    }
+                    heard => self.set_aside(heard),
                 }
             }
         };
         let outcome = timeout(PATIENCE, answer).await.map_err(|_| CallFailed::Silent(method))??;
         let result = outcome.map_err(|error| CallFailed::Refused { method, error })?;
-        serde_json::from_str(&result).map_err(|source| CallFailed::Unreadable { method, source })
+        let result = serde_json::to_value(&result).and_then(serde_json::from_value);
+        result.map_err(|source| CallFailed::Unreadable { method, source })
     }
 
     /// Says goodbye on the WebSocket level and waits for the other side to agree.
@@ -245,12 +246,17 @@ impl Client {
         drop(timeout(PATIENCE, farewell).await);
     }
 
-    async fn write(&mut self, call: &impl Serialize) -> Result<(), Lost> {
-        let text = serde_json::to_string(call)
-            .map_err(|error| Box::new(tungstenite::Error::Io(std::io::Error::other(error))))?;
+    async fn write(&mut self, id: Option<u64>, method: Method) -> Result<(), Lost> {
+        let message = match self.encoding {
+            Encoding::Json => Message::text(json_call(id, &method)),
+            Encoding::Proto => {
+                let calls = vec![v1::Call { id, method: Some(method) }];
+                Message::binary(v1::ClientFrame { calls }.encode_to_vec())
+            }
+        };
         self.traffic.frames_out += 1;
-        self.traffic.bytes_out += framed_bytes(text.len(), true);
-        self.socket.send(Message::text(text)).await.map_err(Box::new)?;
+        self.traffic.bytes_out += framed_bytes(message.len(), true);
+        self.socket.send(message).await.map_err(Box::new)?;
         Ok(())
     }
 
@@ -262,29 +268,35 @@ impl Client {
             };
             self.traffic.frames_in += 1;
             self.traffic.bytes_in += framed_bytes(message.len(), false);
-            match message {
-                Message::Text(text) => {
-                    if let Some(heard) = self.take_in(&text) {
-                        return Ok(heard);
-                    }
+            let mut faults = Vec::new();
+            let heard = match (self.encoding, message) {
+                (Encoding::Json, Message::Text(text)) => self.replica.hear_text(&text, &mut faults),
+                (Encoding::Proto, Message::Binary(bytes)) => {
+                    let mut heard = self.replica.hear_binary(&bytes, &mut faults).into_iter();
+                    let first = heard.next();
+                    heard.for_each(|heard| self.set_aside(heard));
+                    first
                 }
-                Message::Close(frame) => return Err(Lost::Closed(close_reason(frame.as_ref()))),
-                Message::Binary(_) => self.fault(Fault::Malformed {
-                    what: "binary frame".to_owned(),
-                    why: format!("{SUBPROTOCOL} has text frames only"),
-                }),
-                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+                (_, Message::Close(frame)) => return Err(Lost::Closed(close_reason(frame.as_ref()))),
+                (encoding, Message::Text(_) | Message::Binary(_)) => {
+                    let why = format!("{} has no such frames", encoding.subprotocol());
+                    faults.push(Fault::Malformed { what: "frame".to_owned(), why });
+                    None
+                }
+                (_, Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => None,
+            };
+            faults.into_iter().for_each(|fault| self.fault(fault));
+            if let Some(heard) = heard {
+                return Ok(heard);
             }
         }
     }
 
-    fn take_in(&mut self, text: &str) -> Option<Heard> {
-        let mut faults = Vec::new();
-        let heard = self.replica.hear(text, &mut faults);
-        for fault in faults {
-            self.fault(fault);
+    fn set_aside(&mut self, heard: Heard) {
+        if self.set_aside.len() == SET_ASIDE {
+            self.set_aside.pop_front();
         }
-        heard
+        self.set_aside.push_back(heard);
     }
 
     fn fault(&mut self, fault: Fault) {
@@ -293,6 +305,19 @@ impl Client {
             self.faults.push(fault);
         }
     }
+}
+
+/// A call of `lore.v1.json`.
+fn json_call(id: Option<u64>, method: &Method) -> String {
+    #[derive(Serialize)]
+    struct Call<'a> {
+        jsonrpc: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<u64>,
+        #[serde(flatten)]
+        method: &'a Method,
+    }
+    to_json(&Call { jsonrpc: "2.0", id, method })
 }
 
 fn close_reason(frame: Option<&CloseFrame>) -> String {

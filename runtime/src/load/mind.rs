@@ -1,7 +1,8 @@
 //! What a bot wants: pure decisions from what it knows. No socket, no clock, seeded chance.
 
 use super::replica::Replica;
-use super::wire::{Choice, Crossing, Entity};
+use super::replica::Entity;
+use protocol::v1::{Choice, Crossing, EntityKind};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::collections::VecDeque;
@@ -301,7 +302,7 @@ impl Mind {
         }
         let prey = self.choose_prey(replica, at);
         let loot =
-            nearest(replica, at, |entity| entity.kind == "item" && !self.tried_items.contains(&entity.id));
+            nearest(replica, at, |entity| entity.kind == EntityKind::Item && !self.tried_items.contains(&entity.id));
         match (loot, prey) {
             (Some((item, distance)), _) if distance <= REACH_MM => {
                 if self.tried_items.len() == TRIED_ITEMS {
@@ -458,7 +459,7 @@ fn unclaimed(replica: &Replica, at: (i32, i32)) -> Vec<(&Entity, i64)> {
     let others: Vec<&Entity> = replica
         .entities
         .values()
-        .filter(|entity| entity.kind == "player" && entity.id != replica.you && entity.hp > 0)
+        .filter(|entity| entity.kind == EntityKind::Player && entity.id != replica.you && entity.hp > 0)
         .collect();
     let beside = |prey: &Entity| others.iter().any(|other| distance((prey.x, prey.y), other) <= CLAIM_MM);
     let mut free: Vec<(&Entity, i64)> = replica
@@ -492,11 +493,11 @@ mod tests {
 
     fn frame(entities: &str, zone: &str, crossings: &str) -> Replica {
         let text = format!(
-            r#"{{"jsonrpc":"2.0","method":"world.snapshot","params":{{"tick":1,"zone":{{"name":"{zone}","width":100000,"height":100000,"max_speed":20000,"crossings":[{crossings}]}},"you":1,"entities":[{{"id":1,"kind":"player","x":50000,"y":50000,"hp":9}}{entities}]}}}}"#
+            r#"{{"jsonrpc":"2.0","method":"world.snapshot","params":{{"tick":1,"ack":0,"zone":{{"name":"{zone}","title":"","width":100000,"height":100000,"max_speed":20000,"interest_radius":100000,"crossings":[{crossings}]}},"you":1,"entities":[{{"id":1,"kind":"player","x":50000,"y":50000,"hp":9}}{entities}]}}}}"#
         );
         let mut replica = Replica::default();
         let mut faults = Vec::new();
-        replica.hear(&text, &mut faults);
+        replica.hear_text(&text, &mut faults);
         assert_eq!(faults, []);
         replica
     }

@@ -1,7 +1,7 @@
 //! The load tool: bots that play over real sockets and judge the server while they do.
 //!
 //! [`client`] with its [`replica`] is also the Rust client of the game; the tests use it. Nothing of
-//! the server is used here: what a bot knows, it was told.
+//! the server is used here but the schema of the protocol: what a bot knows, it was told.
 
 pub mod account;
 mod bot;
@@ -11,8 +11,8 @@ pub mod mind;
 pub mod replica;
 pub mod report;
 pub mod server;
-pub mod wire;
 
+use crate::client::frame::Encoding;
 use account::{AccountError, Registrar};
 use bot::Run;
 use measure::Tally;
@@ -41,6 +41,8 @@ pub struct Plan {
     pub admin_url: Option<String>,
     /// The operator's token.
     pub admin_token: Option<String>,
+    /// How their messages are written.
+    pub encoding: Encoding,
     /// How many bots, 1 to [`BOTS_MAX`].
     pub bots: usize,
     /// How long they play once the last one has joined or given up, seconds.
@@ -83,6 +85,7 @@ pub async fn run(plan: &Plan, mut progress: impl FnMut(&str)) -> Result<Report, 
     let idle = status(operator.as_ref()).await?;
     let run = Arc::new(Run {
         ws_url: plan.ws_url.clone(),
+        encoding: plan.encoding,
         classes: registrar.classes().await?,
         registrar,
         scenario: plan.scenario,

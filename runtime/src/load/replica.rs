@@ -3,18 +3,25 @@
 //! It is also the judge of the server's conduct: whatever `docs/protocol.md` does not allow is a
 //! [`Fault`]. A fault never stops the replica; it takes over what it can and goes on.
 
-use super::wire::{
-    CallError, Character, CharacterUpdate, Corrected, Crossed, Delta, DialogShown, Entity, Envelope, Event,
-    EventReward, InventoryUpdate, Joined, QuestUpdate, Snapshot, SystemMessage, Welcome, WorldEventUpdate,
-    Zone,
+use protocol::prost::Message as _;
+use protocol::v1::event::Type as Event;
+use protocol::v1::notification::Method as Told;
+use protocol::v1::response::Outcome;
+use protocol::v1::{
+    self, Character, CharacterUpdate, DialogShow, EventReward, InventoryUpdate, QuestUpdate, ServerFrame,
+    SessionWelcome, SystemMessage, WorldCorrected, WorldDelta, WorldEventUpdate, WorldSnapshot, WorldZone, Zone,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use thiserror::Error;
 
 /// Calls that may wait for their answer at once; a client with more is defective.
 pub const PENDING_CALLS: usize = 1_024;
+
+/// Millimetres of a step of movement.
+const STEP_MM: i32 = 20;
 
 /// Something the protocol does not allow.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -57,7 +64,7 @@ pub enum Fault {
     /// A changed or leaving entity that is not in sight.
     #[error("{what} of entity {id} which is not in sight")]
     UnknownEntity {
-        /// `update` or `leave`.
+        /// `update`, `move` or `leave`.
         what: &'static str,
         /// Which.
         id: u64,
@@ -71,15 +78,15 @@ pub enum Fault {
 #[derive(Debug)]
 pub enum Heard {
     /// The server's greeting.
-    Welcome(Welcome),
+    Welcome(SessionWelcome),
     /// The answer to a call.
     Reply {
         /// Id of the call.
         id: u64,
         /// What was called.
         method: &'static str,
-        /// The result as JSON text, or why not.
-        outcome: Result<String, CallError>,
+        /// The result, or why not.
+        outcome: Result<Outcome, v1::Error>,
     },
     /// The replica was replaced.
     Snapshot,
@@ -93,11 +100,11 @@ pub enum Heard {
         events: Vec<Event>,
     },
     /// A movement was impossible.
-    Corrected(Corrected),
+    Corrected(WorldCorrected),
     /// Crossed over to another zone.
-    Crossed(Crossed),
+    Crossed(WorldZone),
     /// An NPC speaks.
-    Dialog(DialogShown),
+    Dialog(DialogShow),
     /// The conversation is over.
     DialogEnd,
     /// The own character died.
@@ -122,6 +129,60 @@ pub enum Heard {
     System(SystemMessage),
     /// The server goes away and asks to come back.
     Reconnect,
+}
+
+/// An entity as it stands in the replica.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entity {
+    /// Id within the zone.
+    pub id: u64,
+    /// What it is.
+    pub kind: v1::EntityKind,
+    /// Template in the content.
+    pub template: String,
+    /// East, millimetres.
+    pub x: i32,
+    /// North, millimetres.
+    pub y: i32,
+    /// Health; items have none.
+    pub hp: i32,
+    /// Fights characters.
+    pub hostile: bool,
+}
+
+impl Entity {
+    fn new(entity: v1::Entity) -> Self {
+        Self {
+            id: entity.id,
+            kind: entity.kind(),
+            x: entity.x(),
+            y: entity.y(),
+            hp: entity.hp(),
+            hostile: entity.hostile(),
+            template: entity.template.unwrap_or_default(),
+        }
+    }
+
+    fn update(&mut self, update: &v1::Entity) {
+        self.x = update.x.unwrap_or(self.x);
+        self.y = update.y.unwrap_or(self.y);
+        self.hp = update.hp.unwrap_or(self.hp);
+    }
+}
+
+/// One text frame of `lore.v1.json`: a response (with `id`) or a notification (with `method`).
+#[derive(Debug, Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    jsonrpc: Cow<'a, str>,
+    id: Option<u64>,
+    #[serde(borrow)]
+    method: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    params: Option<&'a RawValue>,
+    #[serde(borrow)]
+    result: Option<&'a RawValue>,
+    error: Option<v1::Error>,
 }
 
 /// The world as one client knows it.
@@ -165,26 +226,64 @@ impl Replica {
         self.pending.len()
     }
 
-    /// Takes in one text frame. Faults are added to `faults`; `None` when nothing could be understood.
-    pub fn hear(&mut self, text: &str, faults: &mut Vec<Fault>) -> Option<Heard> {
-        match self.decode(text, faults) {
-            Ok(heard) => Some(heard),
-            Err(fault) => {
-                faults.push(fault);
-                None
-            }
-        }
+    /// Takes in one frame of `lore.v1.json`. Faults are added to `faults`; `None` when nothing could be understood.
+    pub fn hear_text(&mut self, text: &str, faults: &mut Vec<Fault>) -> Option<Heard> {
+        self.read_text(text, faults).map_err(|fault| faults.push(fault)).ok()
     }
 
-    fn decode(&mut self, text: &str, faults: &mut Vec<Fault>) -> Result<Heard, Fault> {
+    /// Takes in one frame of `lore.v1.proto`, which may hold several messages.
+    pub fn hear_binary(&mut self, bytes: &[u8], faults: &mut Vec<Fault>) -> Vec<Heard> {
+        let frame = match ServerFrame::decode(bytes) {
+            Ok(frame) => frame,
+            Err(error) => {
+                faults.push(malformed("message", &error));
+                return Vec::new();
+            }
+        };
+        let mut all = Vec::new();
+        for response in frame.responses {
+            match self.response(response) {
+                Ok(heard) => all.push(heard),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        for notification in frame.notifications {
+            let told = notification.method.ok_or_else(|| Fault::UnknownNotification("by its number".to_owned()));
+            match told.and_then(|told| self.told(told, faults)) {
+                Ok(heard) => all.push(heard),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        all
+    }
+
+    fn read_text(&mut self, text: &str, faults: &mut Vec<Fault>) -> Result<Heard, Fault> {
         let envelope: Envelope<'_> =
             serde_json::from_str(text).map_err(|error| malformed("message", &error))?;
         if envelope.jsonrpc != "2.0" {
             return Err(malformed("message", &"jsonrpc is not 2.0"));
         }
         match (envelope.method.as_deref(), envelope.id) {
-            (Some(method), None) => self.notification(method, envelope.params, faults),
-            (None, Some(id)) => self.response(id, &envelope),
+            (Some(method), None) => {
+                let told = Told::from_json(method, envelope.params.map_or("{}", RawValue::get));
+                let told = told.ok_or_else(|| Fault::UnknownNotification(method.chars().take(64).collect()))?;
+                self.told(told.map_err(|error| malformed(method, &error))?, faults)
+            }
+            (None, Some(id)) => {
+                let method = *self.pending.get(&id).ok_or(Fault::UnaskedResponse(id))?;
+                let outcome = match (envelope.result, envelope.error) {
+                    (Some(result), None) => {
+                        let read = Outcome::from_json(method, result.get());
+                        read.and_then(Result::ok).ok_or_else(|| malformed(method, &result.get()))
+                    }
+                    (None, Some(error)) => Ok(Outcome::Error(error)),
+                    _ => Err(malformed(method, &"response with both or neither of result and error")),
+                };
+                if outcome.is_err() {
+                    self.pending.remove(&id);
+                }
+                self.response(v1::Response { id, outcome: Some(outcome?) })
+            }
             (Some(method), Some(_)) => Err(malformed(method, &"a server does not call")),
             (None, None) => match envelope.error {
                 Some(error) => Err(malformed("answer without id", &error.message)),
@@ -193,52 +292,45 @@ impl Replica {
         }
     }
 
-    fn response(&mut self, id: u64, envelope: &Envelope<'_>) -> Result<Heard, Fault> {
+    fn response(&mut self, response: v1::Response) -> Result<Heard, Fault> {
+        let id = response.id;
         let method = self.pending.remove(&id).ok_or(Fault::UnaskedResponse(id))?;
-        let outcome = match (envelope.result, &envelope.error) {
-            (Some(result), None) => Ok(result.get().to_owned()),
-            (None, Some(error)) => Err(error.clone()),
-            _ => return Err(malformed(method, &"response with both or neither of result and error")),
+        let outcome = match response.outcome {
+            Some(Outcome::Error(error)) => Err(error),
+            Some(outcome) => Ok(outcome),
+            None => return Err(malformed(method, &"response without an outcome")),
         };
-        if let ("world.join", Ok(result)) = (method, &outcome) {
-            let joined: Joined = serde_json::from_str(result).map_err(|error| malformed(method, &error))?;
+        if let Ok(Outcome::Joined(joined)) = &outcome {
             self.you = joined.entity;
-            self.character = Some(joined.character);
+            self.character.clone_from(&joined.character);
         }
         Ok(Heard::Reply { id, method, outcome })
     }
 
-    fn notification(
-        &mut self,
-        method: &str,
-        params: Option<&RawValue>,
-        faults: &mut Vec<Fault>,
-    ) -> Result<Heard, Fault> {
-        let json = params.map_or("{}", RawValue::get);
-        Ok(match method {
-            "world.delta" => self.delta(read(method, json)?, faults)?,
-            "world.snapshot" => self.snapshot(read(method, json)?, faults),
-            "session.welcome" => Heard::Welcome(read(method, json)?),
-            "world.corrected" => Heard::Corrected(read(method, json)?),
-            "world.zone" => {
+    fn told(&mut self, told: Told, faults: &mut Vec<Fault>) -> Result<Heard, Fault> {
+        Ok(match told {
+            Told::WorldDelta(delta) => self.delta(delta, faults)?,
+            Told::WorldSnapshot(snapshot) => self.snapshot(snapshot, faults)?,
+            Told::SessionWelcome(welcome) => Heard::Welcome(welcome),
+            Told::WorldCorrected(corrected) => Heard::Corrected(corrected),
+            Told::WorldZone(crossed) => {
                 self.in_sync = false;
                 self.tick = 0;
-                Heard::Crossed(read(method, json)?)
+                Heard::Crossed(crossed)
             }
-            "dialog.show" => Heard::Dialog(read(method, json)?),
-            "dialog.end" => Heard::DialogEnd,
-            "character.died" => Heard::Died,
-            "character.respawned" => Heard::Respawned,
-            "chat.message" => Heard::Chat,
-            "duel.challenged" | "duel.turn" | "duel.ended" => Heard::Duel,
-            "character.update" => self.character_update(read(method, json)?),
-            "inventory.update" => Heard::InventoryUpdate(read(method, json)?),
-            "quest.update" => Heard::QuestUpdate(read(method, json)?),
-            "world.event" => Heard::WorldEvent(read(method, json)?),
-            "event.reward" => Heard::EventReward(read(method, json)?),
-            "system.message" => Heard::System(read(method, json)?),
-            "system.reconnect" => Heard::Reconnect,
-            unknown => return Err(Fault::UnknownNotification(unknown.chars().take(64).collect())),
+            Told::DialogShow(dialog) => Heard::Dialog(dialog),
+            Told::DialogEnd(_) => Heard::DialogEnd,
+            Told::CharacterDied(_) => Heard::Died,
+            Told::CharacterRespawned(_) => Heard::Respawned,
+            Told::ChatMessage(_) => Heard::Chat,
+            Told::DuelChallenged(_) | Told::DuelTurn(_) | Told::DuelEnded(_) => Heard::Duel,
+            Told::CharacterUpdate(update) => self.character_update(update),
+            Told::InventoryUpdate(update) => Heard::InventoryUpdate(update),
+            Told::QuestUpdate(update) => Heard::QuestUpdate(update),
+            Told::WorldEvent(update) => Heard::WorldEvent(update),
+            Told::EventReward(reward) => Heard::EventReward(reward),
+            Told::SystemMessage(message) => Heard::System(message),
+            Told::SystemReconnect(_) => Heard::Reconnect,
         })
     }
 
@@ -251,27 +343,28 @@ impl Replica {
         Heard::CharacterUpdate(update)
     }
 
-    fn snapshot(&mut self, snapshot: Snapshot, faults: &mut Vec<Fault>) -> Heard {
-        let same_zone = self.zone.as_ref().is_some_and(|zone| zone.name == snapshot.zone.name);
+    fn snapshot(&mut self, snapshot: WorldSnapshot, faults: &mut Vec<Fault>) -> Result<Heard, Fault> {
+        let zone = snapshot.zone.ok_or_else(|| malformed("world.snapshot", &"it has no zone"))?;
+        let same_zone = self.zone.as_ref().is_some_and(|known| known.name == zone.name);
         if same_zone && snapshot.tick < self.tick {
             faults.push(Fault::TickBackwards { from: self.tick, to: snapshot.tick });
         }
-        self.acknowledge(snapshot.ack, faults);
+        self.acknowledge(snapshot.ack.into(), faults);
         self.tick = snapshot.tick;
         self.you = snapshot.you;
-        self.zone = Some(snapshot.zone);
+        self.zone = Some(zone);
         self.entities.clear();
         for entity in snapshot.entities {
             let id = entity.id;
-            if self.entities.insert(id, entity).is_some() {
+            if self.entities.insert(id, Entity::new(entity)).is_some() {
                 faults.push(Fault::EnteredTwice(id));
             }
         }
         self.in_sync = true;
-        Heard::Snapshot
+        Ok(Heard::Snapshot)
     }
 
-    fn delta(&mut self, delta: Delta, faults: &mut Vec<Fault>) -> Result<Heard, Fault> {
+    fn delta(&mut self, delta: WorldDelta, faults: &mut Vec<Fault>) -> Result<Heard, Fault> {
         if !self.in_sync {
             return Err(Fault::DeltaWithoutSnapshot(delta.tick));
         }
@@ -281,7 +374,7 @@ impl Replica {
         let ticks = delta.tick.saturating_sub(self.tick);
         self.tick = delta.tick;
         if let Some(ack) = delta.ack {
-            self.acknowledge(ack, faults);
+            self.acknowledge(ack.into(), faults);
         }
         for id in delta.leave {
             if self.entities.remove(&id).is_none() {
@@ -290,21 +383,41 @@ impl Replica {
         }
         for entity in delta.enter {
             let id = entity.id;
-            if self.entities.insert(id, entity).is_some() {
+            if self.entities.insert(id, Entity::new(entity)).is_some() {
                 faults.push(Fault::EnteredTwice(id));
             }
         }
         for update in delta.update {
             match self.entities.get_mut(&update.id) {
-                Some(entity) => {
-                    entity.x = update.x.unwrap_or(entity.x);
-                    entity.y = update.y.unwrap_or(entity.y);
-                    entity.hp = update.hp.unwrap_or(entity.hp);
-                }
+                Some(entity) => entity.update(&update),
                 None => faults.push(Fault::UnknownEntity { what: "update", id: update.id }),
             }
         }
-        Ok(Heard::Delta { tick: delta.tick, ticks, events: delta.events })
+        if let Some(moves) = delta.moves {
+            self.walk(&moves, faults);
+        }
+        let events = delta.events.into_iter().filter_map(|event| event.r#type).collect();
+        Ok(Heard::Delta { tick: delta.tick, ticks, events })
+    }
+
+    /// Takes in movement: ids as differences, ways in steps.
+    fn walk(&mut self, moves: &v1::Moves, faults: &mut Vec<Fault>) {
+        if moves.ids.len() != moves.dx.len() || moves.ids.len() != moves.dy.len() {
+            faults.push(malformed("world.delta", &"moves of different lengths"));
+        }
+        let mut id = 0_u64;
+        for ((difference, dx), dy) in moves.ids.iter().zip(&moves.dx).zip(&moves.dy) {
+            id = id.saturating_add(*difference);
+            match self.entities.get_mut(&id) {
+                Some(entity) => {
+                    let go = |from: i32, steps: i32| {
+                        from.div_euclid(STEP_MM).saturating_add(steps).saturating_mul(STEP_MM)
+                    };
+                    (entity.x, entity.y) = (go(entity.x, *dx), go(entity.y, *dy));
+                }
+                None => faults.push(Fault::UnknownEntity { what: "move", id }),
+            }
+        }
     }
 
     fn acknowledge(&mut self, ack: u64, faults: &mut Vec<Fault>) {
@@ -313,10 +426,6 @@ impl Replica {
         }
         self.ack = self.ack.max(ack.min(self.sent_seq));
     }
-}
-
-fn read<'a, T: Deserialize<'a>>(method: &str, json: &'a str) -> Result<T, Fault> {
-    serde_json::from_str(json).map_err(|error| malformed(method, &error))
 }
 
 fn malformed(what: &str, why: &dyn std::fmt::Display) -> Fault {
@@ -328,14 +437,14 @@ mod tests {
     use super::*;
     use expect_test::{Expect, expect};
 
-    const SNAPSHOT: &str = r#"{"jsonrpc":"2.0","method":"world.snapshot","params":{"tick":10,"zone":{"name":"downtown","title":"Downtown","width":400000,"height":400000,"max_speed":20000,"interest_radius":100000,"crossings":[]},"environment":{},"you":12,"ack":0,"self":{},"entities":[{"id":12,"kind":"player","name":"Ada","x":5,"y":6,"hp":100}]}}"#;
+    const SNAPSHOT: &str = r#"{"jsonrpc":"2.0","method":"world.snapshot","params":{"tick":10,"zone":{"name":"downtown","title":"Downtown","width":400000,"height":400000,"max_speed":20000,"interest_radius":100000,"crossings":[]},"you":12,"ack":0,"self":{},"entities":[{"id":12,"kind":"player","name":"Ada","x":5,"y":6,"hp":100}]}}"#;
 
     fn check(frames: &[&str], expect: &Expect) {
         let mut replica = Replica::default();
         replica.asked(1, "system.ping");
         let mut faults = Vec::new();
         for frame in frames {
-            replica.hear(frame, &mut faults);
+            replica.hear_text(frame, &mut faults);
         }
         let said: Vec<String> = faults.iter().map(ToString::to_string).collect();
         expect.assert_eq(&said.join("\n"));
@@ -349,9 +458,9 @@ mod tests {
     fn what_the_protocol_allows_is_no_fault() {
         let enter = delta(r#"{"tick":11,"enter":[{"id":3,"kind":"npc","x":1,"y":2}]}"#);
         let update =
-            delta(r#"{"tick":14,"update":[{"id":3,"hp":4}],"events":[{"type":"pulse","amount":4}]}"#);
+            delta(r#"{"tick":14,"update":[{"id":3,"hp":4}],"events":[{"type":"pulse","source":12,"target":3,"status":"bleed","amount":4,"by":"abilities@0.1.0"}]}"#);
         let leave = delta(r#"{"tick":15,"leave":[3]}"#);
-        let reply = r#"{"jsonrpc":"2.0","id":1,"result":{"nonce":5}}"#;
+        let reply = r#"{"jsonrpc":"2.0","id":1,"result":{"nonce":5,"server_time_ms":1}}"#;
         check(&[SNAPSHOT, &enter, &update, reply, &leave, SNAPSHOT], &expect!["tick went from 15 to 10"]);
     }
 

@@ -1,7 +1,9 @@
 //! Zones at run time: threads that own worlds, and the handles by which everybody else reaches
 //! them. *Async ends at the inbox.* Game rules do not live here (`sim`, scripts), nor do sockets.
 
+mod changes;
 mod encode;
+mod format;
 mod journal;
 mod outcome;
 mod replicate;
@@ -10,6 +12,7 @@ mod rules;
 mod schedule;
 mod state;
 mod stats;
+mod view;
 
 pub use journal::{Commit, JOURNAL_QUEUE, JournalError, journal_loop};
 pub use room::{Room, RoomSetup};
@@ -30,7 +33,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use tokio::sync::oneshot;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// Messages that wait for one zone: two ticks of [`sim::limits::INPUTS_PER_TICK`].
 pub const INBOX: usize = 2 * sim::limits::INPUTS_PER_TICK;
@@ -105,8 +107,6 @@ pub enum Message {
         /// Who asks.
         answer: oneshot::Sender<Vec<OldState>>,
     },
-    /// A frame for everybody in the zone.
-    Announce(Utf8Bytes),
     /// Everybody leaves and is saved, then the zone ends.
     Drain,
 }

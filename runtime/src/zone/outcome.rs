@@ -4,12 +4,14 @@
 use super::journal::Commit;
 use super::room::Room;
 use super::{Arrival, Message};
+use crate::client::frame::Shared;
 use crate::client::rpc::RpcError;
-use crate::client::wire::{self, notification};
-use crate::client::{CloseReason, NO_REQUEST, Outgoing};
-use crate::client::{duel_wire, names};
+use crate::client::{CloseReason, NO_REQUEST, Outgoing, names, wire};
 use crate::store::{StampedFact, TickFacts};
-use sim::content::{Area, Content, Position, Zone};
+use protocol::v1;
+use protocol::v1::notification::Method as Told;
+use protocol::v1::response::Outcome;
+use sim::content::{Area, Content, DialogChoice, Position, Zone};
 use sim::input::Input;
 use sim::output::{
     Accepted, Departure, DepartureKind, Event, EventKind, Fact, FactKind, Notice, Output, Rejection, Reply,
@@ -19,7 +21,6 @@ use sim::{CharacterId, DefId, RequestId};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// How far from a crossing a character is put whom the other side could not take, millimetres.
 const PUT_BACK_MM: i32 = 2_000;
@@ -81,14 +82,11 @@ impl Room {
         }
         let content = Arc::clone(self.world.content());
         let to_next = |level| self.world.experience_to_next(level);
-        for (character, frames) in updates(&stamped, &content, to_next) {
+        for (character, told) in updates(&stamped, &content, to_next) {
             if let Some(member) = self.members.get(&character) {
                 let client = &member.client;
-                commit.after.extend(
-                    frames
-                        .into_iter()
-                        .map(|frame| (Arc::clone(client), Outgoing::Frame(Utf8Bytes::from(frame)))),
-                );
+                let after = told.into_iter().map(|told| (Arc::clone(client), client.frame(told)));
+                commit.after.extend(after);
             }
         }
         commit.facts = Some(TickFacts {
@@ -106,12 +104,10 @@ impl Room {
         for (id, member) in self.members.iter_mut().filter(|(_, member)| member.entity.is_none()) {
             let Some(character) = self.world.character(*id) else { continue };
             member.entity = Some(character.entity);
-            if let Some((request, character_json)) = member.joining.take() {
-                let result = format!(
-                    r#"{{"zone":"{zone}","entity":{},"tick":{tick},"character":{character_json}}}"#,
-                    character.entity
-                );
-                member.client.tell(Outgoing::Joined { request, character: *id, result });
+            if let Some((request, told)) = member.joining.take() {
+                let (zone, entity) = (zone.to_string(), character.entity.0);
+                let joined = Box::new(v1::Joined { zone, entity, tick, character: Some(told) });
+                member.client.tell(Outgoing::Joined { request, character: *id, joined });
             }
         }
     }
@@ -124,27 +120,30 @@ impl Room {
         // What a character carries shows in the prices it is told: not before it is durable.
         let mut waits = false;
         let result = match &reply.result {
-            Ok(Accepted::Done) => Ok("{}".to_owned()),
-            Ok(Accepted::Dialog) => Ok(r#"{"kind":"dialog"}"#.to_owned()),
-            Ok(Accepted::Greeting) => Ok(r#"{"kind":"greeting"}"#.to_owned()),
-            Ok(Accepted::PickedUp) => Ok(r#"{"kind":"picked_up"}"#.to_owned()),
-            Ok(Accepted::Traded { unit, count }) => Ok(format!(r#"{{"price":{unit},"count":{count}}}"#)),
-            Ok(Accepted::Crafted { made, masterworks, failed, fee }) => {
-                Ok(format!(r#"{{"made":{made},"masterworks":{masterworks},"failed":{failed},"fee":{fee}}}"#))
+            Ok(Accepted::Done) => Ok(Outcome::Done(v1::Done {})),
+            Ok(Accepted::Dialog) => Ok(interaction("dialog")),
+            Ok(Accepted::Greeting) => Ok(interaction("greeting")),
+            Ok(Accepted::PickedUp) => Ok(interaction("picked_up")),
+            Ok(Accepted::Traded { unit, count }) => {
+                Ok(Outcome::Trade(v1::Trade { price: *unit, count: *count }))
             }
-            Ok(Accepted::Challenged { duel }) => Ok(format!(r#"{{"duel":{duel}}}"#)),
+            Ok(Accepted::Crafted { made, masterworks, failed, fee }) => {
+                let (made, masterworks, failed, fee) = (*made, *masterworks, *failed, *fee);
+                Ok(Outcome::Crafted(v1::Crafted { made, masterworks, failed, fee }))
+            }
+            Ok(Accepted::Challenged { duel }) => Ok(Outcome::Challenge(v1::Challenge { duel: duel.0 })),
             Ok(Accepted::Prices(list)) => {
                 waits = true;
                 let by = self.label(list.origin);
-                let shop = wire::Shop::new(list, &by, self.world.content());
-                Ok(shop.map_or_else(|| "{}".to_owned(), |shop| wire::to_json(&shop)))
+                let shop = wire::shop(list, &by, self.world.content());
+                Ok(shop.map_or(Outcome::Done(v1::Done {}), Outcome::Shop))
             }
             Err(rejection) => Err(RpcError::Rejected(rejection.code())),
         };
         let rests_on_fact =
             |fact: &Fact| fact.character == reply.character && fact.request == Some(reply.request);
         if waits || facts.iter().any(rests_on_fact) {
-            let answer = Outgoing::Answer { request: reply.request, result };
+            let answer = Outgoing::Answer { request: reply.request, result: result.map(Box::new) };
             commit.after.push((Arc::clone(&member.client), answer));
         } else {
             member.client.answer(reply.request, result);
@@ -153,9 +152,9 @@ impl Room {
 
     fn notice(&mut self, character: CharacterId, notice: &Notice) {
         let Some(member) = self.members.get_mut(&character) else { return };
-        let frame = match notice {
+        let told = match notice {
             Notice::Corrected { seq, at } => {
-                notification("world.corrected", &serde_json::json!({"seq": seq, "x": at.x_mm, "y": at.y_mm}))
+                Told::WorldCorrected(v1::WorldCorrected { seq: *seq, x: at.x_mm, y: at.y_mm })
             }
             Notice::DialogShown { npc, dialog, node, text, choices, origin } => {
                 member.dialog = Some((*dialog, *node));
@@ -164,91 +163,94 @@ impl Room {
                 let Some(dialog) = content.dialogs.get(dialog) else { return };
                 let Some(node) = dialog.nodes.get(node) else { return };
                 let offered = choices.iter().filter_map(|choice| node.choices.get(choice));
-                notification(
-                    "dialog.show",
-                    &wire::DialogShow {
-                        npc: npc.0,
-                        dialog: &dialog.name,
-                        node: &node.name,
-                        text,
-                        choices: offered
-                            .map(|choice| wire::Choice { id: &choice.name, text: &choice.text })
-                            .collect(),
-                        by: &by,
-                    },
-                )
+                let choice =
+                    |choice: &DialogChoice| v1::Choice { id: choice.name.clone(), text: choice.text.clone() };
+                Told::DialogShow(v1::DialogShow {
+                    npc: npc.0,
+                    dialog: dialog.name.clone(),
+                    node: node.name.clone(),
+                    text: text.clone(),
+                    choices: offered.map(choice).collect(),
+                    by: by.to_string(),
+                })
             }
             Notice::DialogEnded => {
                 member.dialog = None;
-                notification("dialog.end", &serde_json::json!({}))
+                Told::DialogEnd(v1::DialogEnd {})
             }
             Notice::Died { respawn_ticks } => {
                 let respawn_ms = respawn_ticks.saturating_mul(self.tick_ms);
-                notification("character.died", &serde_json::json!({"respawn_ms": respawn_ms}))
+                Told::CharacterDied(v1::CharacterDied { respawn_ms })
             }
             Notice::Greeted(id) => match announcement(self.world.content(), self.world.zone(), *id) {
-                Some(frame) => frame,
+                Some(told) => told,
                 None => return,
             },
-            Notice::Respawned => notification("character.respawned", &serde_json::json!({})),
+            Notice::Respawned => Told::CharacterRespawned(v1::CharacterRespawned {}),
             Notice::DuelChallenged { duel, from, name, answer_ticks } => {
                 let answer_ms = answer_ticks.saturating_mul(self.tick_ms);
-                let challenged = duel_wire::Challenged { duel: duel.0, from: from.0, name, answer_ms };
-                notification("duel.challenged", &challenged)
+                let (duel, from, name) = (duel.0, from.0, name.clone());
+                Told::DuelChallenged(v1::DuelChallenged { duel, from, name, answer_ms })
             }
             Notice::ChallengeEnded { duel, why } => {
-                let (duel, why, by) = (duel.0, why.name(), &*self.content_label);
-                notification("duel.ended", &duel_wire::Ended { duel, result: None, why, rounds: 0, by })
+                let (duel, why, by) = (duel.0, why.name().to_owned(), self.content_label.to_string());
+                Told::DuelEnded(v1::DuelEnded { duel, result: None, why, rounds: 0, by })
             }
             Notice::DuelTurn(state) => {
                 let by = label(&*self.rules, &self.content_label, state.origin);
                 let blow_by = state.last.map_or(state.origin, |blow| blow.origin);
                 let blow_by = label(&*self.rules, &self.content_label, blow_by);
                 let content = self.world.content();
-                notification("duel.turn", &duel_wire::Turn::new(state, content, self.tick_ms, &by, &blow_by))
+                Told::DuelTurn(wire::duel_turn(state, content, self.tick_ms, &by, &blow_by))
             }
         };
-        member.client.tell(Outgoing::Frame(Utf8Bytes::from(frame)));
+        member.client.notify(told);
     }
 
     /// Speech and announcements, which are told at once and not in a delta; figures.
     fn observe(&self, event: &Event) {
         match &event.kind {
             EventKind::Chat { entity, name, text } => {
-                let by = &self.label(event.origin);
-                let message = wire::ChatMessage { channel: "zone", from: entity.0, name, text, by };
-                let frame = Utf8Bytes::from(notification("chat.message", &message));
+                let message = v1::ChatMessage {
+                    channel: "zone".to_owned(),
+                    from: entity.0,
+                    name: name.clone(),
+                    text: text.clone(),
+                    by: self.label(event.origin).to_string(),
+                };
+                let shared = Shared::new(Told::ChatMessage(message));
                 let radius = self.definition().interest_radius_mm;
                 for member in self.members.values().filter(|member| member.entity.is_some()) {
                     let hears = event.at.is_none_or(|at| at.distance_mm(member.at) <= radius);
                     // Others' words are the first to go when a client falls behind.
                     if hears && member.client.has_room() {
-                        member.client.tell(Outgoing::Frame(frame.clone()));
+                        member.client.share(&shared);
                     }
                 }
             }
             EventKind::Announcement(id) => {
-                let frame = announcement(self.world.content(), self.world.zone(), *id);
-                let Some(frame) = frame.map(Utf8Bytes::from) else { return };
-                for member in self.members.values().filter(|member| member.entity.is_some()) {
-                    member.client.tell(Outgoing::Frame(frame.clone()));
-                }
+                let told = announcement(self.world.content(), self.world.zone(), *id);
+                let Some(told) = told else { return };
+                self.tell_all(told);
             }
             EventKind::World(report) => {
-                let view = wire::WorldEvent::new(report, self.world.content(), self.tick_ms);
-                let Some(view) = view else { return };
-                let by = &self.label(event.origin);
-                let update = wire::WorldEventUpdate { event: view, by };
-                let frame = notification("world.event", &update);
-                let frame = Utf8Bytes::from(frame);
-                for member in self.members.values().filter(|member| member.entity.is_some()) {
-                    member.client.tell(Outgoing::Frame(frame.clone()));
-                }
+                let stands = wire::world_event(report, self.world.content(), self.tick_ms);
+                let Some(stands) = stands else { return };
+                let by = self.label(event.origin).to_string();
+                self.tell_all(Told::WorldEvent(v1::WorldEventUpdate { event: Some(stands), by }));
             }
             EventKind::Swing { amount, .. } | EventKind::Pulse { amount, .. } if *amount > 0 => {
                 self.meters.damage.increment(u64::from(amount.unsigned_abs()));
             }
             _ => {}
+        }
+    }
+
+    /// Tells everybody who is in the zone.
+    fn tell_all(&self, told: Told) {
+        let shared = Shared::new(told);
+        for member in self.members.values().filter(|member| member.entity.is_some()) {
+            member.client.share(&shared);
         }
     }
 
@@ -280,8 +282,7 @@ impl Room {
                 let (Some(index), Some(seat)) = (target, seat) else {
                     let text =
                         format!("There is no room in {}.", zone_title(self.world.content(), state.zone));
-                    let frame = notification("system.message", &serde_json::json!({"text": text}));
-                    member.client.tell(Outgoing::Frame(Utf8Bytes::from(frame)));
+                    member.client.notify(Told::SystemMessage(v1::SystemMessage { text }));
                     state.at = Some(beside_crossings(self.definition(), member.at));
                     state.zone = self.world.zone();
                     self.inputs.push(Input::Enter(Box::new(state)));
@@ -290,9 +291,8 @@ impl Room {
                     self.members.insert(id, member);
                     return;
                 };
-                let zone = &self.zones.handle(index).name;
-                let frame = notification("world.zone", &serde_json::json!({"zone": &**zone}));
-                member.client.tell(Outgoing::Frame(Utf8Bytes::from(frame)));
+                let zone = self.zones.handle(index).name.to_string();
+                member.client.notify(Told::WorldZone(v1::WorldZone { zone }));
                 let arrival = Arrival {
                     client: Arc::clone(&member.client),
                     state,
@@ -318,9 +318,14 @@ impl Room {
     }
 
     /// Lists are answered through the journal, so that they never show what is not yet durable.
-    pub(super) fn answer_after_commit(&mut self, character: CharacterId, request: RequestId, json: String) {
+    pub(super) fn answer_after_commit(
+        &mut self,
+        character: CharacterId,
+        request: RequestId,
+        outcome: Outcome,
+    ) {
         if let Some(member) = self.members.get(&character) {
-            let answer = Outgoing::Answer { request, result: Ok(json) };
+            let answer = Outgoing::Answer { request, result: Ok(Box::new(outcome)) };
             self.early.after.push((Arc::clone(&member.client), answer));
         }
     }
@@ -335,10 +340,14 @@ pub(super) fn label(rules: &dyn super::ZoneRules, content_label: &Arc<str>, orig
     }
 }
 
-/// The frame of `announcement/NAME`; none if the content does not have it.
-fn announcement(content: &Content, zone: DefId, id: DefId) -> Option<String> {
+fn interaction(kind: &str) -> Outcome {
+    Outcome::Interaction(v1::Interaction { kind: kind.to_owned() })
+}
+
+/// `announcement/NAME` as it is told; nothing if the content does not have it.
+fn announcement(content: &Content, zone: DefId, id: DefId) -> Option<Told> {
     let text = content.announcements.get(&id)?.text.replace("{zone}", &content.zones[&zone].title);
-    Some(notification("system.message", &serde_json::json!({"text": text})))
+    Some(Told::SystemMessage(v1::SystemMessage { text }))
 }
 
 fn zone_title(content: &Content, id: DefId) -> &str {
@@ -363,72 +372,68 @@ fn beside_crossings(zone: &Zone, at: Position) -> Position {
     candidates.into_iter().filter(inside).min_by_key(|p| p.distance_mm(at)).unwrap_or(zone.entrance)
 }
 
-/// The frames each character is sent after the commit of these facts.
+/// What each character is told after the commit of these facts.
 fn updates(
     facts: &[StampedFact],
     content: &Content,
     to_next: impl Fn(u32) -> u64,
-) -> BTreeMap<CharacterId, Vec<String>> {
-    let mut frames: BTreeMap<CharacterId, Vec<String>> = BTreeMap::new();
-    let mut inventories: BTreeMap<CharacterId, wire::InventoryUpdate<'_>> = BTreeMap::new();
+) -> BTreeMap<CharacterId, Vec<Told>> {
+    let mut told: BTreeMap<CharacterId, Vec<Told>> = BTreeMap::new();
+    let mut slots: BTreeMap<(CharacterId, u16), v1::SlotUpdate> = BTreeMap::new();
+    let mut places: BTreeMap<(CharacterId, &str), String> = BTreeMap::new();
     for StampedFact { fact, by } in facts {
-        let mut push = |frame| frames.entry(fact.character).or_default().push(frame);
+        let by = || by.to_string();
+        let mut tell = |message| told.entry(fact.character).or_default().push(message);
         match &fact.kind {
-            FactKind::Experience { delta, level, experience, .. } => push(notification(
-                "character.update",
-                &wire::CharacterUpdate {
+            FactKind::Experience { delta, level, experience, .. } => {
+                tell(Told::CharacterUpdate(v1::CharacterUpdate {
                     level: Some(*level),
                     experience: Some(*experience),
                     experience_to_next: Some(to_next(*level)),
                     experience_delta: Some(*delta),
-                    by,
-                    ..wire::CharacterUpdate::default()
-                },
-            )),
-            FactKind::Gold { delta, gold, .. } => push(notification(
-                "character.update",
-                &wire::CharacterUpdate {
-                    gold: Some(*gold),
-                    gold_delta: Some(*delta),
-                    by,
-                    ..wire::CharacterUpdate::default()
-                },
-            )),
+                    by: by(),
+                    ..v1::CharacterUpdate::default()
+                }));
+            }
+            FactKind::Gold { delta, gold, .. } => tell(Told::CharacterUpdate(v1::CharacterUpdate {
+                gold: Some(*gold),
+                gold_delta: Some(*delta),
+                by: by(),
+                ..v1::CharacterUpdate::default()
+            })),
             FactKind::Quest { quest, progress, .. } => {
-                if let Some(quest) = wire::Quest::new(*quest, progress, content) {
-                    push(notification("quest.update", &wire::QuestUpdate { quest, by }));
+                if let Some(quest) = wire::quest(*quest, progress, content) {
+                    tell(Told::QuestUpdate(v1::QuestUpdate { quest: Some(quest), by: by() }));
                 }
             }
-            FactKind::Duel { duel, result, why, rounds, .. } => {
-                let (duel, result, why, rounds) = (duel.0, Some(result.name()), why.name(), *rounds);
-                push(notification("duel.ended", &duel_wire::Ended { duel, result, why, rounds, by }));
-            }
+            FactKind::Duel { duel, result, why, rounds, .. } => tell(Told::DuelEnded(v1::DuelEnded {
+                duel: duel.0,
+                result: Some(result.name().to_owned()),
+                why: why.name().to_owned(),
+                rounds: *rounds,
+                by: by(),
+            })),
             FactKind::Slot { slot, stack } => {
-                let update = inventories.entry(fact.character).or_default();
-                update.slots.insert(*slot, wire::SlotUpdate::new(*slot, *stack, content));
+                slots.insert((fact.character, *slot), wire::slot_update(*slot, *stack, content));
             }
             FactKind::Equipment { slot, item } => {
-                let name = item.and_then(|item| content.items.get(&item)).map(|item| item.name.as_str());
-                let update = inventories.entry(fact.character).or_default();
-                update.equipment.insert(names::equip_slot_name(*slot), name);
+                let item = item.and_then(|item| content.items.get(&item));
+                let name = item.map_or_else(String::new, |item| item.name.clone());
+                places.insert((fact.character, names::equip_slot_name(*slot)), name);
             }
             FactKind::EventReward { event, rank, participants, points, experience, gold, items } => {
-                let title = content.events.get(event).map_or("", |event| event.title.as_str());
-                let name = content.events.get(event).map_or("", |event| event.name.as_str());
-                push(notification(
-                    "event.reward",
-                    &wire::EventReward {
-                        event: name,
-                        title,
-                        rank: *rank,
-                        participants: *participants,
-                        points: *points,
-                        experience: *experience,
-                        gold: *gold,
-                        items: wire::Prize::all(items, content),
-                        by,
-                    },
-                ));
+                let event = content.events.get(event);
+                tell(Told::EventReward(v1::EventReward {
+                    event: event.map_or_else(String::new, |event| event.name.clone()),
+                    title: event.map_or_else(String::new, |event| event.title.clone()),
+                    rank: *rank,
+                    participants: *participants,
+                    points: *points,
+                    experience: *experience,
+                    gold: *gold,
+                    items: wire::prizes(items, content),
+                    by: by(),
+                }));
             }
             FactKind::Item { .. }
             | FactKind::EventEnded { .. }
@@ -437,8 +442,15 @@ fn updates(
             | FactKind::Whereabouts { .. } => {}
         }
     }
-    for (character, update) in inventories {
-        frames.entry(character).or_default().push(notification("inventory.update", &update));
+    let mut inventories: BTreeMap<CharacterId, v1::InventoryUpdate> = BTreeMap::new();
+    for ((character, _), slot) in slots {
+        inventories.entry(character).or_default().slots.push(slot);
     }
-    frames
+    for ((character, place), item) in places {
+        inventories.entry(character).or_default().equipment.insert(place.to_owned(), item);
+    }
+    for (character, update) in inventories {
+        told.entry(character).or_default().push(Told::InventoryUpdate(update));
+    }
+    told
 }

@@ -3,13 +3,13 @@
 
 use super::room::Room;
 use super::{Swap, Unready};
-use crate::client::Outgoing;
-use crate::client::wire::{self, notification};
+use crate::client::wire;
+use protocol::v1::notification::Method as Notice;
+use protocol::v1::{DialogEnd, QuestUpdate};
 use sim::input::{Input, QuestProgress};
 use sim::state::{Migrated, OldState, Schemas, StateKey};
 use sim::{CharacterId, DefId, def_id};
 use std::collections::BTreeMap;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// States migrated at the boundary itself, because they have changed since the copy was taken: a tenth of
 /// a second's changes of a full zone, some milliseconds.
@@ -52,20 +52,18 @@ impl Room {
         for id in self.world.adopt(schemas, migrated) {
             let Some(member) = self.members.get_mut(&id) else { continue };
             member.dialog = None;
-            let frame = notification("dialog.end", &serde_json::json!({}));
-            member.client.tell(Outgoing::Frame(Utf8Bytes::from(frame)));
+            member.client.notify(Notice::DialogEnd(DialogEnd {}));
         }
         let content = std::sync::Arc::clone(self.world.content());
         for (character, quest, before) in before {
             let state = self.world.character(character).map(|character| &character.state);
             let now = state.and_then(|state| state.quests.get(&quest)).map(|kept| &kept.value);
             let now = now.filter(|now| (now.state, &now.done) != (before.state, &before.done));
-            let shown = now.and_then(|now| wire::Quest::new(quest, now, &content));
+            let shown = now.and_then(|now| wire::quest(quest, now, &content));
             let (Some(shown), Some(member)) = (shown, self.members.get(&character)) else { continue };
-            let by = self.owner_of(quest);
-            let frame = notification("quest.update", &wire::QuestUpdate { quest: shown, by: &by });
+            let update = QuestUpdate { quest: Some(shown), by: self.owner_of(quest) };
             // Behind the commit of what it was migrated from.
-            let frame = Outgoing::Frame(Utf8Bytes::from(frame));
+            let frame = member.client.frame(Notice::QuestUpdate(update));
             self.early.after.push((std::sync::Arc::clone(&member.client), frame));
         }
     }

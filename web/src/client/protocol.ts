@@ -175,13 +175,15 @@ export interface Character {
 
 export type ItemKind = 'material' | 'equipment' | 'consumable' | 'quest';
 export type EquipmentPlace = 'main_hand' | 'off_hand' | 'head' | 'chest' | 'legs' | 'feet';
-export type Equipment = Partial<Record<EquipmentPlace, string | null>>;
+/** Item by place; an empty name for an empty place. */
+export type Equipment = Partial<Record<EquipmentPlace, string>>;
 
 export interface Slot {
   /** 0..31 */
   slot: number;
   /** Null when the slot became empty. */
-  item: string | null;
+  /** Missing when the slot is empty. */
+  item?: string;
   title?: string;
   count: number;
   kind?: ItemKind;
@@ -329,27 +331,27 @@ export interface Notifications {
   'duel.turn': {
     duel: number;
     round: number;
-    /** Null once the duel is over. */
-    actor: number | null;
+    /** Missing once the duel is over. */
+    actor?: number;
     turn_ms: number;
     /** The challenger first. */
     sides: [Duelist, Duelist];
     /** One's own; the plain attack first. */
     moves: DuelMove[];
-    last: {
+    last?: {
       actor: number;
-      /** Null for a turn that was passed. */
-      ability: string | null;
-      hit: Hit | null;
+      /** Missing for a turn that was passed. */
+      ability?: string;
+      hit?: Hit;
       amount: number;
       heal: number;
       timed_out: boolean;
       by: string;
-    } | null;
+    };
     by: string;
   };
-  /** `result` is null for a challenge that became no duel. */
-  'duel.ended': { duel: number; result: 'won' | 'lost' | 'drawn' | null; why: string; rounds: number; by: string };
+  /** `result` is missing for a challenge that became no duel. */
+  'duel.ended': { duel: number; result?: 'won' | 'lost' | 'drawn'; why: string; rounds: number; by: string };
   'chat.message': { channel: string; from?: number; name: string; text: string };
   'character.update': Partial<{
     level: number;

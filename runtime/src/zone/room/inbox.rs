@@ -2,9 +2,10 @@
 
 use super::{Member, RETRY, Room};
 use crate::client::rpc::RpcError;
-use crate::client::{Client, CloseReason, Outgoing};
-use crate::client::{craft_wire, wire};
+use crate::client::{Client, CloseReason, craft, wire};
 use crate::zone::{Arrival, Ask, Message, ZoneIndex};
+use protocol::v1::Done;
+use protocol::v1::response::Outcome;
 use sim::content::Content;
 use sim::input::{CharacterState, Command, Input};
 use sim::output::Rejection;
@@ -35,11 +36,6 @@ impl Room {
                     // As above.
                     let _ = answer.send(self.world.old_states(&schemas));
                 }
-                Message::Announce(frame) => {
-                    for member in self.members.values() {
-                        member.client.tell(Outgoing::Frame(frame.clone()));
-                    }
-                }
                 Message::Drain => {
                     if !self.draining {
                         self.inputs.push(Input::Stop);
@@ -60,7 +56,7 @@ impl Room {
         }
         let joining = request.map(|request| {
             let to_next = self.world.experience_to_next(state.level);
-            (request, wire::to_json(&wire::Character::new(&state, self.world.content(), to_next)))
+            (request, wire::character(&state, self.world.content(), to_next))
         });
         self.members.insert(state.id, Member::new(client, seat, last_seq, joining));
         self.inputs.push(Input::Enter(Box::new(state)));
@@ -104,32 +100,29 @@ impl Room {
                     return client.answer(request, Err(RpcError::Rejected(rejection.code())));
                 }
             },
-            Ask::Craft { recipe, count } => match craft_wire::recipe(self.world.content(), &recipe) {
+            Ask::Craft { recipe, count } => match craft::recipe(self.world.content(), &recipe) {
                 Ok(recipe) => Command::Craft { recipe, count },
                 Err(error) => return client.answer(request, Err(error)),
             },
             Ask::Recipes => {
-                let json = wire::to_json(&craft_wire::Recipes::new(self.world.content()));
-                return client.answer(request, Ok(json));
+                let recipes = craft::recipes(self.world.content());
+                return client.answer(request, Ok(Outcome::Recipes(recipes)));
             }
             Ask::Snapshot => {
-                member.needs_snapshot = true;
-                return client.answer(request, Ok("{}".to_owned()));
+                member.view.needs_snapshot = true;
+                return client.done(request);
             }
             Ask::Quests => {
-                let json = self
-                    .describe(character, |state, content| wire::to_json(&wire::Quests::new(state, content)));
-                return self.answer_after_commit(character, request, json);
+                let quests = |state: &_, content: &_| Outcome::Quests(wire::quests(state, content));
+                return self.answer_after_commit(character, request, self.describe(character, quests));
             }
             Ask::Inventory => {
-                let json = self.describe(character, |state, content| {
-                    wire::to_json(&wire::Inventory::new(state, content))
-                });
-                return self.answer_after_commit(character, request, json);
+                let inventory = |state: &_, content: &_| Outcome::Inventory(wire::inventory(state, content));
+                return self.answer_after_commit(character, request, self.describe(character, inventory));
             }
         };
         if matches!(command, Command::Move { .. }) {
-            client.answer(request, Ok("{}".to_owned()));
+            client.done(request);
         }
         self.inputs.push(Input::Command { character, request, command });
     }
@@ -137,11 +130,11 @@ impl Room {
     fn describe(
         &self,
         character: CharacterId,
-        write: impl Fn(&CharacterState, &Content) -> String,
-    ) -> String {
+        answer: impl Fn(&CharacterState, &Content) -> Outcome,
+    ) -> Outcome {
         match self.world.character(character) {
-            Some(character) => write(&character.state, self.world.content()),
-            None => "{}".to_owned(),
+            Some(character) => answer(&character.state, self.world.content()),
+            None => Outcome::Done(Done {}),
         }
     }
 

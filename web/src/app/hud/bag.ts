@@ -50,7 +50,7 @@ export class Bag {
   #merge(slots: Slot[], equipment: Equipment): void {
     let unknown = false;
     for (const slot of slots) {
-      if (slot.item === null) {
+      if (!slot.item) {
         this.#slots.delete(slot.slot);
         continue;
       }

@@ -135,14 +135,14 @@ export class DuelPanel {
 
   #describe(last: NonNullable<Turn['last']>): string {
     const name = this.#world.replica.entities.get(last.actor)?.name ?? 'Opponent';
-    if (last.ability === null) return `${name} ${last.timed_out ? 'lets time pass' : 'passes'} · ${last.by}`;
+    if (!last.ability) return `${name} ${last.timed_out ? 'lets time pass' : 'passes'} · ${last.by}`;
     const what = last.heal > 0 ? `+${last.heal}` : `${last.hit ?? ''} ${last.amount}`;
     return `${name}: ${humanise(last.ability)}, ${what} · ${last.by}`;
   }
 
   #ended({ result, why }: Ended): void {
     this.#hide();
-    this.#told(result === null ? (ENDS[why] ?? 'There is no duel') : (OUTCOMES[result] ?? 'The duel is over'));
+    this.#told(!result ? (ENDS[why] ?? 'There is no duel') : (OUTCOMES[result] ?? 'The duel is over'));
   }
 
   #hide(): void {

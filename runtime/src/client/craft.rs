@@ -1,59 +1,34 @@
 //! What of crafting is on the wire: the methods named `craft` in `docs/protocol.md`.
 
 use super::rpc::RpcError;
-use super::wire::Prize;
-use crate::content::closest;
-use serde::Serialize;
-use sim::content::{Content, ItemCount};
+use super::wire::prizes;
+use crate::content::suggestion;
+use protocol::v1;
+use sim::content::{Content, ItemCount, Recipe};
 use sim::output::Rejection;
 use sim::{DefId, def_id};
 
 /// Characters of a name that are looked at to tell which one was meant: longer ones are none.
 const NAME_CHARS: usize = 40;
 
-/// The result of `craft.list`.
-#[derive(Serialize)]
-pub struct Recipes<'a> {
-    recipes: Vec<Recipe<'a>>,
-}
-
-/// RECIPE.
-#[derive(Serialize)]
-struct Recipe<'a> {
-    name: &'a str,
-    title: &'a str,
-    /// Template of the NPC beside whom it is made.
-    station: Option<&'a str>,
-    required_level: u32,
-    ingredients: Vec<Prize<'a>>,
-    product: Option<Prize<'a>>,
-    /// What a success gives instead that turns out better.
-    masterwork: Option<Prize<'a>>,
-    chance_permille: u32,
-    quality_permille: u32,
-    fee: u32,
-}
-
-impl<'a> Recipes<'a> {
-    /// All of the content, by name.
-    pub fn new(content: &'a Content) -> Self {
-        let pieces = |item, count| Prize::all(&[ItemCount { item, count }], content).pop();
-        let recipe = |recipe: &'a sim::content::Recipe| Recipe {
-            name: &recipe.name,
-            title: &recipe.title,
-            station: content.npcs.get(&recipe.station).map(|npc| npc.name.as_str()),
-            required_level: recipe.required_level,
-            ingredients: Prize::all(&recipe.ingredients, content),
-            product: pieces(recipe.product.item, recipe.product.count),
-            masterwork: pieces(recipe.masterwork, recipe.product.count),
-            chance_permille: recipe.chance_permille,
-            quality_permille: recipe.quality_permille,
-            fee: recipe.fee,
-        };
-        let mut recipes: Vec<Recipe<'a>> = content.recipes.values().map(recipe).collect();
-        recipes.sort_by_key(|recipe| recipe.name);
-        Self { recipes }
-    }
+/// All recipes of the content, by name.
+pub fn recipes(content: &Content) -> v1::Recipes {
+    let pieces = |item, count| prizes(&[ItemCount { item, count }], content).pop();
+    let recipe = |recipe: &Recipe| v1::Recipe {
+        name: recipe.name.clone(),
+        title: recipe.title.clone(),
+        station: content.npcs.get(&recipe.station).map(|npc| npc.name.clone()),
+        required_level: recipe.required_level,
+        ingredients: prizes(&recipe.ingredients, content),
+        product: pieces(recipe.product.item, recipe.product.count),
+        masterwork: pieces(recipe.masterwork, recipe.product.count),
+        chance_permille: recipe.chance_permille,
+        quality_permille: recipe.quality_permille,
+        fee: recipe.fee,
+    };
+    let mut recipes: Vec<v1::Recipe> = content.recipes.values().map(recipe).collect();
+    recipes.sort_by(|a, b| a.name.cmp(&b.name));
+    v1::Recipes { recipes }
 }
 
 /// The recipe of this name.
@@ -67,9 +42,8 @@ pub fn recipe(content: &Content, name: &str) -> Result<DefId, RpcError> {
     }
     let name: String = name.chars().take(NAME_CHARS).collect();
     let known = content.recipes.values().map(|recipe| recipe.name.as_str());
-    let meant = closest(&name, known).map(|close| format!(" (did you mean `{close}`?)"));
-    let message =
-        format!("there is no recipe `{name}`{}; `craft.list` has all there are", meant.unwrap_or_default());
+    let meant = suggestion(&name, known);
+    let message = format!("there is no recipe `{name}`{meant}; `craft.list` has all there are");
     Err(RpcError::UnknownName { rejection: Rejection::UnknownRecipe.code(), message })
 }
 
