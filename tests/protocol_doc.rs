@@ -159,14 +159,16 @@ fn every_example_is_a_message_of_the_schema_in_both_encodings() {
     let doc = read("docs/protocol.md");
     let mut results = 0;
     for (name, params, result) in documented_methods(&doc) {
-        let method = call::Method::from_json(&name, &params.to_string()).expect("a method").expect("its params");
+        let method =
+            call::Method::from_json(&name, &params.to_string()).expect("a method").expect("its params");
         let call = Call { id: Some(1), method: Some(method) };
         assert_eq!(Call::decode(call.encode_to_vec().as_slice()).unwrap(), call);
         is_within(&params, &serde_json::to_value(&call.method).unwrap()["params"], &name);
         let Some(result) = result.split('`').nth(1).filter(|first| first.starts_with('{')) else { continue };
         let result = filled(example(result).unwrap(), &doc);
         let outcome = response::Outcome::from_json(&name, &result.to_string()).expect("a method");
-        let response = Response { id: 1, outcome: Some(outcome.unwrap_or_else(|error| panic!("{name}: {error}"))) };
+        let response =
+            Response { id: 1, outcome: Some(outcome.unwrap_or_else(|error| panic!("{name}: {error}"))) };
         assert_eq!(Response::decode(response.encode_to_vec().as_slice()).unwrap(), response);
         is_within(&result, &serde_json::to_value(&response.outcome).unwrap(), &name);
         results += 1;

@@ -153,7 +153,9 @@ mod tests {
         let (id, outcome) = (Id::from(7), Outcome::Trade(Trade { price: 2, count: 1 }));
         let Frame::Text(text) = response(Encoding::Json, &id, Ok(outcome.clone())) else { panic!("text") };
         assert_eq!(text, r#"{"jsonrpc":"2.0","id":7,"result":{"price":2,"count":1}}"#);
-        let Frame::Binary(bytes) = response(Encoding::Proto, &id, Ok(outcome.clone())) else { panic!("bytes") };
+        let Frame::Binary(bytes) = response(Encoding::Proto, &id, Ok(outcome.clone())) else {
+            panic!("bytes")
+        };
         let frame = ServerFrame::decode(bytes).expect("decodes");
         assert_eq!(frame.responses, [v1::Response { id: 7, outcome: Some(outcome) }]);
     }

@@ -1,8 +1,8 @@
 //! A connected client as the rest of the server sees it: somewhere to put frames, and a way to be
 //! shown the door; the messages it is sent, and the limits it has. The socket itself is in `gateway`.
 
-pub mod frame;
 pub mod craft;
+pub mod frame;
 pub mod limits;
 pub mod names;
 pub mod roster;

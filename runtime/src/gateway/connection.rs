@@ -153,7 +153,9 @@ impl Connection {
                 metrics::counter!("websocket_received_bytes_total").increment(message.len() as u64);
                 let mut actions = std::mem::take(&mut self.actions);
                 match (self.client.encoding, &message) {
-                    (Encoding::Json, Message::Text(text)) => self.session.receive_text(text, now, &mut actions),
+                    (Encoding::Json, Message::Text(text)) => {
+                        self.session.receive_text(text, now, &mut actions)
+                    }
                     (Encoding::Proto, Message::Binary(bytes)) => {
                         self.session.receive_binary(bytes, now, &mut actions);
                     }

@@ -376,7 +376,9 @@ fn ask(method: Method) -> Result<Ask, RpcError> {
         },
         Method::ChatSend(line) => Command::Chat { text: line.text },
         Method::StateSync(_) => return Ok(Ask::Snapshot),
-        Method::WorldJoin(_) | Method::WorldLeave(_) | Method::WorldAck(_) | Method::SystemPing(_) => return Err(RpcError::Internal),
+        Method::WorldJoin(_) | Method::WorldLeave(_) | Method::WorldAck(_) | Method::SystemPing(_) => {
+            return Err(RpcError::Internal);
+        }
     };
     Ok(Ask::Command(command))
 }
@@ -386,7 +388,8 @@ fn definition(kind: &str, name: &str) -> sim::DefId {
 }
 
 fn slot(member: &str, slot: u32) -> Result<u16, RpcError> {
-    u16::try_from(slot).map_err(|_| RpcError::InvalidParams(format!("`{member}`: {slot} is no slot; they are 0 to 31")))
+    u16::try_from(slot)
+        .map_err(|_| RpcError::InvalidParams(format!("`{member}`: {slot} is no slot; they are 0 to 31")))
 }
 
 #[cfg(test)]
@@ -486,7 +489,8 @@ mod tests {
         ];
         let mut actions = Vec::new();
         session.receive_binary(&v1::ClientFrame { calls }.encode_to_vec(), NOW, &mut actions);
-        let [Action::Submit { request, ask: Ask::Quests }, Action::Submit { ask, .. }, Action::Send(refused)] = &actions[..]
+        let [Action::Submit { request, ask: Ask::Quests }, Action::Submit { ask, .. }, Action::Send(refused)] =
+            &actions[..]
         else {
             panic!("{actions:?}")
         };
@@ -496,7 +500,9 @@ mod tests {
             v1::ServerFrame::decode(bytes.as_ref()).expect("decodes").responses.remove(0)
         };
         let refused = read(refused);
-        assert!(matches!(&refused.outcome, Some(Outcome::Error(error)) if error.message.starts_with("`slot`")));
+        assert!(
+            matches!(&refused.outcome, Some(Outcome::Error(error)) if error.message.starts_with("`slot`"))
+        );
         assert_eq!(refused.id, 5);
         let answer = session.answer(*request, Ok(Outcome::Quests(Quests::default()))).expect("waits");
         assert_eq!(read(&answer), v1::Response { id: 4, outcome: Some(Outcome::Quests(Quests::default())) });
@@ -554,7 +560,9 @@ mod tests {
                 let mut actions = Vec::new();
                 let text = r#"{"jsonrpc":"2.0","id":1,"method":"dialog.close"}"#;
                 session.receive_text(text, Duration::from_secs(second), &mut actions);
-                busy += usize::from(matches!(&actions[..], [Action::Send(Frame::Text(frame))] if frame.contains("busy")));
+                busy += usize::from(
+                    matches!(&actions[..], [Action::Send(Frame::Text(frame))] if frame.contains("busy")),
+                );
             }
         }
         assert_eq!(busy, 500 - limits::PENDING_REQUESTS);

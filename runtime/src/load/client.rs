@@ -178,7 +178,8 @@ impl Client {
     pub async fn send(&mut self, method: &'static str, params: impl Serialize) -> Result<u64, Lost> {
         let bad = |why: String| Lost::BadCall { method, why };
         let params = serde_json::to_string(&params).map_err(|error| bad(error.to_string()))?;
-        let call = Method::from_json(method, &params).ok_or_else(|| bad("there is no such method".to_owned()))?;
+        let call =
+            Method::from_json(method, &params).ok_or_else(|| bad("there is no such method".to_owned()))?;
         let call = call.map_err(|error| bad(error.to_string()))?;
         let id = self.next_id;
         self.next_id += 1;

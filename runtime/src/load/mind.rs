@@ -1,7 +1,7 @@
 //! What a bot wants: pure decisions from what it knows. No socket, no clock, seeded chance.
 
-use super::replica::Replica;
 use super::replica::Entity;
+use super::replica::Replica;
 use protocol::v1::{Choice, Crossing, EntityKind};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -301,8 +301,9 @@ impl Mind {
             self.attacking_since = None;
         }
         let prey = self.choose_prey(replica, at);
-        let loot =
-            nearest(replica, at, |entity| entity.kind == EntityKind::Item && !self.tried_items.contains(&entity.id));
+        let loot = nearest(replica, at, |entity| {
+            entity.kind == EntityKind::Item && !self.tried_items.contains(&entity.id)
+        });
         match (loot, prey) {
             (Some((item, distance)), _) if distance <= REACH_MM => {
                 if self.tried_items.len() == TRIED_ITEMS {

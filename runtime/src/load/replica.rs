@@ -9,7 +9,8 @@ use protocol::v1::notification::Method as Told;
 use protocol::v1::response::Outcome;
 use protocol::v1::{
     self, Character, CharacterUpdate, DialogShow, EventReward, InventoryUpdate, QuestUpdate, ServerFrame,
-    SessionWelcome, SystemMessage, WorldCorrected, WorldDelta, WorldEventUpdate, WorldSnapshot, WorldZone, Zone,
+    SessionWelcome, SystemMessage, WorldCorrected, WorldDelta, WorldEventUpdate, WorldSnapshot, WorldZone,
+    Zone,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -248,7 +249,8 @@ impl Replica {
             }
         }
         for notification in frame.notifications {
-            let told = notification.method.ok_or_else(|| Fault::UnknownNotification("by its number".to_owned()));
+            let told =
+                notification.method.ok_or_else(|| Fault::UnknownNotification("by its number".to_owned()));
             match told.and_then(|told| self.told(told, faults)) {
                 Ok(heard) => all.push(heard),
                 Err(fault) => faults.push(fault),
@@ -266,7 +268,8 @@ impl Replica {
         match (envelope.method.as_deref(), envelope.id) {
             (Some(method), None) => {
                 let told = Told::from_json(method, envelope.params.map_or("{}", RawValue::get));
-                let told = told.ok_or_else(|| Fault::UnknownNotification(method.chars().take(64).collect()))?;
+                let told =
+                    told.ok_or_else(|| Fault::UnknownNotification(method.chars().take(64).collect()))?;
                 self.told(told.map_err(|error| malformed(method, &error))?, faults)
             }
             (None, Some(id)) => {
@@ -457,8 +460,9 @@ mod tests {
     #[test]
     fn what_the_protocol_allows_is_no_fault() {
         let enter = delta(r#"{"tick":11,"enter":[{"id":3,"kind":"npc","x":1,"y":2}]}"#);
-        let update =
-            delta(r#"{"tick":14,"update":[{"id":3,"hp":4}],"events":[{"type":"pulse","source":12,"target":3,"status":"bleed","amount":4,"by":"abilities@0.1.0"}]}"#);
+        let update = delta(
+            r#"{"tick":14,"update":[{"id":3,"hp":4}],"events":[{"type":"pulse","source":12,"target":3,"status":"bleed","amount":4,"by":"abilities@0.1.0"}]}"#,
+        );
         let leave = delta(r#"{"tick":15,"leave":[3]}"#);
         let reply = r#"{"jsonrpc":"2.0","id":1,"result":{"nonce":5,"server_time_ms":1}}"#;
         check(&[SNAPSHOT, &enter, &update, reply, &leave, SNAPSHOT], &expect!["tick went from 15 to 10"]);

@@ -53,7 +53,8 @@ pub struct Lists {
 impl Lists {
     /// For the next frame.
     pub fn clear(&mut self) {
-        for list in [&mut self.entities, &mut self.enter, &mut self.update, &mut self.leave, &mut self.events] {
+        for list in [&mut self.entities, &mut self.enter, &mut self.update, &mut self.leave, &mut self.events]
+        {
             list.clear();
         }
         self.moves.clear();

@@ -81,7 +81,12 @@ pub(super) struct Member {
 }
 
 impl Member {
-    fn new(client: Arc<Client>, seat: Seat, last_seq: u32, joining: Option<(RequestId, v1::Character)>) -> Self {
+    fn new(
+        client: Arc<Client>,
+        seat: Seat,
+        last_seq: u32,
+        joining: Option<(RequestId, v1::Character)>,
+    ) -> Self {
         Self {
             client,
             _seat: seat,
@@ -443,7 +448,8 @@ impl Room {
                 continue;
             }
             let encoding = member.client.encoding;
-            if let Some(frame) = self.replication.frame(&mut member.view, encoding, entity, ack, &self.world) {
+            if let Some(frame) = self.replication.frame(&mut member.view, encoding, entity, ack, &self.world)
+            {
                 member.client.tell(Outgoing::Frame(frame));
             }
         }
