@@ -24,6 +24,8 @@ static CONTENT: LazyLock<Arc<Content>> = LazyLock::new(|| {
 const HUNTERS: i64 = 10;
 /// Bytes a second of a client that cannot be told everything at once.
 const POOR: i64 = 4_000;
+/// Of one that can.
+const RICH: i64 = 100_000_000;
 
 /// A client as the tests play it: what it was told, put together by the types of the schema.
 struct Player {
@@ -42,9 +44,7 @@ impl Player {
         let (client, _) = Client::new(Encoding::ALL[number as usize % 2]);
         let mut view = View::new(0);
         let poor = number % 5 == 4;
-        if poor {
-            view.limit(POOR);
-        }
+        view.limit(if poor { POOR } else { RICH });
         let (entities, own) = (BTreeMap::new(), v1::Own::default());
         Self { view, client, entities, own, ack: 0, unacknowledged: Vec::new(), poor }
     }
@@ -231,6 +231,9 @@ fn hunt(seed: u64, ticks: u32) {
             }
             if is_quiet {
                 player.client.acknowledge(world.tick());
+                if std::mem::take(&mut player.poor) {
+                    player.view.limit(RICH);
+                }
             }
         }
     }
