@@ -117,8 +117,8 @@ impl Player {
         let known: BTreeSet<u64> = self.entities.keys().copied().collect();
         for entity in world.entities() {
             let away = entity.at.distance_mm(me.at);
-            if away <= radius {
-                assert!(known.contains(&entity.id.0), "{} is in sight and not known", entity.id);
+            if away < radius {
+                assert!(known.contains(&entity.id.0), "{} is in sight at {away} and not known, {:?}", entity.id, entity.kind);
             } else if away > radius + radius / 10 + 1 {
                 assert!(!known.contains(&entity.id.0), "{} is out of sight and known", entity.id);
             }
@@ -204,6 +204,18 @@ fn hunt(seed: u64, ticks: u32) {
         replication.begin(&world, output.events.iter().map(|event| (event, "native")), spoken);
         players.retain(|id, _| world.character(CharacterId(*id)).is_some());
         for (id, player) in &mut players {
+            // Acknowledgements come late, and not in their order.
+            if player.unacknowledged.len() > 3 && dice.below(3) == 0 {
+                let late = dice.below(player.unacknowledged.len() as u32) as usize;
+                player.client.acknowledge(player.unacknowledged.swap_remove(late));
+                player.unacknowledged.truncate(8);
+            }
+            if is_quiet {
+                player.client.acknowledge(world.tick());
+                if std::mem::take(&mut player.poor) {
+                    player.view.limit(RICH);
+                }
+            }
             // The outbox is full, or too much is on its way.
             let is_stuck = !is_quiet && dice.below(3) == 0;
             if is_stuck || player.view.is_flooded(&player.client) {
@@ -222,18 +234,6 @@ fn hunt(seed: u64, ticks: u32) {
             if !player.poor {
                 player.is_up_to_date(&world, character);
                 assert_eq!(player.ack, ack);
-            }
-            // Acknowledgements come late, and not in their order.
-            if player.unacknowledged.len() > 3 && dice.below(3) == 0 {
-                let late = dice.below(player.unacknowledged.len() as u32) as usize;
-                player.client.acknowledge(player.unacknowledged.swap_remove(late));
-                player.unacknowledged.truncate(8);
-            }
-            if is_quiet {
-                player.client.acknowledge(world.tick());
-                if std::mem::take(&mut player.poor) {
-                    player.view.limit(RICH);
-                }
             }
         }
     }
