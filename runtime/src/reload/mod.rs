@@ -285,6 +285,14 @@ impl Live {
         !self.set.quarantined.holds(digest)
     }
 
+    /// Adds a line to the history that is kept in memory.
+    fn remember(&mut self, entry: &HistoryEntry) {
+        if self.history.len() == HISTORY {
+            self.history.pop_front();
+        }
+        self.history.push_back(entry.clone());
+    }
+
     /// Lets a digest run no more.
     fn bar(&mut self, digest: String, why: String) {
         let set = &self.set;
@@ -512,10 +520,7 @@ impl Pipeline {
                 .map(|script| (script.clone(), live.earlier.digests(script)))
                 .collect();
             if let Some(entry) = &entry {
-                if live.history.len() == HISTORY {
-                    live.history.pop_front();
-                }
-                live.history.push_back(entry.clone());
+                live.remember(entry);
             }
             live.set.clone()
         };
@@ -528,6 +533,31 @@ impl Pipeline {
         };
         if let Err(error) = blocking(write).await.and_then(|written| Ok(written?)) {
             tracing::error!(%error, "what is live could not be written down: a restart would bring back the version before");
+        }
+    }
+
+    /// A line of the history about something else that an operator did.
+    pub async fn note(&self, action: &str, label: String, author: &Author) {
+        let _turn = self.changing.lock().await;
+        let entry = {
+            let mut live = self.live();
+            let entry = HistoryEntry {
+                at_ms: now_ms(),
+                generation: live.layout.trunk.number(),
+                action: action.to_owned(),
+                label,
+                digest: String::new(),
+                before: None,
+                who: author.who.clone(),
+                why: author.why.clone(),
+                live_ms: 0.0,
+            };
+            live.remember(&entry);
+            entry
+        };
+        let archive = Arc::clone(&self.archive);
+        if let Err(error) = blocking(move || archive.log(&entry)).await.and_then(|written| Ok(written?)) {
+            tracing::error!(%error, action, "what an operator did is not in the history: the data folder cannot be written");
         }
     }
 
