@@ -536,31 +536,6 @@ impl Pipeline {
         }
     }
 
-    /// A line of the history about something else that an operator did.
-    pub async fn note(&self, action: &str, label: String, author: &Author) {
-        let _turn = self.changing.lock().await;
-        let entry = {
-            let mut live = self.live();
-            let entry = HistoryEntry {
-                at_ms: now_ms(),
-                generation: live.layout.trunk.number(),
-                action: action.to_owned(),
-                label,
-                digest: String::new(),
-                before: None,
-                who: author.who.clone(),
-                why: author.why.clone(),
-                live_ms: 0.0,
-            };
-            live.remember(&entry);
-            entry
-        };
-        let archive = Arc::clone(&self.archive);
-        if let Err(error) = blocking(move || archive.log(&entry)).await.and_then(|written| Ok(written?)) {
-            tracing::error!(%error, action, "what an operator did is not in the history: the data folder cannot be written");
-        }
-    }
-
     /// A line of the history about a change that swapped nothing.
     fn noted(&self, action: &str, id: u64, author: &Author) -> Option<HistoryEntry> {
         let live = self.live();
