@@ -32,6 +32,7 @@ mod migration;
 mod newcomer;
 mod pack_fits;
 mod plan;
+mod presence;
 mod probation;
 mod protocol_doc;
 mod recorded_calls;

@@ -80,6 +80,7 @@ const METHODS: &[Method] = &[
     ("chat.send", &[("text", Text, "\"hello\"", true)]),
     ("state.sync", &[]),
     ("system.ping", &[("nonce", Signed(64), "5", false)]),
+    ("presence.update", &[("state", Text, "\"busy\"", true)]),
 ];
 
 /// Values, as they are written, that are no good for a member of this type.

@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_notification_in_both_encodings() {
-        let method = Method::SystemMessage(SystemMessage { text: "hello".to_owned() });
+        let method = Method::SystemMessage(SystemMessage { text: "hello".to_owned(), ..Default::default() });
         let shared = Shared::new(method.clone());
         let Frame::Text(text) = shared.frame(Encoding::Json) else { panic!("text") };
         assert_eq!(text, r#"{"jsonrpc":"2.0","method":"system.message","params":{"text":"hello"}}"#);

@@ -38,6 +38,15 @@ pub const JOINS: Rate = Rate { per_minute: 30, burst: 5 };
 pub const SYNCS: Rate = Rate { per_minute: 60, burst: 3 };
 /// `quest.list`, `inventory.list`, `shop.list` and `craft.list` together.
 pub const LISTS: Rate = Rate { per_minute: 2 * 60, burst: 6 };
+/// `presence.update`: now and then somebody is disturbed; whoever listens is told each time.
+pub const PRESENCE_UPDATES: Rate = Rate { per_minute: 30, burst: 5 };
+/// `presence.subscribe`, `presence.unsubscribe`, `presence.query`, `system.subscribe` and `system.unsubscribe`
+/// together.
+pub const SUBSCRIPTIONS: Rate = Rate { per_minute: 2 * 60, burst: 10 };
+/// What operators say to players: each message wakes every connection.
+pub const OPERATOR_MESSAGES: Rate = Rate { per_minute: 60, burst: 5 };
+/// Connections told at once of what the operator says, before other tasks have their turn.
+pub const FAN_OUT: usize = 256;
 /// Refused calls within [`FLOOD_WINDOW`] after which the socket is closed.
 pub const FLOOD_CALLS: u32 = 500;
 /// See [`FLOOD_CALLS`].

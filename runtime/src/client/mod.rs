@@ -7,6 +7,7 @@ pub mod limits;
 pub mod names;
 pub mod roster;
 pub mod rpc;
+pub mod topics;
 pub mod wire;
 
 use frame::{Encoding, Frame, Shared};
@@ -18,6 +19,7 @@ use sim::{CharacterId, RequestId};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::{Notify, mpsc};
+use topics::Topics;
 
 /// Which of the zones of this server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,6 +116,8 @@ impl CloseReason {
 pub struct Client {
     /// How it is written to.
     pub encoding: Encoding,
+    /// What it wants to be told of.
+    pub topics: Topics,
     /// Bounded by [`limits::OUTBOX_FRAMES`].
     outbox: mpsc::Sender<Outgoing>,
     /// Where its character is; written by the zone that hands it over, read by the socket task.
@@ -130,7 +134,8 @@ impl Client {
     pub fn new(encoding: Encoding) -> (Self, mpsc::Receiver<Outgoing>) {
         let (outbox, receiver) = mpsc::channel(limits::OUTBOX_FRAMES);
         let (zone, closing, close) = (AtomicUsize::new(0), OnceLock::new(), Notify::new());
-        let client = Self { encoding, outbox, zone, acknowledged: AtomicU64::new(0), closing, close };
+        let (topics, acknowledged) = (Topics::default(), AtomicU64::new(0));
+        let client = Self { encoding, topics, outbox, zone, acknowledged, closing, close };
         (client, receiver)
     }
 

@@ -252,6 +252,12 @@ pub enum RpcError {
     /// The session is not in the right state.
     #[error("{0}")]
     InvalidState(&'static str),
+    /// A connection listens to so many characters and no more.
+    #[error(
+        "a connection hears of at most {} characters; `presence.unsubscribe` from some first",
+        crate::presence::limits::SUBSCRIPTIONS
+    )]
+    SubscriptionLimit,
     /// The zone's inbox or the session's list of open requests is full.
     #[error("too much to do; try again in {} ms", .0.as_millis())]
     Busy(Duration),
@@ -284,6 +290,7 @@ impl RpcError {
             Self::RateLimited(_) => (-32001, "rate_limited"),
             Self::SessionExpired => (-32002, "session_expired"),
             Self::InvalidState(_) => (-32003, "invalid_state"),
+            Self::SubscriptionLimit => (-32004, "subscription_limit"),
             Self::Busy(_) => (-32010, "busy"),
             Self::Rejected(_) | Self::UnknownName { .. } => (-32011, "rejected"),
             Self::Unavailable(_) => (-32012, "unavailable"),

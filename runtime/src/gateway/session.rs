@@ -1,6 +1,7 @@
 //! One client's conversation as a pure state machine: messages in, actions out; later answers in,
 //! frames out. No socket, no clock (time is an argument), no zone.
 
+use super::presence::Inquiry;
 use super::rate::TokenBucket;
 use crate::client::frame::{Encoding, Frame, response};
 use crate::client::rpc::{self, Call, Calls, Id, RpcError};
@@ -65,6 +66,13 @@ pub enum Action {
         /// To repeat.
         nonce: Option<i64>,
     },
+    /// Answer this without a zone.
+    Inquire {
+        /// To answer.
+        request: RequestId,
+        /// What.
+        inquiry: Inquiry,
+    },
     /// The client floods the server: close.
     Flood,
 }
@@ -87,6 +95,8 @@ pub struct Session {
     joins: TokenBucket,
     syncs: TokenBucket,
     lists: TokenBucket,
+    presence_updates: TokenBucket,
+    subscriptions: TokenBucket,
     refused: u32,
     refused_since: Duration,
 }
@@ -124,6 +134,8 @@ impl Session {
             joins: TokenBucket::new(limits::JOINS),
             syncs: TokenBucket::new(limits::SYNCS),
             lists: TokenBucket::new(limits::LISTS),
+            presence_updates: TokenBucket::new(limits::PRESENCE_UPDATES),
+            subscriptions: TokenBucket::new(limits::SUBSCRIPTIONS),
             refused: 0,
             refused_since: Duration::ZERO,
         }
@@ -223,6 +235,9 @@ impl Session {
             "quest.accept" => self.quest_accepts.take(now),
             "world.join" => self.joins.take(now),
             "state.sync" => self.syncs.take(now),
+            "presence.update" => self.presence_updates.take(now),
+            "presence.subscribe" | "presence.unsubscribe" | "presence.query" | "system.subscribe"
+            | "system.unsubscribe" => self.subscriptions.take(now),
             "quest.list" | "inventory.list" | "shop.list" | "craft.list" => self.lists.take(now),
             _ if ["inventory.", "shop.", "craft."].iter().any(|domain| method.starts_with(domain)) => {
                 self.inventory.take(now)
@@ -262,6 +277,18 @@ impl Session {
                 Ok(Action::Ack { request, tick: ack.tick })
             }
             Method::SystemPing(ping) => Ok(Action::Ping { request, nonce: ping.nonce }),
+            method @ (Method::PresenceUpdate(_)
+            | Method::PresenceSubscribe(_)
+            | Method::PresenceUnsubscribe(_)
+            | Method::PresenceQuery(_)
+            | Method::SystemSubscribe(_)
+            | Method::SystemUnsubscribe(_)) => {
+                let inquiry = Inquiry::read(method)?;
+                if inquiry.needs_character() {
+                    self.require_joined()?;
+                }
+                Ok(Action::Inquire { request, inquiry })
+            }
             method => {
                 let ask = ask(method)?;
                 self.require_joined()?;
@@ -376,9 +403,16 @@ fn ask(method: Method) -> Result<Ask, RpcError> {
         },
         Method::ChatSend(line) => Command::Chat { text: line.text },
         Method::StateSync(_) => return Ok(Ask::Snapshot),
-        Method::WorldJoin(_) | Method::WorldLeave(_) | Method::WorldAck(_) | Method::SystemPing(_) => {
-            return Err(RpcError::Internal);
-        }
+        Method::WorldJoin(_)
+        | Method::WorldLeave(_)
+        | Method::WorldAck(_)
+        | Method::SystemPing(_)
+        | Method::PresenceUpdate(_)
+        | Method::PresenceSubscribe(_)
+        | Method::PresenceUnsubscribe(_)
+        | Method::PresenceQuery(_)
+        | Method::SystemSubscribe(_)
+        | Method::SystemUnsubscribe(_) => return Err(RpcError::Internal),
     };
     Ok(Ask::Command(command))
 }
@@ -582,8 +616,8 @@ mod tests {
 
         #[test]
         fn any_params_are_survived(
-            method in "(world|combat|quest|inventory|dialog|chat|npc|shop|craft|duel)\\.(move|attack|use_skill|list|accept|equip|unequip|drop|choose|send|interact|buy|sell|make|challenge|decline|act|auto|surrender)",
-            member in "(seq|x|y|target|ability|quest|slot|from|to|count|choice|text|npc|item|price|recipe|duel|on)",
+            method in "(world|combat|quest|inventory|dialog|chat|npc|shop|craft|duel|presence|system)\\.(move|update|subscribe|query|attack|use_skill|list|accept|equip|unequip|drop|choose|send|interact|buy|sell|make|challenge|decline|act|auto|surrender)",
+            member in "(seq|x|y|target|ability|quest|slot|from|to|count|choice|text|npc|item|price|recipe|duel|on|state|status|characters|topics)",
             value in "(-?[0-9]{1,30}|true|null|\"[a-z]*\"|\\[\\]|\\{\\}|1e400|0.5)",
         ) {
             let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{{"{member}":{value}}}}}"#);

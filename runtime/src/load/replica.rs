@@ -8,9 +8,9 @@ use protocol::v1::event::Type as Event;
 use protocol::v1::notification::Method as Told;
 use protocol::v1::response::Outcome;
 use protocol::v1::{
-    self, Character, CharacterUpdate, DialogShow, EventReward, InventoryUpdate, QuestUpdate, ServerFrame,
-    SessionWelcome, SystemMessage, WorldCorrected, WorldDelta, WorldEventUpdate, WorldSnapshot, WorldZone,
-    Zone,
+    self, Character, CharacterUpdate, DialogShow, EventReward, InventoryUpdate, PresenceChanged, QuestUpdate,
+    ServerFrame, SessionWelcome, SystemMessage, WorldCorrected, WorldDelta, WorldEventUpdate, WorldSnapshot,
+    WorldZone, Zone,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -128,6 +128,8 @@ pub enum Heard {
     WorldEvent(WorldEventUpdate),
     /// Something for everybody.
     System(SystemMessage),
+    /// Somebody who is listened to came, went or changed.
+    Presence(PresenceChanged),
     /// The server goes away and asks to come back.
     Reconnect,
 }
@@ -334,6 +336,7 @@ impl Replica {
             Told::EventReward(reward) => Heard::EventReward(reward),
             Told::SystemMessage(message) => Heard::System(message),
             Told::SystemReconnect(_) => Heard::Reconnect,
+            Told::PresenceChanged(changed) => Heard::Presence(changed),
         })
     }
 
