@@ -27,6 +27,7 @@ mod languages;
 mod late_state;
 mod life;
 mod live;
+mod load;
 mod memories;
 mod migration;
 mod newcomer;

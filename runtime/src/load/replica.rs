@@ -2,15 +2,20 @@
 //!
 //! It is also the judge of the server's conduct: whatever `docs/protocol.md` does not allow is a
 //! [`Fault`]. A fault never stops the replica; it takes over what it can and goes on.
+//!
+//! A replica that looks past others ([`Replica::look_past_others`]) costs little whatever the number of entities in sight:
+//! it knows and judges no more than the own character, the ticks and the acknowledgements.
+
+mod glance;
 
 use protocol::prost::Message as _;
 use protocol::v1::event::Type as Event;
 use protocol::v1::notification::Method as Told;
 use protocol::v1::response::Outcome;
 use protocol::v1::{
-    self, Character, CharacterUpdate, DialogShow, EventReward, InventoryUpdate, PresenceChanged, QuestUpdate,
-    ServerFrame, SessionWelcome, SystemMessage, WorldCorrected, WorldDelta, WorldEventUpdate, WorldSnapshot,
-    WorldZone, Zone,
+    self, Character, CharacterUpdate, DialogShow, DuelChallenged, DuelTurn, EventReward, InventoryUpdate,
+    PresenceChanged, QuestUpdate, ServerFrame, SessionWelcome, SystemMessage, WorldCorrected, WorldDelta, WorldEventUpdate,
+    WorldSnapshot, WorldZone, Zone,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -114,8 +119,12 @@ pub enum Heard {
     Respawned,
     /// Somebody said something.
     Chat,
-    /// A challenge to a duel, or how one goes.
-    Duel,
+    /// Somebody asks for a duel.
+    Challenged(DuelChallenged),
+    /// How a duel goes.
+    DuelTurn(DuelTurn),
+    /// A duel, or a challenge that became none, is over.
+    DuelEnded,
     /// Durable: level, experience, gold.
     CharacterUpdate(CharacterUpdate),
     /// Durable: items.
@@ -206,10 +215,31 @@ pub struct Replica {
     /// Who plays, once joined.
     pub character: Option<Character>,
     in_sync: bool,
+    looks_past_others: bool,
     pending: BTreeMap<u64, &'static str>,
 }
 
 impl Replica {
+    /// From now on `entities` holds the own one and hostile ones, these where they came into sight, and events are
+    /// not told. To be called before the first frame.
+    pub fn look_past_others(&mut self) {
+        self.looks_past_others = true;
+    }
+
+    /// Whether it knows everything in sight.
+    pub fn is_whole(&self) -> bool {
+        !self.looks_past_others
+    }
+
+    /// The connection is gone: nothing is known any more but who plays. How many calls were not answered.
+    pub fn lose(&mut self) -> usize {
+        let unanswered = self.pending.len();
+        self.pending.clear();
+        self.entities.clear();
+        (self.tick, self.ack, self.sent_seq, self.in_sync) = (0, 0, 0, false);
+        unanswered
+    }
+
     /// The own entity, if it is in sight.
     pub fn own(&self) -> Option<&Entity> {
         self.entities.get(&self.you)
@@ -236,6 +266,9 @@ impl Replica {
 
     /// Takes in one frame of `lore.v1.proto`, which may hold several messages.
     pub fn hear_binary(&mut self, bytes: &[u8], faults: &mut Vec<Fault>) -> Vec<Heard> {
+        if let Some(glanced) = self.glance(bytes, faults) {
+            return glanced.map_err(|fault| faults.push(fault)).into_iter().collect();
+        }
         let frame = match ServerFrame::decode(bytes) {
             Ok(frame) => frame,
             Err(error) => {
@@ -269,7 +302,11 @@ impl Replica {
         }
         match (envelope.method.as_deref(), envelope.id) {
             (Some(method), None) => {
-                let told = Told::from_json(method, envelope.params.map_or("{}", RawValue::get));
+                let params = envelope.params.map_or("{}", RawValue::get);
+                if let Some(glanced) = self.glance_at_text(method, params, faults) {
+                    return glanced;
+                }
+                let told = Told::from_json(method, params);
                 let told =
                     told.ok_or_else(|| Fault::UnknownNotification(method.chars().take(64).collect()))?;
                 self.told(told.map_err(|error| malformed(method, &error))?, faults)
@@ -328,7 +365,9 @@ impl Replica {
             Told::CharacterDied(_) => Heard::Died,
             Told::CharacterRespawned(_) => Heard::Respawned,
             Told::ChatMessage(_) => Heard::Chat,
-            Told::DuelChallenged(_) | Told::DuelTurn(_) | Told::DuelEnded(_) => Heard::Duel,
+            Told::DuelChallenged(challenge) => Heard::Challenged(challenge),
+            Told::DuelTurn(turn) => Heard::DuelTurn(turn),
+            Told::DuelEnded(_) => Heard::DuelEnded,
             Told::CharacterUpdate(update) => self.character_update(update),
             Told::InventoryUpdate(update) => Heard::InventoryUpdate(update),
             Told::QuestUpdate(update) => Heard::QuestUpdate(update),
@@ -350,38 +389,42 @@ impl Replica {
     }
 
     fn snapshot(&mut self, snapshot: WorldSnapshot, faults: &mut Vec<Fault>) -> Result<Heard, Fault> {
-        let zone = snapshot.zone.ok_or_else(|| malformed("world.snapshot", &"it has no zone"))?;
-        let same_zone = self.zone.as_ref().is_some_and(|known| known.name == zone.name);
-        if same_zone && snapshot.tick < self.tick {
-            faults.push(Fault::TickBackwards { from: self.tick, to: snapshot.tick });
-        }
-        self.acknowledge(snapshot.ack.into(), faults);
-        self.tick = snapshot.tick;
-        self.you = snapshot.you;
-        self.zone = Some(zone);
-        self.entities.clear();
-        for entity in snapshot.entities {
+        let WorldSnapshot { tick, zone, you, ack, entities, .. } = snapshot;
+        self.begin_snapshot(tick, zone, you, ack, faults)?;
+        for entity in entities {
             let id = entity.id;
             if self.entities.insert(id, Entity::new(entity)).is_some() {
                 faults.push(Fault::EnteredTwice(id));
             }
         }
-        self.in_sync = true;
         Ok(Heard::Snapshot)
     }
 
+    /// All of a snapshot but its entities.
+    fn begin_snapshot(
+        &mut self,
+        tick: u64,
+        zone: Option<Zone>,
+        you: u64,
+        ack: u32,
+        faults: &mut Vec<Fault>,
+    ) -> Result<(), Fault> {
+        let zone = zone.ok_or_else(|| malformed("world.snapshot", &"it has no zone"))?;
+        let same_zone = self.zone.as_ref().is_some_and(|known| known.name == zone.name);
+        if same_zone && tick < self.tick {
+            faults.push(Fault::TickBackwards { from: self.tick, to: tick });
+        }
+        self.acknowledge(ack.into(), faults);
+        self.tick = tick;
+        self.you = you;
+        self.zone = Some(zone);
+        self.entities.clear();
+        self.in_sync = true;
+        Ok(())
+    }
+
     fn delta(&mut self, delta: WorldDelta, faults: &mut Vec<Fault>) -> Result<Heard, Fault> {
-        if !self.in_sync {
-            return Err(Fault::DeltaWithoutSnapshot(delta.tick));
-        }
-        if delta.tick <= self.tick {
-            faults.push(Fault::TickBackwards { from: self.tick, to: delta.tick });
-        }
-        let ticks = delta.tick.saturating_sub(self.tick);
-        self.tick = delta.tick;
-        if let Some(ack) = delta.ack {
-            self.acknowledge(ack.into(), faults);
-        }
+        let ticks = self.begin_delta(delta.tick, delta.ack, faults)?;
         for id in delta.leave {
             if self.entities.remove(&id).is_none() {
                 faults.push(Fault::UnknownEntity { what: "leave", id });
@@ -424,6 +467,22 @@ impl Replica {
                 None => faults.push(Fault::UnknownEntity { what: "move", id }),
             }
         }
+    }
+
+    /// What every delta has; the ticks since the frame before.
+    fn begin_delta(&mut self, tick: u64, ack: Option<u32>, faults: &mut Vec<Fault>) -> Result<u64, Fault> {
+        if !self.in_sync {
+            return Err(Fault::DeltaWithoutSnapshot(tick));
+        }
+        if tick <= self.tick {
+            faults.push(Fault::TickBackwards { from: self.tick, to: tick });
+        }
+        let ticks = tick.saturating_sub(self.tick);
+        self.tick = tick;
+        if let Some(ack) = ack {
+            self.acknowledge(ack.into(), faults);
+        }
+        Ok(ticks)
     }
 
     fn acknowledge(&mut self, ack: u64, faults: &mut Vec<Fault>) {
@@ -506,5 +565,18 @@ mod tests {
                 malformed message: EOF while parsing an object at line 1 column 1
                 delta of tick 11 without a snapshot before it"#]],
         );
+    }
+
+    #[test]
+    fn a_lost_connection_leaves_no_answers_to_wait_for() {
+        let mut replica = Replica::default();
+        let mut faults = Vec::new();
+        replica.hear_text(SNAPSHOT, &mut faults);
+        replica.asked(1, "system.ping");
+        replica.sent_seq = 7;
+        assert_eq!((replica.lose(), replica.pending(), replica.sent_seq), (1, 0, 0));
+        replica.hear_text(&delta(r#"{"tick":11}"#), &mut faults);
+        replica.hear_text(&SNAPSHOT.replace("\"tick\":10", "\"tick\":2"), &mut faults);
+        assert_eq!(faults, [Fault::DeltaWithoutSnapshot(11)]);
     }
 }
