@@ -126,7 +126,10 @@ async fn a_mind_of_the_pack_that_always_fails_rests_until_it_is_repaired() {
     let repaired = starter("wolf");
     let report = plan(&world, &repaired).await;
     assert_eq!((&report["verdict"]["verdict"], &report["live"]), (&json!("accept"), &label), "{report}");
-    assert_eq!((&report["exports"][0]["views"], &report["exports"][0]["made_up_failed"]), (&json!(0), &json!(0)));
+    assert_eq!(
+        (&report["exports"][0]["views"], &report["exports"][0]["made_up_failed"]),
+        (&json!(0), &json!(0))
+    );
     assert!(report["notes"].to_string().contains("rests"), "{report}");
     let pushed = push(&world, repaired).await;
     assert_eq!((pushed.status.as_u16(), &pushed.body["before"]), (200, &label), "{pushed:?}");

@@ -131,7 +131,10 @@ mod tests {
         client.set_zone(ZoneIndex(2));
         presences.enter(ada, "Ada", &Arc::from("downtown"));
         assert!(presences.look(&[ada], &[]).0[0].1.is_some());
-        assert_eq!((roster.clients_in(&[ZoneIndex(2)]).len(), roster.clients_in(&[ZoneIndex(0)]).len()), (1, 0));
+        assert_eq!(
+            (roster.clients_in(&[ZoneIndex(2)]).len(), roster.clients_in(&[ZoneIndex(0)]).len()),
+            (1, 0)
+        );
         roster.release(ada);
         assert!(presences.look(&[ada], &[]).0[0].1.is_none());
     }

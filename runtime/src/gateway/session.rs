@@ -236,7 +236,10 @@ impl Session {
             "world.join" => self.joins.take(now),
             "state.sync" => self.syncs.take(now),
             "presence.update" => self.presence_updates.take(now),
-            "presence.subscribe" | "presence.unsubscribe" | "presence.query" | "system.subscribe"
+            "presence.subscribe"
+            | "presence.unsubscribe"
+            | "presence.query"
+            | "system.subscribe"
             | "system.unsubscribe" => self.subscriptions.take(now),
             "quest.list" | "inventory.list" | "shop.list" | "craft.list" => self.lists.take(now),
             _ if ["inventory.", "shop.", "craft."].iter().any(|domain| method.starts_with(domain)) => {

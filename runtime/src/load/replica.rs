@@ -14,8 +14,8 @@ use protocol::v1::notification::Method as Told;
 use protocol::v1::response::Outcome;
 use protocol::v1::{
     self, Character, CharacterUpdate, DialogShow, DuelChallenged, DuelTurn, EventReward, InventoryUpdate,
-    PresenceChanged, QuestUpdate, ServerFrame, SessionWelcome, SystemMessage, WorldCorrected, WorldDelta, WorldEventUpdate,
-    WorldSnapshot, WorldZone, Zone,
+    PresenceChanged, QuestUpdate, ServerFrame, SessionWelcome, SystemMessage, WorldCorrected, WorldDelta,
+    WorldEventUpdate, WorldSnapshot, WorldZone, Zone,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;

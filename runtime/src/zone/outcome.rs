@@ -238,7 +238,10 @@ impl Room {
                 let stands = wire::world_event(report, self.world.content(), self.tick_ms);
                 let Some(stands) = stands else { return };
                 let by = self.label(event.origin).to_string();
-                self.tell_all(Topic::Events, Told::WorldEvent(v1::WorldEventUpdate { event: Some(stands), by }));
+                self.tell_all(
+                    Topic::Events,
+                    Told::WorldEvent(v1::WorldEventUpdate { event: Some(stands), by }),
+                );
             }
             EventKind::Swing { amount, .. } | EventKind::Pulse { amount, .. } if *amount > 0 => {
                 self.meters.damage.increment(u64::from(amount.unsigned_abs()));

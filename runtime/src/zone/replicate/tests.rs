@@ -118,7 +118,12 @@ impl Player {
         for entity in world.entities() {
             let away = entity.at.distance_mm(me.at);
             if away < radius {
-                assert!(known.contains(&entity.id.0), "{} is in sight at {away} and not known, {:?}", entity.id, entity.kind);
+                assert!(
+                    known.contains(&entity.id.0),
+                    "{} is in sight at {away} and not known, {:?}",
+                    entity.id,
+                    entity.kind
+                );
             } else if away > radius + radius / 10 + 1 {
                 assert!(!known.contains(&entity.id.0), "{} is out of sight and known", entity.id);
             }
