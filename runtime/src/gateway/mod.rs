@@ -5,13 +5,13 @@ pub mod session;
 
 mod connection;
 mod join;
+mod meter;
 mod placement;
-mod places;
-mod rate;
 mod upgrade;
 
 pub use upgrade::router;
 
+use crate::abuse::Abuse;
 use crate::auth::Auth;
 use crate::client::roster::Roster;
 use crate::store::Store;
@@ -29,6 +29,7 @@ pub struct Gateway {
     roster: Roster,
     store: Store,
     auth: Auth,
+    abuse: Abuse,
     content: watch::Receiver<Arc<Content>>,
     tick_ms: u32,
     heartbeat: Duration,
@@ -38,7 +39,6 @@ pub struct Gateway {
     /// Connections that are still there are closed.
     closing: CancellationToken,
     connections: TaskTracker,
-    places: places::Places,
 }
 
 /// What [`Gateway::new`] needs.
@@ -51,6 +51,8 @@ pub struct GatewaySetup {
     pub store: Store,
     /// Who may come in.
     pub auth: Auth,
+    /// How much, and who may not.
+    pub abuse: Abuse,
     /// Definitions in force.
     pub content: watch::Receiver<Arc<Content>>,
     /// Milliseconds per tick.
@@ -64,12 +66,13 @@ pub struct GatewaySetup {
 impl Gateway {
     /// A gateway without connections.
     pub fn new(setup: GatewaySetup) -> Arc<Self> {
-        let GatewaySetup { zones, roster, store, auth, content, tick_ms, heartbeat, origins } = setup;
+        let GatewaySetup { zones, roster, store, auth, abuse, content, tick_ms, heartbeat, origins } = setup;
         Arc::new(Self {
             zones,
             roster,
             store,
             auth,
+            abuse,
             content,
             tick_ms,
             heartbeat,
@@ -77,7 +80,6 @@ impl Gateway {
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
             connections: TaskTracker::new(),
-            places: places::Places::default(),
         })
     }
 
