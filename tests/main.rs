@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
+mod abuse;
 mod audit;
 mod author_tools;
 mod balance;
@@ -18,6 +19,7 @@ mod full_zones;
 mod fuzz_corpus;
 mod grants;
 mod hostile;
+mod hostile_frames;
 mod http_bad_input;
 mod http_characters;
 mod http_conduct;

@@ -3,6 +3,7 @@
 //! `lore` is a thin binary over this library. Game rules live in scripts, game state in [`sim`],
 //! WebAssembly in [`host_api`]; here are sockets, HTTP, storage, the zone threads and the tools.
 
+pub mod abuse;
 pub mod admin;
 pub mod auth;
 pub mod author;

@@ -137,6 +137,12 @@ fn describe() {
     describe_counter!("game_tick_phase_nanoseconds_total", "time of ticks, by part; step holds the scripts");
     describe_histogram!("journal_commit_duration_seconds", "from the first attempt to the commit");
     describe_counter!("game_ticks_late_total", "ticks longer than they may be, by cause: swap or load");
+    describe_counter!("websocket_refused_total", "sockets refused");
+    describe_counter!("http_connections_refused_total", "connections of addresses that had enough");
+    describe_counter!("calls_refused_total", "calls beyond a rate, by whose: connection, account or address");
+    describe_counter!("abuse_points_total", "points of misbehaviour, by offence");
+    describe_counter!("abuse_bans_total", "bans, by kind and cause");
+    describe_gauge!("abuse_bans_active", "bans that are remembered");
     describe_counter!("log_lines_dropped_total", "lines of the server's log that nobody took in time");
 }
 
