@@ -5,6 +5,7 @@
 mod audit;
 mod author_tools;
 mod balance;
+mod bench;
 mod browser;
 mod canary;
 mod content_changes;
