@@ -6,6 +6,7 @@ mod abuse;
 mod audit;
 mod author_tools;
 mod balance;
+mod bench;
 mod browser;
 mod canary;
 mod content_changes;

@@ -7,6 +7,7 @@ pub mod abuse;
 pub mod admin;
 pub mod auth;
 pub mod author;
+pub mod bench;
 pub mod build;
 pub mod bus;
 pub mod cache;

@@ -164,7 +164,7 @@ fn describe_modules() {
     describe_counter!("script_log_lines_dropped_total", "lines of components over their limits");
 }
 
-/// What the system says about this process; zeros where it says nothing.
+/// What the system says about a process; zeros where it says nothing.
 #[derive(Clone, Copy, Debug, Default, serde::Serialize)]
 pub struct ProcessUse {
     /// CPU time since the start, milliseconds.
@@ -180,8 +180,17 @@ const PAGE_BYTES: u64 = 4_096;
 impl ProcessUse {
     /// Now.
     pub fn now() -> Self {
-        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-        let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+        Self::read("self")
+    }
+
+    /// Another process, now.
+    pub fn of(process: u32) -> Self {
+        Self::read(&process.to_string())
+    }
+
+    fn read(process: &str) -> Self {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        let statm = std::fs::read_to_string(format!("/proc/{process}/statm")).unwrap_or_default();
         Self::parse(&stat, &statm).unwrap_or_default()
     }
 

@@ -113,8 +113,16 @@ async fn authenticate(State(state): State<AdminState>, request: Request, next: N
     Problem::unauthorized("unauthorized", detail).into_response()
 }
 
-async fn status(State(state): State<AdminState>) -> Json<Status> {
-    Json(Status::collect(&state.pipeline, &state.zones).await)
+/// How far back figures go, in the query.
+#[derive(Deserialize)]
+struct Lately {
+    /// Of the last ticks; all that are remembered if missing.
+    ticks: Option<usize>,
+}
+
+async fn status(State(state): State<AdminState>, Query(lately): Query<Lately>) -> Json<Status> {
+    let ticks = lately.ticks.unwrap_or(usize::MAX);
+    Json(Status::collect(&state.pipeline, &state.zones, ticks).await)
 }
 
 /// `GET /admin/v1/costs`: sums; what two readings differ in was spent between them.

@@ -51,6 +51,8 @@ enum Command {
     Call(call::Args),
     Sim(sim::Args),
     Bench(bench::Args),
+    #[command(name = "bench-raw", hide = true)]
+    BenchRaw(bench::raw::Args),
     Plan(plan::Args),
     Push(push::Args),
     Rollback(rollback::Args),
@@ -89,6 +91,7 @@ impl Cli {
             Command::Call(args) => call::run(args),
             Command::Sim(args) => sim::run(args),
             Command::Bench(args) => return bench::run(args),
+            Command::BenchRaw(args) => bench::raw::run(&args),
             Command::Plan(args) => return plan::run(args),
             Command::Push(args) => push::run(args),
             Command::Rollback(args) => rollback::run(args),
