@@ -251,7 +251,7 @@ mod tests {
         assert_eq!(Side::Lore.hear(&told(Notice::WorldSnapshot(snapshot))), Heard::Snapshot);
         let corrected = v1::WorldCorrected { seq: 3, x: -500, y: 1_000 };
         assert_eq!(Side::Lore.hear(&told(Notice::WorldCorrected(corrected))), Heard::Corrected(-500, 1_000));
-        let said = v1::SystemMessage { text: "hello".to_owned() };
+        let said = v1::SystemMessage { text: "hello".to_owned(), ..v1::SystemMessage::default() };
         assert_eq!(Side::Lore.hear(&told(Notice::SystemMessage(said))), Heard::Other);
     }
 
