@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import { WebSocket } from 'ws';
 // @ts-expect-error plain JavaScript
-import { startMock } from '../dev/mock.mjs';
-import { ApiClient, ApiError, ConnectionError, RpcError, WorldClient } from '../src/client/index.js';
-import type { SocketConstructor, Tokens } from '../src/client/index.js';
+import { startMock } from '../../dev/mock.mjs';
+import { ApiClient, ApiError, ConnectionError, RpcError, WorldClient } from '../src/index.js';
+import type { EncodingName, Tokens } from '../src/index.js';
 
 const cleanUp: (() => void)[] = [];
 afterEach(() => {
@@ -17,7 +17,7 @@ async function mockServer() {
   return mock;
 }
 
-async function player() {
+async function player(encoding: EncodingName = 'proto') {
   const mock = await mockServer();
   const kept: (Tokens | undefined)[] = [];
   const api = new ApiClient({ baseUrl: mock.url, onTokens: (tokens) => kept.push(tokens) });
@@ -26,9 +26,10 @@ async function player() {
   const states: string[] = [];
   const world = new WorldClient({
     url: mock.ws,
+    encoding,
     character: character.id,
     token: async (check) => (check ? api.freshToken() : (api.tokens?.access_token ?? '')),
-    webSocket: WebSocket as unknown as SocketConstructor,
+    webSocket: WebSocket,
     backoffMs: 5,
   });
   cleanUp.push(() => void world.leave());
@@ -37,21 +38,27 @@ async function player() {
   return { mock, api, kept, character, states, world, placed };
 }
 
-async function joined() {
-  const all = await player();
+async function joined(encoding: EncodingName = 'proto') {
+  const all = await player(encoding);
   const snapshot = all.placed();
   all.world.connect();
   await snapshot;
   return all;
 }
 
-test('joins and knows the own entity', async () => {
-  const { world, states } = await joined();
-  assert.equal(world.replica.own?.name, 'Ada');
-  assert.equal(world.replica.zone?.name, 'downtown');
-  assert.equal(world.character?.abilities?.[0]?.name, 'strike');
-  assert.deepEqual(states, ['connecting', 'joined']);
-});
+for (const encoding of ['proto', 'json'] as const) {
+  test(`joins and knows the own entity, in ${encoding}`, async () => {
+    const { world, states, mock } = await joined(encoding);
+    assert.deepEqual([world.encoding, mock.encodings()], [encoding, [encoding]]);
+    assert.equal(world.replica.own?.name, 'Ada');
+    assert.equal(world.replica.zone?.name, 'downtown');
+    assert.equal(world.character?.abilities[0]?.name, 'strike');
+    assert.deepEqual(states, ['connecting', 'joined']);
+    const [pong, inventory] = await Promise.all(world.batch([{ method: 'system.ping', params: { nonce: 5 } }, { method: 'inventory.list', params: {} }]));
+    assert.equal(pong.nonce, 5);
+    assert.equal(inventory.equipment['main_hand'], 'rusty_sword');
+  });
+}
 
 test('walking is predicted at once and acknowledged later', async () => {
   const { world } = await joined();
@@ -75,7 +82,7 @@ test('a refusal of the rules carries its stable code', async () => {
   const { world } = await joined();
   await assert.rejects(world.call('combat.attack', { target: 9999 }), (error) => {
     assert.ok(error instanceof RpcError);
-    assert.equal(error.reason, 'no_target');
+    assert.deepEqual([error.reason, error.rejection], ['rejected', 'no_target']);
     return true;
   });
 });

@@ -1,7 +1,13 @@
 // The HTTP side: accounts and characters. Renews the access token when the server calls it expired.
 
 import { ApiError } from './errors.js';
-import type { Character, Inventory, Quest } from './protocol.js';
+import type { Ability, Character, Inventory, Quest } from './gen/lore.v1.js';
+
+/** A character as HTTP tells of it: in lists with its zone and without abilities. */
+export interface CharacterInfo extends Omit<Character, 'abilities'> {
+  abilities?: Ability[];
+  zone?: string;
+}
 
 export interface Tokens {
   access_token: string;
@@ -105,15 +111,15 @@ export class ApiClient {
     return (await this.#authorized<{ classes: ClassChoice[] }>('GET', '/v1/classes')).classes;
   }
 
-  async characters(): Promise<Character[]> {
-    return (await this.#authorized<{ characters: Character[] }>('GET', '/v1/characters')).characters;
+  async characters(): Promise<CharacterInfo[]> {
+    return (await this.#authorized<{ characters: CharacterInfo[] }>('GET', '/v1/characters')).characters;
   }
 
-  createCharacter(name: string, characterClass: string): Promise<Character> {
+  createCharacter(name: string, characterClass: string): Promise<CharacterInfo> {
     return this.#authorized('POST', '/v1/characters', { name, class: characterClass });
   }
 
-  character(id: number): Promise<Character> {
+  character(id: number): Promise<CharacterInfo> {
     return this.#authorized('GET', `/v1/characters/${id}`);
   }
 
