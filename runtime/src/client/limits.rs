@@ -32,7 +32,7 @@ pub const TURNS: Rate = Rate { per_minute: 2 * 60, burst: 2 };
 pub const QUEST_ACCEPTS: Rate = Rate { per_minute: 60, burst: 1 };
 /// `inventory.*`, `shop.buy`, `shop.sell` and `craft.make` together.
 pub const INVENTORY: Rate = Rate { per_minute: 10 * 60, burst: 10 };
-/// `world.join`, which reads the store.
+/// `world.join`, which reads the store, and `session.resume`.
 pub const JOINS: Rate = Rate { per_minute: 30, burst: 5 };
 /// `state.sync`, which writes all that is in sight.
 pub const SYNCS: Rate = Rate { per_minute: 60, burst: 3 };
@@ -61,7 +61,16 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often the token of an open connection is looked at again.
 pub const TOKEN_CHECK: Duration = Duration::from_secs(300);
-/// How long a join waits for the same character to be saved by its former connection.
+/// Messages that are kept for one client until it acknowledges them: half a minute of a lively fight.
+pub const KEPT_MESSAGES: usize = 512;
+/// Bytes of them. A client that acknowledges what it hears has a few hundred.
+pub const KEPT_BYTES: usize = 64 * 1024;
+/// Sessions of one account that wait for their client: as many as it may have sockets.
+pub const LINKDEAD_PER_ACCOUNT: usize = SOCKETS_PER_ACCOUNT;
+/// Such sessions in all: everybody, when a proxy in between is started again.
+pub const LINKDEAD: usize = SOCKETS / 2;
+/// How long a join waits for the same character to be saved by its former connection, and a client that comes back for
+/// its session.
 pub const TAKEOVER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A rate of calls.
@@ -79,6 +88,7 @@ const _: () = {
     assert!(BATCH_CALLS <= MESSAGES.burst as usize);
     assert!(OUTBOX_RESERVE >= PENDING_REQUESTS + MESSAGES.burst as usize);
     assert!(OUTBOX_FRAMES > OUTBOX_RESERVE);
+    assert!(KEPT_MESSAGES >= OUTBOX_FRAMES);
 };
 
 #[cfg(test)]

@@ -74,6 +74,8 @@ pub(super) struct Member {
     /// What the client knows of itself.
     pub own: Option<v1::Own>,
     pub needs_snapshot: bool,
+    /// The socket that it was last sent something over.
+    link: u32,
     /// First tick in which the outbox had no room.
     stuck_since: Option<u64>,
     /// The open conversation: `dialog/NAME` and `dialog/NAME/NODE`.
@@ -96,6 +98,7 @@ impl Member {
             ack_base: last_seq,
             own: None,
             needs_snapshot: true,
+            link: 0,
             stuck_since: None,
             dialog: None,
             joining,
@@ -439,11 +442,20 @@ impl Room {
             let Some(character) = self.world.character(*id) else { continue };
             let Some(entity) = self.world.entity(character.entity) else { continue };
             member.at = entity.at;
+            // Nobody looks; who comes back begins with a snapshot.
+            let Some(link) = member.client.link() else {
+                member.stuck_since = None;
+                continue;
+            };
+            if std::mem::replace(&mut member.link, link) != link {
+                member.needs_snapshot = true;
+                member.stuck_since = None;
+            }
             let ack = character.last_seq.max(member.ack_base);
             if self.replication.send(member, entity, ack, &self.world) {
                 member.stuck_since = None;
             } else if tick - *member.stuck_since.get_or_insert(tick) > patience {
-                member.client.close(CloseReason::TooSlow);
+                member.client.unplug();
             }
         }
     }
