@@ -187,6 +187,7 @@ impl Server {
             content: pipeline.watch_content(),
             tick_ms: config.tick_ms,
             heartbeat: config.heartbeat,
+            linkdead: config.linkdead,
             origins: config.cors_origins.clone(),
         });
 

@@ -1,18 +1,23 @@
 //! The gateway: from a client's socket to its session and its zone, and back. Connections hold
-//! no game state: what a character is lives in its zone and in the store.
+//! no game state: what a character is lives in its zone and in the store. A session may outlive its connection
+//! for a while, and go on over another.
 
 pub mod session;
 
 mod connection;
+mod conversation;
 mod join;
+mod linkdead;
 mod placement;
 mod places;
 mod rate;
+mod recovery;
 mod upgrade;
 
 pub use upgrade::router;
 
 use crate::auth::Auth;
+use crate::client::limits;
 use crate::client::roster::Roster;
 use crate::store::Store;
 use crate::zone::{InboxError, Message, Zones};
@@ -37,8 +42,14 @@ pub struct Gateway {
     draining: CancellationToken,
     /// Connections that are still there are closed.
     closing: CancellationToken,
+    /// Connections, and sessions without one.
     connections: TaskTracker,
     places: places::Places,
+    /// How long a session waits for its client.
+    linkdead: Duration,
+    /// Places of the sessions that do.
+    absent: places::Places,
+    recovery: recovery::Recovery,
 }
 
 /// What [`Gateway::new`] needs.
@@ -57,6 +68,8 @@ pub struct GatewaySetup {
     pub tick_ms: u32,
     /// From one ping to the next; a client that did not answer the last one by then is closed.
     pub heartbeat: Duration,
+    /// How long the session of a broken connection waits for its client; zero for not at all.
+    pub linkdead: Duration,
     /// Pages that may open a socket, beside those of this server; `*` for all.
     pub origins: Vec<String>,
 }
@@ -64,7 +77,7 @@ pub struct GatewaySetup {
 impl Gateway {
     /// A gateway without connections.
     pub fn new(setup: GatewaySetup) -> Arc<Self> {
-        let GatewaySetup { zones, roster, store, auth, content, tick_ms, heartbeat, origins } = setup;
+        let GatewaySetup { zones, roster, store, auth, content, tick_ms, heartbeat, linkdead, origins } = setup;
         Arc::new(Self {
             zones,
             roster,
@@ -77,11 +90,14 @@ impl Gateway {
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
             connections: TaskTracker::new(),
-            places: places::Places::default(),
+            places: places::Places::new(limits::SOCKETS, limits::SOCKETS_PER_ACCOUNT),
+            linkdead,
+            absent: places::Places::new(limits::LINKDEAD, limits::LINKDEAD_PER_ACCOUNT),
+            recovery: recovery::Recovery::default(),
         })
     }
 
-    /// Connections that are open.
+    /// Connections that are open, and sessions that wait for their client.
     pub fn connections(&self) -> usize {
         self.connections.len()
     }

@@ -134,7 +134,6 @@ fn accept(gateway: Arc<Gateway>, mut request: Request) -> Result<Response, Refus
     let upgraded = hyper::upgrade::on(&mut request);
     let tracker = gateway.connections.clone();
     tracker.spawn(async move {
-        let _place = place;
         match upgraded.await {
             Ok(upgraded) => {
                 let socket = WebSocketStream::from_raw_socket(
@@ -142,7 +141,7 @@ fn accept(gateway: Arc<Gateway>, mut request: Request) -> Result<Response, Refus
                     Role::Server,
                     Some(socket_config()),
                 );
-                Connection::new(gateway, socket.await, encoding, claims, token).run().await;
+                Connection::new(gateway, socket.await, place, encoding, claims, token).run().await;
             }
             Err(error) => tracing::debug!(%error, "a client went away during the upgrade"),
         }
