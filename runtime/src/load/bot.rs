@@ -259,7 +259,7 @@ impl<'a> Bot<'a> {
                 self.run.count(|tally| tally.facts += 1);
             }
             // Bots have other things to do than to duel: a challenge ends by itself.
-            Heard::Chat | Heard::Duel | Heard::System(_) | Heard::WorldEvent(_) | Heard::Reconnect => {}
+            Heard::Chat(_) | Heard::Duel | Heard::System(_) | Heard::WorldEvent(_) | Heard::Reconnect => {}
         }
     }
 

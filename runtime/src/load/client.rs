@@ -10,7 +10,7 @@ use protocol::v1;
 use protocol::v1::call::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 use thiserror::Error;
 use tokio::net::TcpStream;
@@ -28,6 +28,11 @@ const MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 const FAULTS_KEPT: usize = 16;
 /// Messages that [`Client::call`] sets aside while it waits.
 const SET_ASIDE: usize = 4_096;
+const RESUME: &str = "session.resume";
+/// Messages after which the server is told that they came through.
+const ACKNOWLEDGE_EVERY: u64 = 16;
+/// Tokens of connections on which it is not known whether the session was resumed: no more than may be tried at once.
+const TOKENS_KEPT: usize = 4;
 /// How long a connection, a call or a close may take.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -65,6 +70,9 @@ pub enum Lost {
         /// What is wrong with it.
         why: String,
     },
+    /// [`Client::cut`] was called.
+    #[error("the connection was cut")]
+    Cut,
     /// More calls wait for an answer than a client may have.
     #[error("too many calls without an answer")]
     TooManyCalls,
@@ -97,7 +105,21 @@ pub enum CallFailed {
     Lost(#[from] Lost),
 }
 
-/// Bytes and messages of one connection, WebSocket headers included, TCP and IP excluded.
+/// Why a session was not taken up again.
+#[derive(Debug, Error)]
+pub enum ResumeFailed {
+    /// No connection came about: try again.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The connection broke again, or the server does not answer: try again.
+    #[error(transparent)]
+    Broke(CallFailed),
+    /// The session is over: the connection is there, join anew.
+    #[error("the session is over: {} ({})", .0.message, .0.stable_code())]
+    Over(v1::Error),
+}
+
+/// Bytes and messages of all connections of a client, WebSocket headers included, TCP and IP excluded.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Traffic {
     /// From the server.
@@ -110,10 +132,20 @@ pub struct Traffic {
     pub frames_out: u64,
 }
 
-/// One connection and what it knows.
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// One session and what it knows, over one connection after the other.
 pub struct Client {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// `None` once it was cut.
+    socket: Option<Socket>,
+    url: String,
     encoding: Encoding,
+    /// What the session may be resumed with, in the order they were told.
+    tokens: Vec<String>,
+    /// Calls without an answer, to be sent again when the connection breaks.
+    open: BTreeMap<u64, Method>,
+    /// Number of the last message that the server knows came through.
+    acknowledged: u64,
     replica: Replica,
     traffic: Traffic,
     next_id: u64,
@@ -128,6 +160,23 @@ impl Client {
     /// # Errors
     /// [`ConnectError`]: a wrong address, or a server that refuses or does not answer.
     pub async fn connect(url: &str, token: &str, encoding: Encoding) -> Result<Self, ConnectError> {
+        Ok(Self {
+            socket: Some(Self::open(url, token, encoding).await?),
+            url: url.to_owned(),
+            encoding,
+            tokens: Vec::new(),
+            open: BTreeMap::new(),
+            acknowledged: 0,
+            replica: Replica::default(),
+            traffic: Traffic::default(),
+            next_id: 1,
+            set_aside: VecDeque::new(),
+            faults: Vec::new(),
+            fault_count: 0,
+        })
+    }
+
+    async fn open(url: &str, token: &str, encoding: Encoding) -> Result<Socket, ConnectError> {
         let bad_url = || ConnectError::BadUrl { url: url.to_owned() };
         let uri: tungstenite::http::Uri = url.parse().map_err(|_| bad_url())?;
         if uri.scheme_str() != Some("ws") {
@@ -144,16 +193,57 @@ impl Client {
         let opening = connect_async_with_config(request, Some(config), true);
         let (socket, _) =
             timeout(PATIENCE, opening).await.map_err(|_| ConnectError::Silent)?.map_err(Box::new)?;
-        Ok(Self {
-            socket,
-            encoding,
-            replica: Replica::default(),
-            traffic: Traffic::default(),
-            next_id: 1,
-            set_aside: VecDeque::new(),
-            faults: Vec::new(),
-            fault_count: 0,
-        })
+        Ok(socket)
+    }
+
+    /// Breaks the connection without a word, as a network does that is gone.
+    pub fn cut(&mut self) {
+        self.socket = None;
+    }
+
+    /// Opens another connection, as the owner of this access token, and takes the session up: what was missed comes
+    /// next, and calls that the server had not received are sent again. May be tried again when it fails half-way.
+    ///
+    /// # Errors
+    /// [`ResumeFailed`]: no connection, or no session any more.
+    pub async fn resume(&mut self, token: &str) -> Result<v1::Resumed, ResumeFailed> {
+        self.cut();
+        self.replica.forget(RESUME);
+        self.socket = Some(Self::open(&self.url, token, self.encoding).await?);
+        // A new one comes with the welcome of this connection, and is that of the session once it is resumed. Whether
+        // that has happened is not known of a connection that broke meanwhile.
+        let mut refused = None;
+        for recovery in self.tokens.clone() {
+            let params = serde_json::json!({"token": recovery, "seq": self.replica.heard_seq});
+            match self.call::<v1::Resumed>(RESUME, params).await {
+                Ok(resumed) => {
+                    self.take_up(&resumed).await?;
+                    return Ok(resumed);
+                }
+                Err(CallFailed::Refused { error, .. }) => {
+                    self.tokens.retain(|token| *token != recovery);
+                    refused = Some(error);
+                }
+                Err(failed) => return Err(ResumeFailed::Broke(failed)),
+            }
+        }
+        self.open.clear();
+        self.acknowledged = 0;
+        self.replica.begun_anew();
+        Err(ResumeFailed::Over(refused.unwrap_or_default()))
+    }
+
+    async fn take_up(&mut self, resumed: &v1::Resumed) -> Result<(), ResumeFailed> {
+        self.tokens = vec![resumed.recovery.clone()];
+        self.acknowledged = self.replica.heard_seq;
+        self.replica.resumed();
+        let received = resumed.last_id.unwrap_or(0);
+        let lost: Vec<(u64, Method)> =
+            self.open.range(received + 1..).map(|(id, method)| (*id, method.clone())).collect();
+        for (id, method) in lost {
+            self.write(Some(id), method).await.map_err(|lost| ResumeFailed::Broke(lost.into()))?;
+        }
+        Ok(())
     }
 
     /// What this client knows of the world.
@@ -184,6 +274,10 @@ impl Client {
         self.next_id += 1;
         if !self.replica.asked(id, method) {
             return Err(Lost::TooManyCalls);
+        }
+        // A resume is about one connection: on the next it is another call.
+        if !matches!(call, Method::SessionResume(_)) && !self.tokens.is_empty() {
+            self.open.insert(id, call.clone());
         }
         self.write(Some(id), call).await?;
         Ok(id)
@@ -237,9 +331,10 @@ impl Client {
 
     /// Says goodbye on the WebSocket level and waits for the other side to agree.
     pub async fn close(mut self) {
+        let Some(mut socket) = self.socket.take() else { return };
         let farewell = async {
-            if self.socket.close(None).await.is_ok() {
-                while let Some(Ok(_)) = self.socket.next().await {}
+            if socket.close(None).await.is_ok() {
+                while let Some(Ok(_)) = socket.next().await {}
             }
         };
         // A server that does not answer the close is left alone: the socket is dropped either way.
@@ -254,15 +349,22 @@ impl Client {
                 Message::binary(v1::ClientFrame { calls }.encode_to_vec())
             }
         };
+        let socket = self.socket.as_mut().ok_or(Lost::Cut)?;
         self.traffic.frames_out += 1;
         self.traffic.bytes_out += framed_bytes(message.len(), true);
-        self.socket.send(message).await.map_err(Box::new)?;
+        socket.send(message).await.map_err(Box::new)?;
         Ok(())
     }
 
     async fn hear(&mut self) -> Result<Heard, Lost> {
         loop {
-            let message = match self.socket.next().await {
+            // Before the next is in hand, which would be lost with this call.
+            let seq = self.replica.heard_seq;
+            if !self.tokens.is_empty() && seq >= self.acknowledged + ACKNOWLEDGE_EVERY {
+                self.write(None, Method::SessionAck(v1::SessionAck { seq })).await?;
+                self.acknowledged = seq;
+            }
+            let message = match self.socket.as_mut().ok_or(Lost::Cut)?.next().await {
                 Some(message) => message.map_err(Box::new)?,
                 None => return Err(Lost::Closed("without a close frame".to_owned())),
             };
@@ -274,7 +376,10 @@ impl Client {
                 (Encoding::Proto, Message::Binary(bytes)) => {
                     let mut heard = self.replica.hear_binary(&bytes, &mut faults).into_iter();
                     let first = heard.next();
-                    heard.for_each(|heard| self.set_aside(heard));
+                    for heard in heard {
+                        self.note(&heard);
+                        self.set_aside(heard);
+                    }
                     first
                 }
                 (_, Message::Close(frame)) => return Err(Lost::Closed(close_reason(frame.as_ref()))),
@@ -287,8 +392,25 @@ impl Client {
             };
             faults.into_iter().for_each(|fault| self.fault(fault));
             if let Some(heard) = heard {
+                self.note(&heard);
                 return Ok(heard);
             }
+        }
+    }
+
+    /// Takes from a message what is needed to come back.
+    fn note(&mut self, heard: &Heard) {
+        match heard {
+            Heard::Welcome(welcome) => {
+                self.tokens.extend(welcome.recovery.clone());
+                if self.tokens.len() > TOKENS_KEPT {
+                    self.tokens.remove(0);
+                }
+            }
+            Heard::Reply { id, .. } => {
+                self.open.remove(id);
+            }
+            _ => {}
         }
     }
 
