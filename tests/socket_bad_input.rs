@@ -80,6 +80,8 @@ const METHODS: &[Method] = &[
     ("chat.send", &[("text", Text, "\"hello\"", true)]),
     ("state.sync", &[]),
     ("system.ping", &[("nonce", Signed(64), "5", false)]),
+    ("session.resume", &[("token", Text, "\"guess\"", true), ("seq", Unsigned(64), "0", true)]),
+    ("session.ack", &[("seq", Unsigned(64), "0", true)]),
 ];
 
 /// Values, as they are written, that are no good for a member of this type.
@@ -185,7 +187,7 @@ async fn wrong_params_are_named_and_nothing_else_happens() {
             is_error(&answer, &Value::Null, -32700, "parse_error", &text);
         }
         // All is well, but nobody has joined.
-        if !matches!(*method, "world.join" | "system.ping") {
+        if !matches!(*method, "world.join" | "system.ping" | "session.resume" | "session.ack") {
             let text = request(&params(members, "", None));
             let answer = ask(&world, &token, &mut socket, &text).await;
             is_error(&answer, &id, -32003, "invalid_state", &text);
