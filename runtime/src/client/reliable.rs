@@ -74,6 +74,11 @@ impl Reliable {
         self.kept.iter().find(|kept| kept.answers == Some(id)).map(|kept| kept.frame.clone())
     }
 
+    /// Number of the newest; 0 before the first.
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
     /// Whether the client has everything.
     pub fn is_empty(&self) -> bool {
         self.kept.is_empty()

@@ -140,7 +140,7 @@ impl Connection {
             End::Gone | End::Close(CloseReason::Heartbeat | CloseReason::TooSlow) => true,
             End::Close(_) | End::Left | End::Taken(_) => false,
         };
-        is_lost && !self.talk.client.has_ended() && !self.talk.session.is_idle() && !self.gateway.is_draining()
+        is_lost && !self.talk.client.has_ended() && !self.talk.session.is_unused() && !self.gateway.is_draining()
     }
 
     async fn welcome(&mut self) -> Result<(), End> {

@@ -94,6 +94,7 @@ pub struct Session {
     last_id: Option<u64>,
     /// The same when the client last came back: such calls are known.
     known_ids: Option<u64>,
+    was_resumed: bool,
     messages: TokenBucket,
     attacks: TokenBucket,
     skills: TokenBucket,
@@ -136,6 +137,7 @@ impl Session {
             sent: None,
             last_id: None,
             known_ids: None,
+            was_resumed: false,
             messages: TokenBucket::new(limits::MESSAGES),
             attacks: TokenBucket::new(limits::ATTACKS),
             skills: TokenBucket::new(limits::SKILLS),

@@ -29,6 +29,7 @@ const FAULTS_KEPT: usize = 16;
 /// Messages that [`Client::call`] sets aside while it waits.
 const SET_ASIDE: usize = 4_096;
 const RESUME: &str = "session.resume";
+const WELCOME: &str = "session.welcome";
 /// Messages after which the server is told that they came through.
 const ACKNOWLEDGE_EVERY: u64 = 16;
 /// Tokens of connections on which it is not known whether the session was resumed: no more than may be tried at once.
@@ -209,11 +210,14 @@ impl Client {
     pub async fn resume(&mut self, token: &str) -> Result<v1::Resumed, ResumeFailed> {
         self.cut();
         self.replica.forget(RESUME);
+        // Which one is good is not known when a connection broke while the session was resumed on it.
+        let tokens = self.tokens.clone();
         self.socket = Some(Self::open(&self.url, token, self.encoding).await?);
-        // A new one comes with the welcome of this connection, and is that of the session once it is resumed. Whether
-        // that has happened is not known of a connection that broke meanwhile.
+        // The welcome has the token that is good from then on: it must be here before the others are spent.
+        let welcome = timeout(PATIENCE, self.welcomed()).await.map_err(|_| CallFailed::Silent(WELCOME));
+        welcome.and_then(|heard| heard.map_err(CallFailed::from)).map_err(ResumeFailed::Broke)?;
         let mut refused = None;
-        for recovery in self.tokens.clone() {
+        for recovery in tokens {
             let params = serde_json::json!({"token": recovery, "seq": self.replica.heard_seq});
             match self.call::<v1::Resumed>(RESUME, params).await {
                 Ok(resumed) => {
@@ -231,6 +235,17 @@ impl Client {
         self.acknowledged = 0;
         self.replica.begun_anew();
         Err(ResumeFailed::Over(refused.unwrap_or_default()))
+    }
+
+    async fn welcomed(&mut self) -> Result<(), Lost> {
+        loop {
+            let heard = self.hear().await?;
+            let is_welcome = matches!(heard, Heard::Welcome(_));
+            self.set_aside(heard);
+            if is_welcome {
+                return Ok(());
+            }
+        }
     }
 
     async fn take_up(&mut self, resumed: &v1::Resumed) -> Result<(), ResumeFailed> {

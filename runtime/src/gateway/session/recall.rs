@@ -34,6 +34,7 @@ impl Session {
     pub fn resume(&mut self, seq: u64) -> Result<Vec<Frame>, Missed> {
         let missed = self.sent.as_mut().ok_or(Missed { first: 1, last: 0 })?.after(seq)?;
         self.known_ids = self.last_id;
+        self.was_resumed = true;
         Ok(missed)
     }
 
@@ -42,10 +43,10 @@ impl Session {
         self.last_id
     }
 
-    /// Whether there is nothing to come back to: no character, no open call, nothing unheard.
-    pub fn is_idle(&self) -> bool {
-        let has_heard_all = self.sent.as_ref().is_none_or(Reliable::is_empty);
-        self.state == State::Connected && self.pending.is_empty() && has_heard_all
+    /// Whether there is nothing to come back to: nothing was done in it yet.
+    pub fn is_unused(&self) -> bool {
+        let is_silent = self.sent.as_ref().is_none_or(|sent| sent.last() == 0);
+        self.state == State::Connected && self.pending.is_empty() && is_silent && !self.was_resumed
     }
 
     /// Numbers and keeps what must not be lost. The answer to `session.resume` is about another session, and is not.
@@ -212,7 +213,7 @@ mod tests {
         let answer = session.answer(*request, Err(RpcError::Unauthorized("no"))).expect("it waits");
         assert!(text(&answer).starts_with(r#"{"jsonrpc":"2.0","id":1,"error""#), "not numbered: {answer:?}");
         session.set_state(State::Connected);
-        assert!(session.is_idle(), "as if nothing had been asked");
+        assert!(session.is_unused(), "as if nothing had been asked");
     }
 
     #[test]
