@@ -252,9 +252,9 @@ impl Client {
         self.tokens = vec![resumed.recovery.clone()];
         self.acknowledged = self.replica.heard_seq;
         self.replica.resumed();
-        let received = resumed.last_id.unwrap_or(0);
+        let next = resumed.last_id.map_or(0, |last| last.saturating_add(1));
         let lost: Vec<(u64, Method)> =
-            self.open.range(received + 1..).map(|(id, method)| (*id, method.clone())).collect();
+            self.open.range(next..).map(|(id, method)| (*id, method.clone())).collect();
         for (id, method) in lost {
             self.write(Some(id), method).await.map_err(|lost| ResumeFailed::Broke(lost.into()))?;
         }
