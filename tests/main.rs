@@ -44,6 +44,7 @@ mod reload_pipeline;
 mod replay;
 mod rescue;
 mod resting;
+mod resume;
 mod scenarios;
 mod script_logs;
 mod shop;

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// A day at 20 ticks a second: a version that is never trusted would have no successor to go back to.
 const MOST_PROBATION_TICKS: u32 = 1_728_000;
+/// Whoever is away for longer logs in again; until then his character holds a place in its zone.
+const MOST_LINKDEAD: Duration = Duration::from_secs(600);
 
 /// Who did nothing for a day is away, whatever the operator thinks of it.
 const LONGEST_AWAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -58,6 +60,10 @@ pub struct Config {
     /// From one ping of a client's socket to the next; shorter than the idle limit of any proxy between.
     #[serde(with = "humantime_serde")]
     pub heartbeat: Duration,
+    /// How long a character stays in the world when its connection breaks, for its client to come back to; 0 takes it
+    /// out at once.
+    #[serde(with = "humantime_serde")]
+    pub linkdead: Duration,
     /// How long the replay logs of the zones are kept; 0 records none.
     #[serde(with = "humantime_serde")]
     pub replay_keep: Duration,
@@ -178,6 +184,7 @@ impl Default for Config {
             requests_per_minute: 100,
             auth_attempts_per_minute: 60,
             heartbeat: Duration::from_secs(30),
+            linkdead: Duration::from_secs(30),
             replay_keep: Duration::from_secs(60 * 60),
             admin_token: None,
             presence: Presence::default(),
@@ -267,6 +274,9 @@ impl Config {
         if !(Duration::from_millis(100)..=Duration::from_secs(600)).contains(&self.heartbeat) {
             return refuse("heartbeat", format!("it is {}, must be 100ms to 10m", span(self.heartbeat)));
         }
+        if self.linkdead > MOST_LINKDEAD {
+            return refuse("linkdead", format!("it is {}, must be 0s to 10m", span(self.linkdead)));
+        }
         let away = self.presence.away_after;
         if !away.is_zero() && !(Duration::from_millis(100)..=LONGEST_AWAY).contains(&away) {
             let reason = format!("it is {}, must be 100ms to 1day, or 0s for never", span(away));
@@ -319,6 +329,7 @@ const SETTINGS: &[&str] = &[
     "requests-per-minute",
     "auth-attempts-per-minute",
     "heartbeat",
+    "linkdead",
     "replay-keep",
     "admin-token",
     "presence.away-after",

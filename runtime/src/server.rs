@@ -194,6 +194,7 @@ impl Server {
             tick_ms: config.tick_ms,
             heartbeat: config.heartbeat,
             away_after: config.presence.away_after,
+            linkdead: config.linkdead,
             origins: config.cors_origins.clone(),
         });
 

@@ -124,6 +124,8 @@ fn describe() {
     use metrics::{describe_counter, describe_gauge, describe_histogram};
     describe_gauge!("websocket_active_connections", "open sockets");
     describe_counter!("websocket_connections_total", "sockets opened");
+    describe_gauge!("websocket_linkdead_sessions", "sessions that wait for their client to come back");
+    describe_counter!("websocket_resumes_total", "clients that came back for their session, by outcome");
     describe_histogram!("websocket_connection_duration_seconds", "how long sockets stay open");
     describe_histogram!("websocket_message_latency_seconds", "from receiving a request to its answer");
     describe_gauge!("game_zone_population", "characters in a zone");

@@ -102,7 +102,8 @@ fn named(event: &Value) -> String {
 /// One connection.
 pub struct Socket {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    next_id: u64,
+    /// Of the next call.
+    pub next_id: u64,
     seq: u64,
     /// Answers nobody has asked for yet.
     answers: VecDeque<Value>,
@@ -116,6 +117,8 @@ pub struct Socket {
     pub before_snapshot: Option<Replica>,
     /// Whether the socket is open; else the close code.
     closed: Option<u16>,
+    /// `session.welcome`.
+    pub welcome: Value,
 }
 
 impl Socket {
@@ -135,8 +138,9 @@ impl Socket {
             replica: Replica::default(),
             before_snapshot: None,
             closed: None,
+            welcome: Value::Null,
         };
-        socket.notified("session.welcome").await;
+        socket.welcome = socket.notified("session.welcome").await;
         socket
     }
 

@@ -170,6 +170,11 @@ impl Abuse {
         self.0.epoch.elapsed()
     }
 
+    /// When that time began.
+    pub fn epoch(&self) -> Instant {
+        self.0.epoch
+    }
+
     /// The policy of this moment.
     pub fn policy(&self) -> Arc<Policy> {
         Arc::clone(&self.0.policy.borrow())

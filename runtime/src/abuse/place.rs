@@ -9,7 +9,7 @@ use crate::client::limits::SOCKETS;
 use crate::client::{Client, CloseReason};
 use std::net::IpAddr;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 /// Why there is no place for a socket.
@@ -34,7 +34,8 @@ pub struct Place {
     address: Address,
     of_account: Arc<Record<CallBuckets>>,
     of_address: Arc<Record<AddressBuckets>>,
-    client: OnceLock<Weak<Client>>,
+    /// Whom a ban closes.
+    client: Mutex<Option<Weak<Client>>>,
 }
 
 impl Abuse {
@@ -63,7 +64,7 @@ impl Abuse {
             self.0.sockets.fetch_sub(1, Relaxed);
             return Err(NoPlace::Address(per_address));
         }
-        let (abuse, name, client) = (self.clone(), name.to_owned(), OnceLock::new());
+        let (abuse, name, client) = (self.clone(), name.to_owned(), Mutex::new(None));
         Ok(Place { abuse, account_id, name, address, of_account, of_address, client })
     }
 
@@ -86,11 +87,16 @@ impl Abuse {
 }
 
 impl Place {
-    /// The connection that has the place: a ban closes it, also one that came in between.
+    /// The client that has the place, instead of one before: a ban closes it, also one that came in between.
     pub fn attach(&self, client: &Arc<Client>) {
-        let weak = self.client.get_or_init(|| Arc::downgrade(client));
-        self.of_account.lock().clients.push(weak.clone());
-        self.of_address.lock().clients.push(weak.clone());
+        let weak = Arc::downgrade(client);
+        let former = self.client.lock().unwrap_or_else(PoisonError::into_inner).replace(weak.clone());
+        let change = |clients: &mut Vec<Weak<Client>>| {
+            forget(clients, former.as_ref());
+            clients.push(weak.clone());
+        };
+        change(&mut self.of_account.lock().clients);
+        change(&mut self.of_address.lock().clients);
         let subjects = [Subject::Account(self.account_id), Subject::Address(self.address.network)];
         if subjects.into_iter().any(|subject| self.abuse.ban_on(subject).is_some()) {
             client.close(CloseReason::Banned);
@@ -145,19 +151,26 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mine = self.client.get();
-        let is_other = |client: &Weak<Client>| mine.is_none_or(|mine| !mine.ptr_eq(client));
+        let mine = self.client.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         {
             let mut held = self.of_account.lock();
             held.sockets -= 1;
-            held.clients.retain(is_other);
+            forget(&mut held.clients, mine.as_ref());
         }
         {
             let mut held = self.of_address.lock();
             held.sockets -= 1;
-            held.clients.retain(is_other);
+            forget(&mut held.clients, mine.as_ref());
         }
         self.abuse.0.sockets.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Takes a client out once: one that has come to another place is in there for that one too.
+fn forget(clients: &mut Vec<Weak<Client>>, mine: Option<&Weak<Client>>) {
+    let place = mine.and_then(|mine| clients.iter().position(|client| client.ptr_eq(mine)));
+    if let Some(place) = place {
+        clients.swap_remove(place);
     }
 }
 

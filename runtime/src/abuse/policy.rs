@@ -198,7 +198,7 @@ impl Group {
             "duel.challenge" => Self::Challenge,
             "duel.act" => Self::Turn,
             "quest.accept" => Self::QuestAccept,
-            "world.join" => Self::Join,
+            "world.join" | "session.resume" => Self::Join,
             "state.sync" => Self::Sync,
             "auth.refresh" => Self::Refresh,
             "presence.update" => Self::Presence,

@@ -236,7 +236,7 @@ mod tests {
 
     fn told(method: Notice) -> Vec<u8> {
         let notifications = vec![v1::Notification { method: Some(method) }];
-        v1::ServerFrame { notifications, responses: Vec::new() }.encode_to_vec()
+        v1::ServerFrame { notifications, ..v1::ServerFrame::default() }.encode_to_vec()
     }
 
     #[test]
@@ -259,7 +259,7 @@ mod tests {
     fn a_refused_join_says_why() {
         let error = v1::Error { code: -32_011, message: "the zone is full".to_owned(), data: None };
         let responses = vec![v1::Response { id: 1, outcome: Some(Outcome::Error(error)) }];
-        let frame = v1::ServerFrame { responses, notifications: Vec::new() }.encode_to_vec();
+        let frame = v1::ServerFrame { responses, ..v1::ServerFrame::default() }.encode_to_vec();
         let Heard::Refused(why) = Side::Lore.hear(&frame) else { panic!("refused") };
         assert!(why.contains("the zone is full"), "{why}");
     }

@@ -1,13 +1,16 @@
 //! Frames of the socket in either encoding of `lore.v1`.
 
 use super::rpc::{Id, RpcError, write_response};
-use protocol::prost::Message as _;
+use protocol::prost::{Message as _, encoding};
 use protocol::v1::notification::Method;
 use protocol::v1::response::Outcome;
 use protocol::v1::{self, Notification, ServerFrame};
 use serde::Serialize;
 use std::cell::OnceCell;
 use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
+
+/// `ServerFrame.seq`.
+const SEQ: u32 = 3;
 
 /// How a connection writes its messages; agreed on as the subprotocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -54,6 +57,26 @@ impl Frame {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// The same message with its number among those of its client that must not be lost. The answer to a batch has it
+    /// in its first response.
+    pub fn numbered(&self, seq: u64) -> Self {
+        match self {
+            Self::Text(text) => {
+                let inside = text.find('{').map_or(0, |brace| brace + 1);
+                let (head, rest) = text.split_at(inside);
+                Self::Text(format!("{head}\"seq\":{seq},{rest}").into())
+            }
+            Self::Binary(bytes) => {
+                // Fields may come in any order.
+                let more = encoding::key_len(SEQ) + encoding::encoded_len_varint(seq);
+                let mut frame = Vec::with_capacity(bytes.len() + more);
+                frame.extend_from_slice(bytes);
+                encoding::uint64::encode(SEQ, &seq, &mut frame);
+                Self::Binary(frame.into())
+            }
+        }
+    }
 }
 
 impl From<Frame> for Message {
@@ -79,7 +102,7 @@ pub fn notification(encoding: Encoding, method: Method) -> Frame {
         }
         Encoding::Proto => {
             let notifications = vec![Notification { method: Some(method) }];
-            binary(&ServerFrame { notifications, responses: Vec::new() })
+            binary(&ServerFrame { notifications, ..ServerFrame::default() })
         }
     }
 }
@@ -95,7 +118,7 @@ pub fn response(encoding: Encoding, id: &Id, result: Result<Outcome, RpcError>) 
         Encoding::Proto => {
             let outcome = result.unwrap_or_else(|error| Outcome::Error((&error).into()));
             let response = v1::Response { id: id.number(), outcome: Some(outcome) };
-            binary(&ServerFrame { responses: vec![response], notifications: Vec::new() })
+            binary(&ServerFrame { responses: vec![response], ..ServerFrame::default() })
         }
     }
 }
@@ -158,5 +181,28 @@ mod tests {
         };
         let frame = ServerFrame::decode(bytes).expect("decodes");
         assert_eq!(frame.responses, [v1::Response { id: 7, outcome: Some(outcome) }]);
+    }
+
+    #[test]
+    fn a_numbered_message_is_the_same_message() {
+        let method =
+            Method::SystemMessage(SystemMessage { text: "{hello}".to_owned(), ..Default::default() });
+        let Frame::Text(text) = notification(Encoding::Json, method.clone()).numbered(7) else {
+            panic!("text")
+        };
+        assert_eq!(
+            text,
+            r#"{"seq":7,"jsonrpc":"2.0","method":"system.message","params":{"text":"{hello}"}}"#
+        );
+        let Frame::Text(text) = Frame::Text(r#"[{"jsonrpc":"2.0"},{"jsonrpc":"2.0"}]"#.into()).numbered(8)
+        else {
+            panic!("text")
+        };
+        assert_eq!(text, r#"[{"seq":8,"jsonrpc":"2.0"},{"jsonrpc":"2.0"}]"#);
+        let Frame::Binary(bytes) = notification(Encoding::Proto, method.clone()).numbered(1 << 40) else {
+            panic!("bytes")
+        };
+        let frame = ServerFrame::decode(bytes).expect("decodes");
+        assert_eq!((frame.seq, frame.notifications), (1 << 40, vec![Notification { method: Some(method) }]));
     }
 }

@@ -43,7 +43,16 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often the token of an open connection is looked at again.
 pub const TOKEN_CHECK: Duration = Duration::from_secs(300);
-/// How long a join waits for the same character to be saved by its former connection.
+/// Messages that are kept for one client until it acknowledges them: half a minute of a lively fight.
+pub const KEPT_MESSAGES: usize = 512;
+/// Bytes of them. A client that acknowledges what it hears has a few hundred.
+pub const KEPT_BYTES: usize = 64 * 1024;
+/// Sessions of one account that wait for their client: as many as it may have sockets by default.
+pub const LINKDEAD_PER_ACCOUNT: usize = 4;
+/// Such sessions in all: everybody, when a proxy in between is started again.
+pub const LINKDEAD: usize = SOCKETS / 2;
+/// How long a join waits for the same character to be saved by its former connection, and a client that comes back for
+/// its session.
 pub const TAKEOVER_TIMEOUT: Duration = Duration::from_secs(10);
 
 // No limit allows what another one punishes.
@@ -52,6 +61,7 @@ const _: () = {
     assert!(BATCH_CALLS <= MESSAGES_BURST as usize);
     assert!(OUTBOX_RESERVE >= PENDING_REQUESTS + MESSAGES_BURST as usize);
     assert!(OUTBOX_FRAMES > OUTBOX_RESERVE);
+    assert!(KEPT_MESSAGES >= OUTBOX_FRAMES);
 };
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ pub mod craft;
 pub mod frame;
 pub mod limits;
 pub mod names;
+pub mod reliable;
 pub mod roster;
 pub mod rpc;
 pub mod topics;
@@ -17,7 +18,7 @@ use protocol::v1::{Done, Joined};
 use rpc::RpcError;
 use sim::{CharacterId, RequestId};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::{Notify, mpsc};
 use topics::Topics;
 
@@ -31,8 +32,12 @@ pub const NO_REQUEST: RequestId = RequestId(0);
 /// What goes to a client.
 #[derive(Debug)]
 pub enum Outgoing {
-    /// A finished frame, perhaps shared with other clients.
+    /// A finished frame that the next of its kind makes good for: a delta or a snapshot.
     Frame(Frame),
+    /// A finished notification that must not be lost, perhaps shared with other clients.
+    Told(Frame),
+    /// The same for what others say: the first to be left out for a client that is away.
+    Speech(Frame),
     /// The answer to a request; the session knows what the client calls it.
     Answer {
         /// Which request.
@@ -88,7 +93,7 @@ pub enum CloseReason {
     Heartbeat,
     /// The client does not read fast enough.
     TooSlow,
-    /// The same character joined on another connection.
+    /// The same character joined, or the session was taken up, on another connection.
     Elsewhere,
     /// The account or the address is banned.
     Banned,
@@ -115,7 +120,8 @@ impl CloseReason {
     }
 }
 
-/// One connection. Shared by its socket task, the zone its character is in, and the journal.
+/// One client; it outlives a socket that breaks. Shared by its socket task, the zone its character is in, and the
+/// journal.
 pub struct Client {
     /// How it is written to.
     pub encoding: Encoding,
@@ -127,7 +133,11 @@ pub struct Client {
     zone: AtomicUsize,
     /// Tick of the newest frame that it says it has; 0 for one that never says so.
     acknowledged: AtomicU64,
-    /// Written once, by whoever is first to close the connection.
+    /// Even while it has a socket, odd while it has none. Written by the socket task, read by the zone.
+    link: AtomicU32,
+    /// Its socket is of no use any more; the session may go on over another.
+    unplugged: AtomicBool,
+    /// Written once, by whoever is first to end the session.
     closing: OnceLock<CloseReason>,
     close: Notify,
     /// Impossible movements since the socket task looked; counted by the zone.
@@ -138,9 +148,18 @@ impl Client {
     /// A client and the receiving end of its outbox, for the socket task.
     pub fn new(encoding: Encoding) -> (Self, mpsc::Receiver<Outgoing>) {
         let (outbox, receiver) = mpsc::channel(limits::OUTBOX_FRAMES);
-        let (zone, closing, close) = (AtomicUsize::new(0), OnceLock::new(), Notify::new());
-        let (topics, acknowledged, corrections) = (Topics::default(), AtomicU64::new(0), AtomicU32::new(0));
-        let client = Self { encoding, topics, outbox, zone, acknowledged, closing, close, corrections };
+        let client = Self {
+            encoding,
+            topics: Topics::default(),
+            outbox,
+            zone: AtomicUsize::new(0),
+            acknowledged: AtomicU64::new(0),
+            link: AtomicU32::new(0),
+            unplugged: AtomicBool::new(false),
+            closing: OnceLock::new(),
+            close: Notify::new(),
+            corrections: AtomicU32::new(0),
+        };
         (client, receiver)
     }
 
@@ -155,7 +174,7 @@ impl Client {
 
     /// A notification in its encoding.
     pub fn frame(&self, method: Method) -> Outgoing {
-        Outgoing::Frame(frame::notification(self.encoding, method))
+        Outgoing::Told(frame::notification(self.encoding, method))
     }
 
     /// Sends it a notification.
@@ -165,7 +184,12 @@ impl Client {
 
     /// Sends it a notification that others are sent too.
     pub fn share(&self, shared: &Shared) {
-        self.tell(Outgoing::Frame(shared.frame(self.encoding)));
+        self.tell(Outgoing::Told(shared.frame(self.encoding)));
+    }
+
+    /// Lets it hear what somebody says.
+    pub fn speak(&self, shared: &Shared) {
+        self.tell(Outgoing::Speech(shared.frame(self.encoding)));
     }
 
     /// Answers a request, unless nobody waits for it.
@@ -195,18 +219,27 @@ impl Client {
         self.outbox.capacity() > limits::OUTBOX_RESERVE
     }
 
-    /// Ends the connection with the first reason given.
+    /// Ends the session, and its connection, with the first reason given.
     pub fn close(&self, reason: CloseReason) {
         if self.closing.set(reason).is_ok() {
             self.close.notify_one();
         }
     }
 
-    /// Waits until somebody closes the connection.
+    /// Closes the socket, which nobody reads fast enough; the client may come back over another.
+    pub fn unplug(&self) {
+        self.unplugged.store(true, Ordering::Release);
+        self.close.notify_one();
+    }
+
+    /// Waits until somebody closes the socket or the session.
     pub async fn closed(&self) -> CloseReason {
         loop {
             if let Some(reason) = self.closing.get() {
                 return *reason;
+            }
+            if self.unplugged.load(Ordering::Acquire) {
+                return CloseReason::TooSlow;
             }
             self.close.notified().await;
         }
@@ -222,6 +255,36 @@ impl Client {
         self.corrections.swap(0, Ordering::Relaxed)
     }
 
+    /// Waits until somebody closes the session.
+    pub async fn ended(&self) {
+        while !self.has_ended() {
+            self.close.notified().await;
+        }
+    }
+
+    /// Whether the session is closed.
+    pub fn has_ended(&self) -> bool {
+        self.closing.get().is_some()
+    }
+
+    /// Its socket is gone: nothing that is seen needs to be sent.
+    pub fn set_away(&self) {
+        self.link.fetch_or(1, Ordering::AcqRel);
+    }
+
+    /// It has another socket, over which it knows nothing yet.
+    pub fn set_back(&self) {
+        self.unplugged.store(false, Ordering::Release);
+        let link = self.link.load(Ordering::Acquire);
+        self.link.store((link | 1).wrapping_add(1), Ordering::Release);
+    }
+
+    /// Which of its sockets it has, a number that changes with every one; `None` while it has none.
+    pub fn link(&self) -> Option<u32> {
+        let link = self.link.load(Ordering::Acquire);
+        link.is_multiple_of(2).then_some(link)
+    }
+
     /// The zone its character is in.
     pub fn zone(&self) -> ZoneIndex {
         ZoneIndex(self.zone.load(Ordering::Acquire))
@@ -230,5 +293,40 @@ impl Client {
     /// The character is handed to a zone.
     pub fn set_zone(&self, zone: ZoneIndex) {
         self.zone.store(zone.0, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_socket_of_a_client_is_another() {
+        let (client, _outbox) = Client::new(Encoding::Json);
+        let first = client.link();
+        assert!(first.is_some());
+        client.set_away();
+        client.set_away();
+        assert_eq!(client.link(), None);
+        client.set_back();
+        let second = client.link();
+        assert!(second.is_some() && second != first);
+        client.set_back();
+        assert!(
+            client.link().is_some() && client.link() != second,
+            "taken over while the other was still there"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_is_not_read_does_not_end_the_session() {
+        let (client, _outbox) = Client::new(Encoding::Json);
+        client.unplug();
+        assert_eq!(client.closed().await, CloseReason::TooSlow);
+        assert!(!client.has_ended());
+        client.set_back();
+        client.close(CloseReason::Elsewhere);
+        client.ended().await;
+        assert_eq!(client.closed().await, CloseReason::Elsewhere);
     }
 }

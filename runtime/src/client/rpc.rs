@@ -48,9 +48,14 @@ impl Id {
 
     /// The number that `lore.v1.proto` knows it by; 0 where the id of a broken request is not known.
     pub fn number(&self) -> u64 {
+        self.counted().unwrap_or(0)
+    }
+
+    /// Its place in the order of the client's calls, if it is a number that can be counted up.
+    pub fn counted(&self) -> Option<u64> {
         match self {
-            Self::Number(number) => number.as_u64().unwrap_or(0),
-            Self::Null | Self::String(_) => 0,
+            Self::Number(number) => number.as_u64(),
+            Self::Null | Self::String(_) => None,
         }
     }
 }

@@ -1,69 +1,93 @@
-//! One connection: the task that owns the socket, drives the session, and writes what the outbox
+//! One connection: the task that owns the socket, drives the conversation, and writes what the outbox
 //! holds. A single task, so that the session needs no lock: a client that does not read also does
-//! not get read.
+//! not get read. When the socket breaks, the task goes on without it ([`Absent`]) until the client is back.
 
+use super::Gateway;
+use super::conversation::Conversation;
+use super::linkdead::{Absent, check_token, hand_over, revoked, time_until};
 use super::meter::{Excess, Metered};
 use super::presence::{Attendance, is_input};
+use super::recovery::{NoSession, Registration, Taker};
 use super::session::{Action, Session, State};
-use super::{Gateway, join};
 use crate::abuse::{Allowance, Offence, Place, Policy};
 use crate::auth::{AuthError, Claims};
-use crate::client::frame::{Encoding, notification};
+use crate::client::frame::{Encoding, Frame, notification};
 use crate::client::limits;
 use crate::client::rpc::RpcError;
-use crate::client::{Client, CloseReason, NO_REQUEST, Outgoing};
-use crate::zone::{InboxError, Message as ZoneMessage};
+use crate::client::{Client, CloseReason, Outgoing};
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use protocol::v1::notification::Method as Notice;
 use protocol::v1::response::Outcome;
-use protocol::v1::{Done, Pong, Refreshed, SessionWelcome, SystemReconnect};
-use sim::{CharacterId, RequestId};
+use protocol::v1::{Refreshed, SessionWelcome, SystemReconnect};
+use sim::RequestId;
+use std::future::pending;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::{broadcast, mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::{broadcast, watch};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
 type Socket = WebSocketStream<Metered<TokioIo<Upgraded>>>;
 
-/// Why a connection ended: we close it, the client did, or it is gone already.
+/// Why a connection ended.
 enum End {
+    /// We close it.
     Close(CloseReason),
-    Closed,
+    /// The client has closed it, as it should or for another reason.
+    Closed { on_purpose: bool },
+    /// It is gone.
     Gone,
+    /// Its client is back on another, which takes the session.
+    Taken(Taker),
+}
+
+/// What a socket that ends is owed.
+#[derive(Clone, Copy)]
+enum Farewell {
+    /// To be told why.
+    Say(CloseReason),
+    /// The client has said goodbye already.
+    Linger,
+    /// It is gone.
+    None,
 }
 
 /// One client's socket and everything about it.
-pub struct Connection {
+pub(super) struct Connection {
     gateway: Arc<Gateway>,
-    socket: Socket,
-    client: Arc<Client>,
-    outbox: mpsc::Receiver<Outgoing>,
-    session: Session,
+    line: Line,
+    talk: Conversation,
+    /// How others come by the session; `None` if it ends with its connection.
+    registration: Option<Registration>,
+    /// The token for that; told in the welcome.
+    recovery: Option<String>,
     claims: Claims,
     token: String,
     /// Ids of sessions whose tokens are refused from now on.
     revocations: broadcast::Receiver<Arc<str>>,
     policy: watch::Receiver<Arc<Policy>>,
-    /// Held until the connection has ended.
-    place: Arc<Place>,
-    started: Instant,
     /// Something was heard since the last ping.
     alive: bool,
     told_to_reconnect: bool,
-    joining: Option<(CharacterId, JoinHandle<bool>)>,
-    attendance: Attendance,
     actions: Vec<Action>,
+}
+
+/// The socket, and its place among all.
+struct Line {
+    socket: Socket,
+    opened: Instant,
+    /// Held until the connection has ended.
+    place: Arc<Place>,
 }
 
 impl Connection {
     /// A connection whose token was accepted.
-    pub fn new(
+    pub(super) fn new(
         gateway: Arc<Gateway>,
         socket: Socket,
         encoding: Encoding,
@@ -71,77 +95,105 @@ impl Connection {
         token: String,
         place: Arc<Place>,
     ) -> Self {
-        let (client, outbox) = Client::new(encoding);
-        let client = Arc::new(client);
-        place.attach(&client);
         let mut policy = gateway.abuse.watch_policy();
         // Also what was replaced since the place was taken.
         policy.mark_changed();
+        let is_resumable = !gateway.linkdead.is_zero();
+        let (recovery, registration) =
+            is_resumable.then(|| gateway.recovery.register(claims.account, encoding)).unzip();
+        let session = Session::limited(encoding, Allowance::of(Arc::clone(&place)));
+        let session = if is_resumable { session.resumable() } else { session };
+        let attendance = Attendance::new(&gateway.presences);
+        let mut talk =
+            Conversation::new(claims.account, encoding, session, attendance, gateway.abuse.epoch());
+        talk.membership = Some(gateway.crowd.join(&talk.client));
+        place.attach(&talk.client);
         Self {
             revocations: gateway.auth.revocations(),
-            attendance: Attendance::new(&gateway.presences),
             policy,
+            line: Line { socket, opened: Instant::now(), place },
+            talk,
+            registration,
+            recovery,
             gateway,
-            socket,
-            client,
-            outbox,
-            session: Session::limited(encoding, Allowance::of(Arc::clone(&place))),
-            place,
             claims,
             token,
-            started: Instant::now(),
             alive: true,
             told_to_reconnect: false,
-            joining: None,
             actions: Vec::new(),
         }
     }
 
-    /// Runs the connection to its end, and takes its character out of the world.
-    pub async fn run(mut self) {
+    /// Runs the connection to its end. Then its client may come back for a while; its character leaves the world if it
+    /// does not.
+    pub(super) async fn run(mut self) {
         metrics::counter!("websocket_connections_total").increment(1);
         metrics::gauge!("websocket_active_connections").increment(1.0);
-        let membership = self.gateway.crowd.join(&self.client);
         let end = match self.welcome().await {
             Ok(()) => self.converse().await,
             Err(end) => end,
         };
-        drop(membership);
-        self.leave_world().await;
-        if let End::Closed = end {
-            let _ = tokio::time::timeout(limits::CLOSE_TIMEOUT, linger(&mut self.socket)).await;
-        }
-        if let End::Close(reason) = end {
-            let (code, _) = reason.code();
-            metrics::counter!("websocket_closed_total", "code" => code.to_string()).increment(1);
-            if reason == CloseReason::Token {
-                let answers = self.session.expire().into_iter().map(|frame| Ok(frame.into()));
-                let mut answers = futures_util::stream::iter(answers);
-                // A failed write shows again when the close frame is written.
-                let _ = tokio::time::timeout(limits::CLOSE_TIMEOUT, self.socket.send_all(&mut answers)).await;
+        // Apart, so that the many that are open need no memory for it.
+        Box::pin(self.finish(end)).await;
+    }
+
+    async fn finish(self, end: End) {
+        let may_return = self.may_return(&end);
+        let Self { gateway, line, mut talk, registration, claims, token, revocations, .. } = self;
+        let farewell = match end {
+            End::Taken(taker) => {
+                hand_over(&gateway, talk, taker).await;
+                return line.end(Vec::new(), Farewell::Say(CloseReason::Elsewhere)).await;
             }
-            close(&mut self.socket, reason).await;
+            End::Close(reason) => Farewell::Say(reason),
+            End::Closed { .. } => Farewell::Linger,
+            End::Gone => Farewell::None,
+        };
+        if let Some(registration) = registration.filter(|_| may_return) {
+            // Nobody waits for the socket of a client that does not answer.
+            gateway.connections.spawn(line.end(Vec::new(), farewell));
+            // The place goes with the socket.
+            *talk.session.allowance() = Allowance::alone(gateway.abuse.policy());
+            return Absent { gateway, talk, registration, claims, token, revocations }.wait().await;
         }
-        metrics::gauge!("websocket_active_connections").decrement(1.0);
-        metrics::histogram!("websocket_connection_duration_seconds").record(self.started.elapsed());
+        talk.leave(&gateway).await;
+        let answers = match farewell {
+            Farewell::Say(CloseReason::Token) => talk.session.expire(),
+            _ => Vec::new(),
+        };
+        line.end(answers, farewell).await;
+    }
+
+    /// Whether its client may have lost the connection against its will, and there is something to come back to.
+    fn may_return(&self, end: &End) -> bool {
+        let is_lost = match end {
+            End::Gone
+            | End::Closed { on_purpose: false }
+            | End::Close(CloseReason::Heartbeat | CloseReason::TooSlow) => true,
+            End::Close(_) | End::Closed { on_purpose: true } | End::Taken(_) => false,
+        };
+        is_lost
+            && !self.talk.client.has_ended()
+            && !self.talk.session.is_unused()
+            && !self.gateway.is_draining()
     }
 
     async fn welcome(&mut self) -> Result<(), End> {
-        let session = format!("{:016x}", rand::random::<u64>());
         let welcome = SessionWelcome {
-            session,
+            session: self.talk.name.clone(),
             server: concat!("loreforge/", env!("CARGO_PKG_VERSION")).to_owned(),
             tick_ms: self.gateway.tick_ms,
             account: self.claims.account.0,
             heartbeat_ms: self.gateway.heartbeat.as_millis() as u64,
             max_message_bytes: limits::MESSAGE_BYTES as u64,
+            recovery: self.recovery.clone(),
+            linkdead_ms: self.gateway.linkdead.as_millis() as u64,
         };
         self.notify(Notice::SessionWelcome(welcome)).await
     }
 
     async fn converse(&mut self) -> End {
         let gateway = Arc::clone(&self.gateway);
-        let client = Arc::clone(&self.client);
         let mut heartbeat = tokio::time::interval(gateway.heartbeat);
         heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         heartbeat.reset();
@@ -156,15 +208,20 @@ impl Connection {
                 expiry.as_mut().reset(tokio::time::Instant::now() + time_until(expires_at));
             }
             let result = tokio::select! {
-                reason = client.closed() => Err(End::Close(reason)),
+                reason = self.talk.client.closed() => Err(End::Close(reason)),
+                taker = taken(&mut self.registration) => Err(End::Taken(taker)),
                 () = gateway.closing.cancelled() => Err(End::Close(CloseReason::Restart)),
-                message = self.socket.next() => self.received(message).await,
-                Some(outgoing) = self.outbox.recv() => self.forward(outgoing).await,
-                () = self.attendance.due(), if self.attendance.listens() => self.tell_presences().await,
+                message = self.line.socket.next() => self.received(message).await,
+                Some(outgoing) = self.talk.outbox.recv() => self.forward(outgoing).await,
+                () = self.talk.attendance.due(), if self.talk.attendance.listens() => {
+                    self.tell_presences().await
+                }
                 _ = heartbeat.tick() => self.beat().await,
                 () = &mut expiry => Err(End::Close(CloseReason::Token)),
-                _ = token_check.tick() => self.check_token(),
-                revoked = self.revocations.recv() => self.revoked(revoked),
+                _ = token_check.tick() => check_token(&gateway, &self.token).map_err(End::Close),
+                news = self.revocations.recv() => {
+                    revoked(&gateway, &self.claims, &self.token, news).map_err(End::Close)
+                }
                 Ok(()) = self.policy.changed() => {
                     self.take_policy();
                     Ok(())
@@ -180,34 +237,13 @@ impl Connection {
     async fn received(&mut self, message: Option<Result<Message, Error>>) -> Result<(), End> {
         self.alive = true;
         match message {
-            Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
-                let now = self.place.now();
-                metrics::counter!("websocket_received_bytes_total").increment(message.len() as u64);
-                let mut actions = std::mem::take(&mut self.actions);
-                match (self.client.encoding, &message) {
-                    (Encoding::Json, Message::Text(text)) => {
-                        self.session.receive_text(text, now, &mut actions)
-                    }
-                    (Encoding::Proto, Message::Binary(bytes)) => {
-                        self.session.receive_binary(bytes, now, &mut actions);
-                    }
-                    (encoding, _) => return Err(self.broken(CloseReason::Unsupported(encoding))),
-                }
-                self.session.allowance().settle();
-                for action in actions.drain(..) {
-                    if is_input(&action) {
-                        self.attendance.input(self.character(), now);
-                    }
-                    self.act(action).await?;
-                }
-                self.actions = actions;
-                self.flush().await
-            }
+            Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => self.hear(&message).await,
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(()),
             // tungstenite has queued the answer; a flush sends it.
-            Some(Ok(Message::Close(_))) => {
-                let _ = tokio::time::timeout(limits::CLOSE_TIMEOUT, self.socket.flush()).await;
-                Err(End::Closed)
+            Some(Ok(Message::Close(frame))) => {
+                let _ = tokio::time::timeout(limits::CLOSE_TIMEOUT, self.line.socket.flush()).await;
+                let on_purpose = frame.is_none_or(|frame| frame.code == CloseCode::Normal);
+                Err(End::Closed { on_purpose })
             }
             Some(Err(Error::Capacity(_))) => Err(self.broken(CloseReason::TooBig)),
             Some(Err(Error::Utf8(_))) => Err(self.broken(CloseReason::InvalidText)),
@@ -222,70 +258,49 @@ impl Connection {
 
     /// The frames are not what they should be.
     fn broken(&self, reason: CloseReason) -> End {
-        self.place.offend(Offence::Breach, 1);
+        self.line.place.offend(Offence::Breach, 1);
         End::Close(reason)
     }
 
     /// There is too much of something.
     fn flood(&self) -> End {
-        self.place.offend(Offence::Flood, 1);
+        self.line.place.offend(Offence::Flood, 1);
         End::Close(CloseReason::Policy)
     }
 
-    async fn act(&mut self, action: Action) -> Result<(), End> {
-        match action {
-            Action::Send(frame) => self.feed(frame).await,
-            Action::Flood => Err(self.flood()),
-            Action::Refresh { request, token } => {
-                let refreshed = self.refresh(token);
-                self.answer(request, refreshed).await
+    /// Carries out all that a frame asks for, whether or not its answers can be written: the client may come back for
+    /// them.
+    async fn hear(&mut self, message: &Message) -> Result<(), End> {
+        let now = self.talk.now();
+        metrics::counter!("websocket_received_bytes_total").increment(message.len() as u64);
+        let mut actions = std::mem::take(&mut self.actions);
+        match (self.talk.client.encoding, message) {
+            (Encoding::Json, Message::Text(text)) => self.talk.session.receive_text(text, now, &mut actions),
+            (Encoding::Proto, Message::Binary(bytes)) => {
+                self.talk.session.receive_binary(bytes, now, &mut actions);
             }
-            Action::Join { request, character } => {
-                let (gateway, client) = (Arc::clone(&self.gateway), Arc::clone(&self.client));
-                let account = self.claims.account;
-                let task =
-                    tokio::spawn(
-                        async move { join::join(&gateway, &client, account, character, request).await },
-                    );
-                self.joining = Some((character, task));
-                Ok(())
+            (encoding, _) => return Err(self.broken(CloseReason::Unsupported(encoding))),
+        }
+        self.talk.session.allowance().settle();
+        let gateway = Arc::clone(&self.gateway);
+        for action in actions.drain(..) {
+            if is_input(&action) {
+                let character = self.talk.character();
+                self.talk.attendance.input(character, now);
             }
-            Action::Leave { request } => {
-                if let Some((character, _)) = self.joining {
-                    self.submit_leave(character, request).await;
+            match action {
+                Action::Flood => return Err(self.flood()),
+                Action::Refresh { request, token } => {
+                    let refreshed = self.refresh(token);
+                    self.talk.answer(request, refreshed);
                 }
-                Ok(())
-            }
-            Action::Submit { request, ask } => {
-                let Some((character, _)) = self.joining else { return Ok(()) };
-                let client = Arc::clone(&self.client);
-                let zone = self.gateway.zones.handle(client.zone());
-                match zone.submit(ZoneMessage::Ask { client, character, request, ask }) {
-                    Ok(()) => Ok(()),
-                    Err(_) => self.answer(request, Err(RpcError::Busy(Duration::from_millis(100)))).await,
-                }
-            }
-            Action::Ack { request, tick } => {
-                self.client.acknowledge(tick);
-                self.answer(request, Ok(Outcome::Done(Done {}))).await
-            }
-            Action::Inquire { request, inquiry } => {
-                let result = self.attendance.answer(inquiry, self.character(), &self.client);
-                self.answer(request, result).await
-            }
-            Action::Ping { request, nonce } => {
-                let pong = self.pong(nonce);
-                self.answer(request, Ok(Outcome::Pong(pong))).await
+                Action::Resume { request, token, seq } => self.resume(request, &token, seq).await,
+                action => self.talk.act(&gateway, action).await,
             }
         }
-    }
-
-    /// Who is in the world.
-    fn character(&self) -> Option<CharacterId> {
-        match self.session.state() {
-            State::Joined(character) => Some(character),
-            _ => None,
-        }
+        self.actions = actions;
+        self.write().await?;
+        self.flush().await
     }
 
     /// The connection goes on with another token of the same account, which ends no sooner.
@@ -299,7 +314,7 @@ impl Connection {
                 return Err(RpcError::Unauthorized("this token was revoked; log in again"));
             }
             Err(AuthError::Invalid) => {
-                self.place.offend(Offence::BadToken, 1);
+                self.line.place.offend(Offence::BadToken, 1);
                 return Err(RpcError::Unauthorized("this is no access token; log in"));
             }
         };
@@ -317,99 +332,99 @@ impl Connection {
 
     fn take_policy(&mut self) {
         let policy = Arc::clone(&self.policy.borrow_and_update());
-        self.socket.get_mut().set_policy(Arc::clone(&policy));
-        self.session.allowance().set_policy(policy);
+        self.line.socket.get_mut().set_policy(Arc::clone(&policy));
+        self.talk.session.allowance().set_policy(policy);
     }
 
-    fn pong(&self, nonce: Option<i64>) -> Pong {
-        let tick = match self.session.state() {
-            State::Joined(_) => {
-                let zone = self.gateway.zones.handle(self.client.zone());
-                Some(zone.stats.tick.load(std::sync::atomic::Ordering::Relaxed))
+    /// Goes on with the session of this token in the place of the one that began with this connection.
+    async fn resume(&mut self, request: RequestId, token: &str, seq: u64) {
+        let outcome = match self.take_up(token, seq).await {
+            Ok((talk, missed)) => {
+                let resumed = talk.resumed(&self.gateway, self.recovery.clone().unwrap_or_default());
+                self.talk.answer(request, Ok(Outcome::Resumed(resumed)));
+                let mut begun = std::mem::replace(&mut self.talk, *talk);
+                // What the session may do, and who is closed by a ban, is a matter of the socket it is on.
+                std::mem::swap(self.talk.session.allowance(), begun.session.allowance());
+                self.line.place.attach(&self.talk.client);
+                self.talk.out = std::mem::take(&mut begun.out);
+                self.talk.out.extend(missed);
+                self.talk.client.set_back();
+                "resumed"
             }
-            _ => None,
+            Err(no_session) => {
+                self.talk.answer(request, Err(no_session.into()));
+                self.talk.session.set_state(State::Connected);
+                no_session.name()
+            }
         };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Pong { nonce, tick, server_time_ms: now.as_millis() as u64 }
+        metrics::counter!("websocket_resumes_total", "outcome" => outcome).increment(1);
+    }
+
+    /// The session of this token, and what its client has not heard after `seq`.
+    async fn take_up(&mut self, token: &str, seq: u64) -> Result<(Box<Conversation>, Vec<Frame>), NoSession> {
+        // Nobody hands a session over to himself.
+        if self.registration.as_ref().is_none_or(|own| own.is_of(token)) {
+            return Err(NoSession::Unknown);
+        }
+        let encoding = self.talk.client.encoding;
+        let session = self.gateway.recovery.claim(token, self.claims.account, encoding)?;
+        let Ok(Ok(mut talk)) = tokio::time::timeout(limits::TAKEOVER_TIMEOUT, session).await else {
+            return Err(NoSession::Unknown);
+        };
+        // What waits for the client comes before what it asks for now.
+        while let Ok(outgoing) = talk.outbox.try_recv() {
+            talk.keep(outgoing);
+        }
+        match talk.session.resume(seq) {
+            Ok(missed) => Ok((talk, missed)),
+            Err(_) => {
+                let gateway = Arc::clone(&self.gateway);
+                // Before the client joins anew.
+                self.gateway.connections.spawn(async move { talk.leave(&gateway).await });
+                Err(NoSession::Missed)
+            }
+        }
     }
 
     /// Sends what the outbox holds, all of it that is there, with one flush.
     async fn forward(&mut self, first: Outgoing) -> Result<(), End> {
         let mut next = Some(first);
         while let Some(outgoing) = next {
-            match outgoing {
-                Outgoing::Frame(frame) => self.feed(frame).await?,
-                Outgoing::Answer { request, result } => {
-                    self.answer(request, result.map(|outcome| *outcome)).await?;
-                }
-                Outgoing::Joined { request, character, joined } => {
-                    self.session.set_state(State::Joined(character));
-                    self.answer(request, Ok(Outcome::Joined(*joined))).await?;
-                }
-                Outgoing::NotJoined { request, error } => {
-                    self.session.set_state(State::Connected);
-                    self.joining = None;
-                    self.answer(request, Err(error)).await?;
-                }
-                Outgoing::Left { request } => {
-                    self.session.set_state(State::Connected);
-                    self.joining = None;
-                    self.answer(request, Ok(Outcome::Done(Done {}))).await?;
-                }
-                Outgoing::Close(reason) => {
-                    self.flush().await?;
-                    return Err(End::Close(reason));
-                }
+            if let Some(reason) = self.talk.outgoing(outgoing) {
+                let sent = self.flush().await;
+                self.talk.client.close(reason);
+                return sent.and(Err(End::Close(reason)));
             }
-            next = self.outbox.try_recv().ok();
+            self.write().await?;
+            next = self.talk.outbox.try_recv().ok();
         }
-        self.attendance.walk(self.character(), self.client.zone(), &self.gateway.zones);
-        match self.client.take_corrections() {
+        let (character, zone) = (self.talk.character(), self.talk.client.zone());
+        self.talk.attendance.walk(character, zone, &self.gateway.zones);
+        match self.talk.client.take_corrections() {
             0 => {}
-            count => self.place.offend(Offence::Corrected, count),
+            count => self.line.place.offend(Offence::Corrected, count),
         }
         self.flush().await
-    }
-
-    async fn answer(&mut self, request: RequestId, result: Result<Outcome, RpcError>) -> Result<(), End> {
-        if let Some(received_at) = self.session.received_at(request) {
-            let latency = self.place.now().saturating_sub(received_at);
-            metrics::histogram!("websocket_message_latency_seconds").record(latency);
-        }
-        match self.session.answer(request, result) {
-            Some(frame) => self.feed(frame).await,
-            None => Ok(()),
-        }
     }
 
     async fn beat(&mut self) -> Result<(), End> {
         if !std::mem::take(&mut self.alive) {
             return Err(End::Close(CloseReason::Heartbeat));
         }
-        self.attendance.look_idle(self.character(), self.started.elapsed(), self.gateway.away_after);
+        let (character, now) = (self.talk.character(), self.talk.now());
+        self.talk.attendance.look_idle(character, now, self.gateway.away_after);
         self.feed(Message::Ping(Bytes::new())).await?;
         self.flush().await
     }
 
     async fn tell_presences(&mut self) -> Result<(), End> {
-        match self.attendance.changes() {
-            Some(notice) => self.notify(notice).await,
-            None => Ok(()),
+        if let Some(notice) = self.talk.attendance.changes() {
+            let frame = notification(self.talk.client.encoding, notice);
+            let frame = self.talk.session.tell(frame);
+            self.talk.out.push(frame);
         }
-    }
-
-    fn check_token(&self) -> Result<(), End> {
-        self.gateway.auth.verify(&self.token).map(drop).map_err(|_| End::Close(CloseReason::Token))
-    }
-
-    fn revoked(&self, session: Result<Arc<str>, broadcast::error::RecvError>) -> Result<(), End> {
-        match session {
-            Ok(session) if *session == *self.claims.session => Err(End::Close(CloseReason::Token)),
-            Ok(_) => Ok(()),
-            // Some were missed: ask.
-            Err(broadcast::error::RecvError::Lagged(_)) => self.check_token(),
-            Err(broadcast::error::RecvError::Closed) => Err(End::Close(CloseReason::Restart)),
-        }
+        self.write().await?;
+        self.flush().await
     }
 
     async fn reconnect(&mut self) -> Result<(), End> {
@@ -418,53 +433,76 @@ impl Connection {
         self.notify(Notice::SystemReconnect(reconnect)).await
     }
 
+    /// Tells something about this connection, which is of no use on another.
     async fn notify(&mut self, notice: Notice) -> Result<(), End> {
-        self.feed(notification(self.client.encoding, notice)).await?;
+        self.feed(notification(self.talk.client.encoding, notice)).await?;
         self.flush().await
+    }
+
+    /// Puts what waits into the socket's buffer. What cannot be written and must not be lost is kept by the session.
+    async fn write(&mut self) -> Result<(), End> {
+        let mut out = std::mem::take(&mut self.talk.out);
+        for frame in out.drain(..) {
+            self.feed(frame).await?;
+        }
+        self.talk.out = out;
+        Ok(())
     }
 
     /// Puts a frame into the socket's buffer; waits only when that is full.
     async fn feed(&mut self, message: impl Into<Message>) -> Result<(), End> {
         let message = message.into();
         metrics::counter!("websocket_sent_bytes_total").increment(message.len() as u64);
-        let client = Arc::clone(&self.client);
-        written(&client, self.socket.feed(message)).await
+        let client = Arc::clone(&self.talk.client);
+        written(&client, &mut self.registration, self.line.socket.feed(message)).await
     }
 
     async fn flush(&mut self) -> Result<(), End> {
-        let client = Arc::clone(&self.client);
-        written(&client, self.socket.flush()).await
-    }
-
-    /// Takes the character out of the world, if it is in it or on its way.
-    async fn leave_world(&mut self) {
-        let Some((character, task)) = self.joining.take() else { return };
-        // A join cannot be taken back half-way: the character might stay taken for ever.
-        let entered = task.await.unwrap_or(false);
-        if entered && self.session.state() != State::Leaving {
-            self.submit_leave(character, NO_REQUEST).await;
-        }
-    }
-
-    async fn submit_leave(&mut self, character: CharacterId, request: RequestId) {
-        let client = Arc::clone(&self.client);
-        let mut message = ZoneMessage::Leave { client, character, request };
-        loop {
-            match self.gateway.zones.handle(self.client.zone()).submit(message) {
-                Ok(()) | Err((InboxError::Gone, _)) => return,
-                Err((InboxError::Busy, returned)) => message = returned,
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let client = Arc::clone(&self.talk.client);
+        written(&client, &mut self.registration, self.line.socket.flush()).await
     }
 }
 
-/// Waits for a write, but not for ever, and not when the connection is to be closed.
-async fn written(client: &Client, write: impl Future<Output = Result<(), Error>>) -> Result<(), End> {
+impl Line {
+    /// Sends the last frames and says why it ends, unless it is gone already.
+    async fn end(mut self, last: Vec<Frame>, farewell: Farewell) {
+        if let Farewell::Linger = farewell {
+            let _ = tokio::time::timeout(limits::CLOSE_TIMEOUT, linger(&mut self.socket)).await;
+        }
+        if let Farewell::Say(reason) = farewell {
+            let (code, _) = reason.code();
+            metrics::counter!("websocket_closed_total", "code" => code.to_string()).increment(1);
+            if !last.is_empty() {
+                let mut last = futures_util::stream::iter(last.into_iter().map(|frame| Ok(frame.into())));
+                // A failed write shows again when the close frame is written.
+                let _ = tokio::time::timeout(limits::CLOSE_TIMEOUT, self.socket.send_all(&mut last)).await;
+            }
+            close(&mut self.socket, reason).await;
+        }
+        metrics::gauge!("websocket_active_connections").decrement(1.0);
+        metrics::histogram!("websocket_connection_duration_seconds").record(self.opened.elapsed());
+    }
+}
+
+/// Waits until somebody takes the session up, if anybody can.
+async fn taken(registration: &mut Option<Registration>) -> Taker {
+    match registration {
+        Some(registration) => registration.taken().await,
+        None => pending().await,
+    }
+}
+
+/// Waits for a write, but not for ever, and not when the connection is to be closed or its client is back elsewhere.
+async fn written(
+    client: &Client,
+    registration: &mut Option<Registration>,
+    write: impl Future<Output = Result<(), Error>>,
+) -> Result<(), End> {
     tokio::select! {
         biased;
         result = write => result.map_err(|_| End::Gone),
         reason = client.closed() => Err(End::Close(reason)),
+        taker = taken(registration) => Err(End::Taken(taker)),
         () = tokio::time::sleep(limits::WRITE_TIMEOUT) => Err(End::Close(CloseReason::TooSlow)),
     }
 }
@@ -508,9 +546,4 @@ async fn linger(socket: &mut Socket) {
             return;
         }
     }
-}
-
-fn time_until(unix_seconds: i64) -> Duration {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Duration::from_secs(u64::try_from(unix_seconds).unwrap_or(0)).saturating_sub(now)
 }

@@ -1,14 +1,18 @@
 //! The gateway: from a client's socket to its session and its zone, and back. Connections hold
-//! no game state: what a character is lives in its zone and in the store.
+//! no game state: what a character is lives in its zone and in the store. A session may outlive its connection
+//! for a while, and go on over another.
 
 pub mod session;
 
 mod connection;
+mod conversation;
 mod crowd;
 mod join;
+mod linkdead;
 mod meter;
 mod placement;
 mod presence;
+mod recovery;
 mod upgrade;
 
 pub use upgrade::router;
@@ -51,7 +55,13 @@ pub struct Gateway {
     draining: CancellationToken,
     /// Connections that are still there are closed.
     closing: CancellationToken,
+    /// Connections, and sessions without one.
     connections: TaskTracker,
+    /// How long a session waits for its client.
+    linkdead: Duration,
+    /// Places of the sessions that do.
+    absent: linkdead::Places,
+    recovery: recovery::Recovery,
 }
 
 /// What operators say to players: each message wakes every connection.
@@ -77,6 +87,8 @@ pub struct GatewaySetup {
     pub tick_ms: u32,
     /// From one ping to the next; a client that did not answer the last one by then is closed.
     pub heartbeat: Duration,
+    /// How long the session of a broken connection waits for its client; zero for not at all.
+    pub linkdead: Duration,
     /// How long a player does nothing before they are shown as away; zero is for ever.
     pub away_after: Duration,
     /// Pages that may open a socket, beside those of this server; `*` for all.
@@ -96,6 +108,7 @@ impl Gateway {
             content,
             tick_ms,
             heartbeat,
+            linkdead,
             away_after,
             origins,
         } = setup;
@@ -116,6 +129,9 @@ impl Gateway {
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
             connections: TaskTracker::new(),
+            linkdead,
+            absent: linkdead::Places::new(limits::LINKDEAD, limits::LINKDEAD_PER_ACCOUNT),
+            recovery: recovery::Recovery::default(),
         })
     }
 
@@ -149,7 +165,7 @@ impl Gateway {
         Ok(told)
     }
 
-    /// Connections that are open.
+    /// Connections that are open, and sessions that wait for their client.
     pub fn connections(&self) -> usize {
         self.connections.len()
     }

@@ -1,9 +1,12 @@
 //! One client's conversation as a pure state machine: messages in, actions out; later answers in,
 //! frames out. No socket, no clock (time is an argument), no zone.
 
+mod recall;
+
 use super::presence::Inquiry;
 use crate::abuse::{Allowance, Policy};
 use crate::client::frame::{Encoding, Frame, response};
+use crate::client::reliable::Reliable;
 use crate::client::rpc::{self, Call, Calls, Id, RpcError};
 use crate::client::{limits, names};
 use crate::zone::Ask;
@@ -21,6 +24,8 @@ use std::time::Duration;
 pub enum State {
     /// Welcomed, without a character.
     Connected,
+    /// `session.resume` is under way: another session may take the place of this one.
+    Resuming,
     /// `world.join` is under way.
     Joining,
     /// In the world.
@@ -43,6 +48,20 @@ pub enum Action {
     },
     /// Take the character out of the world, then answer.
     Leave {
+        /// To answer.
+        request: RequestId,
+    },
+    /// Go on with the session of another connection, then answer.
+    Resume {
+        /// To answer.
+        request: RequestId,
+        /// What names that session.
+        token: String,
+        /// The last of its messages that came through.
+        seq: u64,
+    },
+    /// Nothing is left to do but to answer.
+    Done {
         /// To answer.
         request: RequestId,
     },
@@ -92,6 +111,13 @@ pub struct Session {
     next_request: u64,
     pending: HashMap<RequestId, Pending>,
     batches: HashMap<u64, Batch>,
+    /// What was sent; `None` if nobody can come back to the session.
+    sent: Option<Reliable>,
+    /// Greatest id of a call so far.
+    last_id: Option<u64>,
+    /// The same when the client last came back: such calls are known.
+    known_ids: Option<u64>,
+    was_resumed: bool,
     allowance: Allowance,
     refused: u32,
     refused_since: Duration,
@@ -108,10 +134,12 @@ struct Pending {
 struct Batch {
     open: usize,
     text: String,
+    /// The first of its calls that has a number.
+    first_id: Option<u64>,
 }
 
 impl Session {
-    /// A session whose token was accepted, with the limits that are the default.
+    /// A session whose token was accepted, with the limits that are the default; it ends with its connection.
     pub fn new(encoding: Encoding) -> Self {
         Self::limited(encoding, Allowance::alone(Arc::new(Policy::default())))
     }
@@ -124,6 +152,10 @@ impl Session {
             next_request: 1,
             pending: HashMap::new(),
             batches: HashMap::new(),
+            sent: None,
+            last_id: None,
+            known_ids: None,
+            was_resumed: false,
             allowance,
             refused: 0,
             refused_since: Duration::ZERO,
@@ -165,7 +197,8 @@ impl Session {
                 Ok(call) => self.call(call, None, now, actions),
                 Err((id, error)) => {
                     self.count_broken(now, actions);
-                    actions.push(Action::Send(response(self.encoding, &id, Err(error))));
+                    let frame = response(self.encoding, &id, Err(error));
+                    actions.push(Action::Send(self.number(frame, id.counted())));
                 }
             }
         }
@@ -175,7 +208,7 @@ impl Session {
         let number = self.next_request;
         self.next_request += 1;
         // The batch itself holds one place, so that it cannot end before its last call was read.
-        self.batches.insert(number, Batch { open: 1, text: String::new() });
+        self.batches.insert(number, Batch { open: 1, text: String::new(), first_id: None });
         for call in calls {
             match call {
                 Ok(call) => self.call(call, Some(number), now, actions),
@@ -191,6 +224,12 @@ impl Session {
     }
 
     fn call(&mut self, call: Call<'_>, batch: Option<u64>, now: Duration, actions: &mut Vec<Action>) {
+        if let Some(id) = call.id.as_ref().and_then(Id::counted) {
+            if self.is_known(id) {
+                return self.repeat(id, now, actions);
+            }
+            self.last_id = self.last_id.max(Some(id));
+        }
         let request = RequestId(self.next_request);
         self.next_request += 1;
         let full = self.pending.len() >= limits::PENDING_REQUESTS;
@@ -206,6 +245,9 @@ impl Session {
                 Err(RpcError::RateLimited(wait))
             }
             Ok(()) if full => Err(RpcError::Busy(Duration::from_millis(100))),
+            Ok(()) if self.state == State::Resuming => {
+                Err(RpcError::InvalidState("wait for the answer to `session.resume`"))
+            }
             Ok(()) => match call.read() {
                 Ok(method) => self.dispatch(request, method),
                 Err(error) => {
@@ -273,6 +315,14 @@ impl Session {
                 Ok(Action::Inquire { request, inquiry })
             }
             Method::AuthRefresh(it) => Ok(Action::Refresh { request, token: it.token }),
+            Method::SessionResume(resume) => {
+                self.begin_resume(request)?;
+                Ok(Action::Resume { request, token: resume.token, seq: resume.seq })
+            }
+            Method::SessionAck(ack) => {
+                self.acknowledge(ack.seq);
+                Ok(Action::Done { request })
+            }
             method => {
                 let ask = ask(method)?;
                 self.require_joined()?;
@@ -285,6 +335,7 @@ impl Session {
         match self.state {
             State::Joined(_) => Ok(()),
             State::Connected => Err(RpcError::InvalidState("join the world first: `world.join`")),
+            State::Resuming => Err(RpcError::InvalidState("wait for the answer to `session.resume`")),
             State::Joining => Err(RpcError::InvalidState("wait for the answer to `world.join`")),
             State::Leaving => Err(RpcError::InvalidState("wait for the answer to `world.leave`")),
         }
@@ -295,7 +346,8 @@ impl Session {
     pub fn answer(&mut self, request: RequestId, result: Result<Outcome, RpcError>) -> Option<Frame> {
         let pending = self.pending.remove(&request)?;
         let Some(number) = pending.batch else {
-            return Some(response(self.encoding, &pending.id, result));
+            let frame = response(self.encoding, &pending.id, result);
+            return Some(self.number(frame, pending.id.counted()));
         };
         self.batches.get_mut(&number)?.append(&pending.id, &result);
         self.close_place(number)
@@ -320,7 +372,10 @@ impl Session {
             return None;
         }
         let batch = self.batches.remove(&number)?;
-        (!batch.text.is_empty()).then(|| Frame::Text(format!("[{}]", batch.text).into()))
+        if batch.text.is_empty() {
+            return None;
+        }
+        Some(self.number(Frame::Text(format!("[{}]", batch.text).into()), batch.first_id))
     }
 }
 
@@ -329,6 +384,7 @@ impl Batch {
         if !self.text.is_empty() {
             self.text.push(',');
         }
+        self.first_id = self.first_id.or(id.counted());
         rpc::write_response(&mut self.text, id, result);
     }
 }
@@ -391,6 +447,8 @@ fn ask(method: Method) -> Result<Ask, RpcError> {
         | Method::WorldLeave(_)
         | Method::WorldAck(_)
         | Method::SystemPing(_)
+        | Method::SessionResume(_)
+        | Method::SessionAck(_)
         | Method::AuthRefresh(_)
         | Method::PresenceUpdate(_)
         | Method::PresenceSubscribe(_)

@@ -252,7 +252,7 @@ impl<'a> Bot<'a> {
 
     /// Drops the connection and gets back into the world by another; false if that did not succeed.
     async fn come_back(&mut self, client: &mut Client) -> bool {
-        client.cut().await;
+        client.cut();
         let since = *self.run.cut_at.get_or_init(Instant::now);
         self.arriving = Some(since);
         (self.attacked, self.last_frame) = (None, None);

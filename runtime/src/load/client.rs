@@ -10,10 +10,9 @@ use protocol::v1;
 use protocol::v1::call::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 use thiserror::Error;
-use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
@@ -29,6 +28,12 @@ const MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 const FAULTS_KEPT: usize = 16;
 /// Messages that [`Client::call`] sets aside while it waits.
 const SET_ASIDE: usize = 4_096;
+const RESUME: &str = "session.resume";
+const WELCOME: &str = "session.welcome";
+/// Messages after which the server is told that they came through.
+const ACKNOWLEDGE_EVERY: u64 = 16;
+/// Tokens of connections on which it is not known whether the session was resumed: no more than may be tried at once.
+const TOKENS_KEPT: usize = 4;
 /// How long a connection, a call or a close may take.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -66,6 +71,9 @@ pub enum Lost {
         /// What is wrong with it.
         why: String,
     },
+    /// [`Client::cut`] was called.
+    #[error("the connection was cut")]
+    Cut,
     /// More calls wait for an answer than a client may have.
     #[error("too many calls without an answer")]
     TooManyCalls,
@@ -98,7 +106,21 @@ pub enum CallFailed {
     Lost(#[from] Lost),
 }
 
-/// Bytes and messages of one connection, WebSocket headers included, TCP and IP excluded.
+/// Why a session was not taken up again.
+#[derive(Debug, Error)]
+pub enum ResumeFailed {
+    /// No connection came about: try again.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The connection broke again, or the server does not answer: try again.
+    #[error(transparent)]
+    Broke(CallFailed),
+    /// The session is over: the connection is there, join anew.
+    #[error("the session is over: {} ({})", .0.message, .0.stable_code())]
+    Over(v1::Error),
+}
+
+/// Bytes and messages of all connections of a client, WebSocket headers included, TCP and IP excluded.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Traffic {
     /// From the server.
@@ -111,10 +133,20 @@ pub struct Traffic {
     pub frames_out: u64,
 }
 
-/// One connection and what it knows.
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// One session and what it knows, over one connection after the other.
 pub struct Client {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// `None` once it was cut.
+    socket: Option<Socket>,
+    url: String,
     encoding: Encoding,
+    /// What the session may be resumed with, in the order they were told.
+    tokens: Vec<String>,
+    /// Calls without an answer, to be sent again when the connection breaks.
+    open: BTreeMap<u64, Method>,
+    /// Number of the last message that the server knows came through.
+    acknowledged: u64,
     replica: Replica,
     traffic: Traffic,
     next_id: u64,
@@ -130,8 +162,12 @@ impl Client {
     /// [`ConnectError`]: a wrong address, or a server that refuses or does not answer.
     pub async fn connect(url: &str, token: &str, encoding: Encoding) -> Result<Self, ConnectError> {
         Ok(Self {
-            socket: open(url, token, encoding).await?,
+            socket: Some(open(url, token, encoding).await?),
+            url: url.to_owned(),
             encoding,
+            tokens: Vec::new(),
+            open: BTreeMap::new(),
+            acknowledged: 0,
             replica: Replica::default(),
             traffic: Traffic::default(),
             next_id: 1,
@@ -141,16 +177,75 @@ impl Client {
         })
     }
 
+    /// Breaks the connection without a word, as a network does that is gone; [`Client::resume`] and
+    /// [`Client::reconnect`] open another.
+    pub fn cut(&mut self) {
+        self.socket = None;
+    }
+
+    /// Opens another connection, as the owner of this access token, and takes the session up: what was missed comes
+    /// next, and calls that the server had not received are sent again. May be tried again when it fails half-way.
+    ///
+    /// # Errors
+    /// [`ResumeFailed`]: no connection, or no session any more.
+    pub async fn resume(&mut self, token: &str) -> Result<v1::Resumed, ResumeFailed> {
+        self.cut();
+        self.replica.forget(RESUME);
+        // Which one is good is not known when a connection broke while the session was resumed on it.
+        let tokens = self.tokens.clone();
+        self.socket = Some(open(&self.url, token, self.encoding).await?);
+        // The welcome has the token that is good from then on: it must be here before the others are spent.
+        let welcome = timeout(PATIENCE, self.welcomed()).await.map_err(|_| CallFailed::Silent(WELCOME));
+        welcome.and_then(|heard| heard.map_err(CallFailed::from)).map_err(ResumeFailed::Broke)?;
+        let mut refused = None;
+        for recovery in tokens {
+            let params = serde_json::json!({"token": recovery, "seq": self.replica.heard_seq});
+            match self.call::<v1::Resumed>(RESUME, params).await {
+                Ok(resumed) => {
+                    self.take_up(&resumed).await?;
+                    return Ok(resumed);
+                }
+                Err(CallFailed::Refused { error, .. }) => {
+                    self.tokens.retain(|token| *token != recovery);
+                    refused = Some(error);
+                }
+                Err(failed) => return Err(ResumeFailed::Broke(failed)),
+            }
+        }
+        self.open.clear();
+        self.acknowledged = 0;
+        self.replica.begun_anew();
+        Err(ResumeFailed::Over(refused.unwrap_or_default()))
+    }
+
+    async fn welcomed(&mut self) -> Result<(), Lost> {
+        loop {
+            let heard = self.hear().await?;
+            let is_welcome = matches!(heard, Heard::Welcome(_));
+            self.set_aside(heard);
+            if is_welcome {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn take_up(&mut self, resumed: &v1::Resumed) -> Result<(), ResumeFailed> {
+        self.tokens = vec![resumed.recovery.clone()];
+        self.acknowledged = self.replica.heard_seq;
+        self.replica.resumed();
+        let next = resumed.last_id.map_or(0, |last| last.saturating_add(1));
+        let lost: Vec<(u64, Method)> =
+            self.open.range(next..).map(|(id, method)| (*id, method.clone())).collect();
+        for (id, method) in lost {
+            self.write(Some(id), method).await.map_err(|lost| ResumeFailed::Broke(lost.into()))?;
+        }
+        Ok(())
+    }
+
     /// The same client, which looks past others: see [`Replica::look_past_others`].
     pub fn looking_past_others(mut self) -> Self {
         self.replica.look_past_others();
         self
-    }
-
-    /// Drops the connection without a word, as a network does that fails; [`Client::reconnect`] opens another.
-    pub async fn cut(&mut self) {
-        // A socket that cannot be shut down is gone already.
-        drop(self.socket.get_mut().shutdown().await);
     }
 
     /// Opens a connection in place of one that was lost; traffic and faults go on being counted. The session is a new
@@ -159,7 +254,12 @@ impl Client {
     /// # Errors
     /// [`ConnectError`]: a wrong address, or a server that refuses or does not answer.
     pub async fn reconnect(&mut self, url: &str, token: &str) -> Result<usize, ConnectError> {
-        self.socket = open(url, token, self.encoding).await?;
+        self.cut();
+        self.socket = Some(open(url, token, self.encoding).await?);
+        url.clone_into(&mut self.url);
+        self.tokens.clear();
+        self.open.clear();
+        self.acknowledged = 0;
         self.set_aside.clear();
         Ok(self.replica.lose())
     }
@@ -200,6 +300,10 @@ impl Client {
         self.next_id += 1;
         if !self.replica.asked(id, call.name()) {
             return Err(Lost::TooManyCalls);
+        }
+        // A resume is about one connection: on the next it is another call.
+        if !matches!(call, Method::SessionResume(_)) && !self.tokens.is_empty() {
+            self.open.insert(id, call.clone());
         }
         self.write(Some(id), call).await?;
         Ok(id)
@@ -253,9 +357,10 @@ impl Client {
 
     /// Says goodbye on the WebSocket level and waits for the other side to agree.
     pub async fn close(mut self) {
+        let Some(mut socket) = self.socket.take() else { return };
         let farewell = async {
-            if self.socket.close(None).await.is_ok() {
-                while let Some(Ok(_)) = self.socket.next().await {}
+            if socket.close(None).await.is_ok() {
+                while let Some(Ok(_)) = socket.next().await {}
             }
         };
         // A server that does not answer the close is left alone: the socket is dropped either way.
@@ -270,15 +375,22 @@ impl Client {
                 Message::binary(v1::ClientFrame { calls }.encode_to_vec())
             }
         };
+        let socket = self.socket.as_mut().ok_or(Lost::Cut)?;
         self.traffic.frames_out += 1;
         self.traffic.bytes_out += framed_bytes(message.len(), true);
-        self.socket.send(message).await.map_err(Box::new)?;
+        socket.send(message).await.map_err(Box::new)?;
         Ok(())
     }
 
     async fn hear(&mut self) -> Result<Heard, Lost> {
         loop {
-            let message = match self.socket.next().await {
+            // Before the next is in hand, which would be lost with this call.
+            let seq = self.replica.heard_seq;
+            if !self.tokens.is_empty() && seq >= self.acknowledged + ACKNOWLEDGE_EVERY {
+                self.write(None, Method::SessionAck(v1::SessionAck { seq })).await?;
+                self.acknowledged = seq;
+            }
+            let message = match self.socket.as_mut().ok_or(Lost::Cut)?.next().await {
                 Some(message) => message.map_err(Box::new)?,
                 None => return Err(Lost::Closed("without a close frame".to_owned())),
             };
@@ -290,7 +402,10 @@ impl Client {
                 (Encoding::Proto, Message::Binary(bytes)) => {
                     let mut heard = self.replica.hear_binary(&bytes, &mut faults).into_iter();
                     let first = heard.next();
-                    heard.for_each(|heard| self.set_aside(heard));
+                    for heard in heard {
+                        self.note(&heard);
+                        self.set_aside(heard);
+                    }
                     first
                 }
                 (_, Message::Close(frame)) => return Err(Lost::Closed(close_reason(frame.as_ref()))),
@@ -303,8 +418,25 @@ impl Client {
             };
             faults.into_iter().for_each(|fault| self.fault(fault));
             if let Some(heard) = heard {
+                self.note(&heard);
                 return Ok(heard);
             }
+        }
+    }
+
+    /// Takes from a message what is needed to come back.
+    fn note(&mut self, heard: &Heard) {
+        match heard {
+            Heard::Welcome(welcome) => {
+                self.tokens.extend(welcome.recovery.clone());
+                if self.tokens.len() > TOKENS_KEPT {
+                    self.tokens.remove(0);
+                }
+            }
+            Heard::Reply { id, .. } => {
+                self.open.remove(id);
+            }
+            _ => {}
         }
     }
 
@@ -323,11 +455,7 @@ impl Client {
     }
 }
 
-async fn open(
-    url: &str,
-    token: &str,
-    encoding: Encoding,
-) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>, ConnectError> {
+async fn open(url: &str, token: &str, encoding: Encoding) -> Result<Socket, ConnectError> {
     let bad_url = || ConnectError::BadUrl { url: url.to_owned() };
     let uri: tungstenite::http::Uri = url.parse().map_err(|_| bad_url())?;
     if uri.scheme_str() != Some("ws") {

@@ -13,9 +13,9 @@ use protocol::v1::event::Type as Event;
 use protocol::v1::notification::Method as Told;
 use protocol::v1::response::Outcome;
 use protocol::v1::{
-    self, Character, CharacterUpdate, DialogShow, DuelChallenged, DuelTurn, EventReward, InventoryUpdate,
-    PresenceChanged, QuestUpdate, ServerFrame, SessionWelcome, SystemMessage, WorldCorrected, WorldDelta,
-    WorldEventUpdate, WorldSnapshot, WorldZone, Zone,
+    self, Character, CharacterUpdate, ChatMessage, DialogShow, DuelChallenged, DuelTurn, EventReward,
+    InventoryUpdate, PresenceChanged, QuestUpdate, ServerFrame, SessionWelcome, SystemMessage,
+    WorldCorrected, WorldDelta, WorldEventUpdate, WorldSnapshot, WorldZone, Zone,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -46,6 +46,14 @@ pub enum Fault {
     /// A response to nothing that was asked, or a second one.
     #[error("response to {0} which was not asked")]
     UnaskedResponse(u64),
+    /// A message that must not be lost is missing before this one.
+    #[error("message {seq} after {heard}")]
+    Gap {
+        /// The last one before it.
+        heard: u64,
+        /// Its number.
+        seq: u64,
+    },
     /// A delta before any snapshot, or between crossing over and its snapshot.
     #[error("delta of tick {0} without a snapshot before it")]
     DeltaWithoutSnapshot(u64),
@@ -118,7 +126,7 @@ pub enum Heard {
     /// The own character is back.
     Respawned,
     /// Somebody said something.
-    Chat,
+    Chat(ChatMessage),
     /// Somebody asks for a duel.
     Challenged(DuelChallenged),
     /// How a duel goes.
@@ -187,6 +195,7 @@ impl Entity {
 struct Envelope<'a> {
     #[serde(borrow)]
     jsonrpc: Cow<'a, str>,
+    seq: Option<u64>,
     id: Option<u64>,
     #[serde(borrow)]
     method: Option<Cow<'a, str>>,
@@ -214,7 +223,11 @@ pub struct Replica {
     pub sent_seq: u64,
     /// Who plays, once joined.
     pub character: Option<Character>,
+    /// Number of the last message that must not be lost.
+    pub heard_seq: u64,
     in_sync: bool,
+    /// Deltas may still be of the time before the session was resumed.
+    is_resuming: bool,
     looks_past_others: bool,
     pending: BTreeMap<u64, &'static str>,
 }
@@ -236,7 +249,8 @@ impl Replica {
         let unanswered = self.pending.len();
         self.pending.clear();
         self.entities.clear();
-        (self.tick, self.ack, self.sent_seq, self.in_sync) = (0, 0, 0, false);
+        (self.tick, self.ack, self.sent_seq, self.heard_seq) = (0, 0, 0, 0);
+        (self.in_sync, self.is_resuming) = (false, false);
         unanswered
     }
 
@@ -259,9 +273,31 @@ impl Replica {
         self.pending.len()
     }
 
-    /// Takes in one frame of `lore.v1.json`. Faults are added to `faults`; `None` when nothing could be understood.
+    /// Whoever was asked for this will not answer.
+    pub fn forget(&mut self, method: &str) {
+        self.pending.retain(|_, asked| *asked != method);
+    }
+
+    /// The session goes on over another connection: what is in sight is told anew.
+    pub fn resumed(&mut self) {
+        self.in_sync = false;
+        self.is_resuming = true;
+    }
+
+    /// Another session has begun: nothing that was asked of the former is answered, and its messages are counted anew.
+    pub fn begun_anew(&mut self) {
+        self.in_sync = false;
+        self.heard_seq = 0;
+        self.pending.clear();
+    }
+
+    /// Takes in one frame of `lore.v1.json`. Faults are added to `faults`; `None` when nothing could be understood, and
+    /// for what was heard before.
     pub fn hear_text(&mut self, text: &str, faults: &mut Vec<Fault>) -> Option<Heard> {
-        self.read_text(text, faults).map_err(|fault| faults.push(fault)).ok()
+        self.read_text(text, faults).unwrap_or_else(|fault| {
+            faults.push(fault);
+            None
+        })
     }
 
     /// Takes in one frame of `lore.v1.proto`, which may hold several messages.
@@ -277,6 +313,9 @@ impl Replica {
             }
         };
         let mut all = Vec::new();
+        if frame.seq > 0 && !self.is_new(frame.seq, faults) {
+            return all;
+        }
         for response in frame.responses {
             match self.response(response) {
                 Ok(heard) => all.push(heard),
@@ -284,6 +323,9 @@ impl Replica {
             }
         }
         for notification in frame.notifications {
+            if notification.method.as_ref().is_some_and(|told| self.is_stale(told)) {
+                continue;
+            }
             let told =
                 notification.method.ok_or_else(|| Fault::UnknownNotification("by its number".to_owned()));
             match told.and_then(|told| self.told(told, faults)) {
@@ -294,22 +336,39 @@ impl Replica {
         all
     }
 
-    fn read_text(&mut self, text: &str, faults: &mut Vec<Fault>) -> Result<Heard, Fault> {
+    /// Counts a message that must not be lost. False if it was heard before.
+    fn is_new(&mut self, seq: u64, faults: &mut Vec<Fault>) -> bool {
+        let heard = self.heard_seq;
+        if seq > heard + 1 {
+            faults.push(Fault::Gap { heard, seq });
+        }
+        self.heard_seq = heard.max(seq);
+        seq > heard
+    }
+
+    fn read_text(&mut self, text: &str, faults: &mut Vec<Fault>) -> Result<Option<Heard>, Fault> {
         let envelope: Envelope<'_> =
             serde_json::from_str(text).map_err(|error| malformed("message", &error))?;
         if envelope.jsonrpc != "2.0" {
             return Err(malformed("message", &"jsonrpc is not 2.0"));
         }
-        match (envelope.method.as_deref(), envelope.id) {
+        if envelope.seq.is_some_and(|seq| !self.is_new(seq, faults)) {
+            return Ok(None);
+        }
+        let heard = match (envelope.method.as_deref(), envelope.id) {
             (Some(method), None) => {
                 let params = envelope.params.map_or("{}", RawValue::get);
                 if let Some(glanced) = self.glance_at_text(method, params, faults) {
-                    return glanced;
+                    return glanced.map(Some);
                 }
                 let told = Told::from_json(method, params);
                 let told =
                     told.ok_or_else(|| Fault::UnknownNotification(method.chars().take(64).collect()))?;
-                self.told(told.map_err(|error| malformed(method, &error))?, faults)
+                let told = told.map_err(|error| malformed(method, &error))?;
+                if self.is_stale(&told) {
+                    return Ok(None);
+                }
+                self.told(told, faults)
             }
             (None, Some(id)) => {
                 let method = *self.pending.get(&id).ok_or(Fault::UnaskedResponse(id))?;
@@ -331,7 +390,8 @@ impl Replica {
                 Some(error) => Err(malformed("answer without id", &error.message)),
                 None => Err(malformed("message", &"neither method nor id")),
             },
-        }
+        };
+        heard.map(Some)
     }
 
     fn response(&mut self, response: v1::Response) -> Result<Heard, Fault> {
@@ -349,6 +409,11 @@ impl Replica {
         Ok(Heard::Reply { id, method, outcome })
     }
 
+    /// Whether it says what changed since something that is not known any more.
+    fn is_stale(&self, told: &Told) -> bool {
+        self.is_resuming && matches!(told, Told::WorldDelta(_))
+    }
+
     fn told(&mut self, told: Told, faults: &mut Vec<Fault>) -> Result<Heard, Fault> {
         Ok(match told {
             Told::WorldDelta(delta) => self.delta(delta, faults)?,
@@ -364,7 +429,7 @@ impl Replica {
             Told::DialogEnd(_) => Heard::DialogEnd,
             Told::CharacterDied(_) => Heard::Died,
             Told::CharacterRespawned(_) => Heard::Respawned,
-            Told::ChatMessage(_) => Heard::Chat,
+            Told::ChatMessage(message) => Heard::Chat(message),
             Told::DuelChallenged(challenge) => Heard::Challenged(challenge),
             Told::DuelTurn(turn) => Heard::DuelTurn(turn),
             Told::DuelEnded(_) => Heard::DuelEnded,
@@ -419,7 +484,7 @@ impl Replica {
         self.you = you;
         self.zone = Some(zone);
         self.entities.clear();
-        self.in_sync = true;
+        (self.in_sync, self.is_resuming) = (true, false);
         Ok(())
     }
 
@@ -528,6 +593,38 @@ mod tests {
         let leave = delta(r#"{"tick":15,"leave":[3]}"#);
         let reply = r#"{"jsonrpc":"2.0","id":1,"result":{"nonce":5,"server_time_ms":1}}"#;
         check(&[SNAPSHOT, &enter, &update, reply, &leave, SNAPSHOT], &expect!["tick went from 15 to 10"]);
+    }
+
+    #[test]
+    fn messages_that_must_not_be_lost_are_counted() {
+        let mut replica = Replica::default();
+        let mut faults = Vec::new();
+        let told = |seq: u64| {
+            format!(
+                r#"{{"seq":{seq},"jsonrpc":"2.0","method":"system.message","params":{{"text":"hello"}}}}"#
+            )
+        };
+        assert!(replica.hear_text(&told(1), &mut faults).is_some());
+        assert!(replica.hear_text(&told(1), &mut faults).is_none(), "sent again");
+        assert_eq!((replica.heard_seq, faults.as_slice()), (1, &[][..]));
+        assert!(replica.hear_text(&told(3), &mut faults).is_some());
+        assert_eq!((replica.heard_seq, faults.as_slice()), (3, &[Fault::Gap { heard: 1, seq: 3 }][..]));
+        replica.begun_anew();
+        assert!(replica.hear_text(&told(1), &mut faults).is_some());
+        assert_eq!(faults.len(), 1);
+    }
+
+    #[test]
+    fn who_comes_back_waits_for_a_snapshot() {
+        let mut replica = Replica::default();
+        let mut faults = Vec::new();
+        assert!(replica.hear_text(SNAPSHOT, &mut faults).is_some());
+        replica.resumed();
+        let late = delta(r#"{"tick":12,"leave":[99]}"#);
+        assert!(replica.hear_text(&late, &mut faults).is_none(), "of the time before");
+        assert!(replica.hear_text(SNAPSHOT, &mut faults).is_some());
+        assert!(replica.hear_text(&delta(r#"{"tick":13}"#), &mut faults).is_some());
+        assert_eq!(faults, []);
     }
 
     #[test]

@@ -226,7 +226,7 @@ impl Room {
                     let hears = event.at.is_none_or(|at| at.distance_mm(member.at) <= radius);
                     // Others' words are the first to go when a client falls behind.
                     if hears && member.client.has_room() {
-                        member.client.share(&shared);
+                        member.client.speak(&shared);
                     }
                 }
             }

@@ -70,6 +70,8 @@ pub(super) struct Member {
     pub view: View,
     /// What was acknowledged in another zone.
     pub ack_base: u32,
+    /// The socket that it was last sent something over.
+    link: u32,
     /// First tick in which the outbox had no room.
     stuck_since: Option<u64>,
     /// The open conversation: `dialog/NAME` and `dialog/NAME/NODE`.
@@ -94,6 +96,7 @@ impl Member {
             at: Position::default(),
             view: View::new(last_seq),
             ack_base: last_seq,
+            link: 0,
             stuck_since: None,
             dialog: None,
             joining,
@@ -435,11 +438,20 @@ impl Room {
             let Some(character) = self.world.character(*id) else { continue };
             let Some(entity) = self.world.entity(character.entity) else { continue };
             member.at = entity.at;
+            // Nobody looks; who comes back begins with a snapshot.
+            let Some(link) = member.client.link() else {
+                member.stuck_since = None;
+                continue;
+            };
+            if std::mem::replace(&mut member.link, link) != link {
+                member.view.begin_anew();
+                member.stuck_since = None;
+            }
             let ack = character.last_seq.max(member.ack_base);
             if !member.client.has_room() {
                 // What is due stays due.
                 if tick - *member.stuck_since.get_or_insert(tick) > patience {
-                    member.client.close(CloseReason::TooSlow);
+                    member.client.unplug();
                 }
                 continue;
             }

@@ -46,6 +46,12 @@ impl View {
         self.needs_snapshot = true;
     }
 
+    /// It has another socket: nothing it knows is good any more, and nothing is on its way to it.
+    pub fn begin_anew(&mut self) {
+        self.forget();
+        self.flight = Flight::default();
+    }
+
     /// Another number of bytes a second.
     #[cfg(test)]
     pub fn limit(&mut self, rate: i64) {

@@ -69,6 +69,8 @@ impl Replica {
             return None;
         }
         Some(match lone_notification(frame)? {
+            // Whether it is of the time before is looked at with care.
+            (DELTA, _) if self.is_resuming => return None,
             (DELTA, body) => Delta::decode(body)
                 .map_err(|error| malformed("world.delta", &error))
                 .and_then(|delta| self.glance_at_delta(delta, faults)),
@@ -90,6 +92,7 @@ impl Replica {
             return None;
         }
         Some(match method {
+            "world.delta" if self.is_resuming => return None,
             "world.delta" => serde_json::from_str(params)
                 .map_err(|error| malformed(method, &error))
                 .and_then(|delta| self.glance_at_delta(delta, faults)),
@@ -155,7 +158,7 @@ mod tests {
     fn frame(methods: Vec<Method>) -> Vec<u8> {
         let notifications =
             methods.into_iter().map(|method| v1::Notification { method: Some(method) }).collect();
-        v1::ServerFrame { notifications, responses: Vec::new() }.encode_to_vec()
+        v1::ServerFrame { notifications, ..v1::ServerFrame::default() }.encode_to_vec()
     }
 
     fn wolf() -> v1::Entity {
@@ -223,7 +226,7 @@ mod tests {
         assert_eq!(lone_notification(&frame(vec![death(), death()])), None);
         assert_eq!(lone_notification(&frame(Vec::new())), None);
         let answer = v1::Response { id: 7, outcome: Some(v1::response::Outcome::Done(v1::Done {})) };
-        let answer = v1::ServerFrame { responses: vec![answer], notifications: Vec::new() };
+        let answer = v1::ServerFrame { responses: vec![answer], ..v1::ServerFrame::default() };
         assert_eq!(lone_notification(&answer.encode_to_vec()), None);
         for end in 0..8 {
             assert_eq!(lone_notification(&frame(vec![Method::WorldDelta(delta())])[..end]), None);
@@ -275,7 +278,7 @@ mod tests {
             let text =
                 format!(r#"{{"jsonrpc":"2.0","method":{},"params":{}}}"#, params["method"], params["params"]);
             let notifications = vec![v1::Notification { method: Some(method) }];
-            let bytes = v1::ServerFrame { notifications, responses: Vec::new() }.encode_to_vec();
+            let bytes = v1::ServerFrame { notifications, ..v1::ServerFrame::default() }.encode_to_vec();
             let heard = by_text.hear_text(&text, &mut faults);
             let also_heard = by_bytes.hear_binary(&bytes, &mut faults);
             assert_eq!(format!("{:?}", Vec::from_iter(heard)), format!("{also_heard:?}"));

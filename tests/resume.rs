@@ -1,0 +1,443 @@
+//! Whoever loses the connection comes back as if nothing had happened. A session of everyday calls is cut at every
+//! message, both ways and while it is resumed, and ends as the one that was not; and everything that can be wrong with
+//! coming back: too late, with too much missed, with the wrong token, twice, or after the server was gone.
+//!
+//! `LORE_SEED` repeats the moments at which connections break while sessions are resumed.
+
+use crate::live::seed;
+use crate::support::http_server::Answer;
+use crate::support::socket::{PATIENCE, Socket};
+use crate::support::world::{Copied, Hero, Setup, World};
+use protocol::v1::response::Outcome;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use runtime::client::frame::Encoding;
+use runtime::load::client::{CallFailed, Client, ResumeFailed};
+use runtime::load::replica::Heard;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// Where a session loses its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cut {
+    Never,
+    /// After this message was sent, counted from 1, before anything that comes of it is heard.
+    Sent(usize),
+    /// After this message that must not be lost was heard.
+    Heard(usize),
+}
+
+/// A session that does what players do.
+struct Run {
+    client: Client,
+    hero: Hero,
+    cut: Cut,
+    rng: StdRng,
+    sent: usize,
+    /// What was heard and must not be lost, but for what happens by itself at any time.
+    seen: Vec<String>,
+    breaks: usize,
+}
+
+/// What came of it.
+#[derive(Debug, PartialEq)]
+struct Outcomes {
+    sent: usize,
+    seen: Vec<String>,
+    inventory: Value,
+    quests: Value,
+    place: (i32, i32),
+}
+
+impl Run {
+    async fn start(world: &World, encoding: Encoding, cut: Cut, seed: u64) -> Self {
+        let hero = world.hero("warrior").await;
+        let client = Client::connect(&world.ws, &hero.token, encoding).await.unwrap();
+        let rng = StdRng::seed_from_u64(seed);
+        let mut run = Self { client, hero, cut, rng, sent: 0, seen: Vec::new(), breaks: 0 };
+        run.until(|heard| matches!(heard, Heard::Welcome(_))).await;
+        run
+    }
+
+    /// Hears on until this; what is worth it is put down.
+    async fn until(&mut self, wanted: impl Fn(&Heard) -> bool) -> Heard {
+        loop {
+            let heard = timeout(PATIENCE, self.client.next()).await;
+            let heard =
+                heard.unwrap_or_else(|_| panic!("{:?}: {:#?} and no more", self.cut, self.seen)).unwrap();
+            if let Some(line) = self.line(&heard) {
+                self.seen.push(line);
+                if self.cut == Cut::Heard(self.seen.len()) {
+                    self.come_back().await;
+                }
+            }
+            if wanted(&heard) {
+                return heard;
+            }
+        }
+    }
+
+    fn line(&self, heard: &Heard) -> Option<String> {
+        let line = match heard {
+            Heard::Welcome(_) | Heard::Snapshot | Heard::Delta { .. } => return None,
+            Heard::System(_) | Heard::WorldEvent(_) => return None,
+            Heard::Chat(said) if said.from != self.client.replica().you => return None,
+            // Ticks and ids of calls are others each time.
+            Heard::Chat(said) => format!("said {:?}", said.text),
+            Heard::Reply { method: "world.join", outcome: Ok(_), .. } => "joined".to_owned(),
+            Heard::Reply { method, outcome, .. } => format!("{method} {outcome:?}"),
+            other => format!("{other:?}"),
+        };
+        Some(line.replace(&self.hero.name, "NAME"))
+    }
+
+    /// The line breaks, and may break again at any moment of coming back.
+    async fn come_back(&mut self) {
+        self.breaks += 1;
+        self.client.cut();
+        for _ in 0..self.rng.random_range(0..3) {
+            let moment = Duration::from_millis(self.rng.random_range(0..12));
+            // Where it is given up is the point, not what comes of it.
+            let _ = timeout(moment, self.client.resume(&self.hero.token)).await;
+        }
+        for _ in 0..100 {
+            match self.client.resume(&self.hero.token).await {
+                Ok(resumed) => {
+                    let character = resumed.character.unwrap_or(self.hero.character);
+                    assert_eq!(character, self.hero.character);
+                    return;
+                }
+                Err(ResumeFailed::Over(error)) => panic!("{:?}: {}", self.cut, error.message),
+                // Not all connections that were given up are noticed yet.
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+        panic!("{:?}: no way back", self.cut);
+    }
+
+    async fn message_sent(&mut self) {
+        self.sent += 1;
+        if self.cut == Cut::Sent(self.sent) {
+            self.come_back().await;
+        }
+    }
+
+    async fn call(&mut self, method: &'static str, params: Value) -> Outcome {
+        let asked = self.client.send(method, params).await.unwrap();
+        self.message_sent().await;
+        match self.until(|heard| matches!(heard, Heard::Reply { id, .. } if *id == asked)).await {
+            Heard::Reply { outcome: Ok(outcome), .. } => outcome,
+            refused => panic!("{:?}: {refused:?}", self.cut),
+        }
+    }
+
+    /// Movement has no answer, and what is lost of it is asked for again.
+    async fn walk(&mut self, x: i32, y: i32) {
+        loop {
+            let (seq, breaks) = (self.client.walk(x, y).await.unwrap(), self.breaks);
+            self.message_sent().await;
+            while self.client.replica().ack < seq && self.breaks == breaks {
+                self.until(|heard| matches!(heard, Heard::Delta { .. } | Heard::Snapshot)).await;
+            }
+            if self.client.replica().ack >= seq {
+                return;
+            }
+            // The break was here: the step may have been lost with the line.
+            self.sent -= 1;
+            self.cut = Cut::Never;
+        }
+    }
+
+    fn find(&self, template: &str) -> u64 {
+        let mut entities = self.client.replica().entities.values();
+        entities.find(|entity| entity.template == template).unwrap().id
+    }
+
+    /// A bit of everything that is durable, and of what is not.
+    async fn play(&mut self) {
+        self.call("world.join", json!({"character": self.hero.character})).await;
+        self.until(|heard| matches!(heard, Heard::Snapshot)).await;
+        let (mira, tobin) = (self.find("mira"), self.find("tobin"));
+        self.call("npc.interact", json!({"target": mira})).await;
+        self.call("dialog.choose", json!({"choice": "take_bread"})).await;
+        self.call("dialog.close", json!({})).await;
+        self.call("quest.accept", json!({"quest": "wolves_at_the_gate"})).await;
+        self.call("shop.buy", json!({"npc": tobin, "item": "bread", "count": 1})).await;
+        let Outcome::Inventory(list) = self.call("inventory.list", json!({})).await else { panic!("a list") };
+        let slot = |item: &str| list.slots.iter().find(|slot| slot.item == item).unwrap().slot;
+        self.call("inventory.equip", json!({"slot": slot("rusty_sword")})).await;
+        self.walk(210_300, 105_000).await;
+        self.call("inventory.drop", json!({"slot": slot("bread"), "count": 1})).await;
+        self.call("chat.send", json!({"text": "hello"})).await;
+        self.call("quest.list", json!({})).await;
+        self.call("world.leave", json!({})).await;
+    }
+
+    async fn outcomes(mut self, world: &World, encoding: Encoding) -> Outcomes {
+        self.play().await;
+        assert_eq!(self.client.faults(), (0, &[][..]), "{:?}", self.cut);
+        self.client.close().await;
+        let character = self.hero.character;
+        let inventory = stored(world, &self.hero, "inventory").await;
+        let quests = stored(world, &self.hero, "quests").await;
+        let mut after = Client::connect(&world.ws, &self.hero.token, encoding).await.unwrap();
+        let _: Value = after.call("world.join", json!({"character": character})).await.unwrap();
+        while !matches!(after.next().await.unwrap(), Heard::Snapshot) {}
+        let own = after.replica().own().unwrap();
+        let place = (own.x, own.y);
+        after.close().await;
+        Outcomes { sent: self.sent, seen: self.seen, inventory, quests, place }
+    }
+}
+
+/// What the store has of a character.
+async fn stored(world: &World, hero: &Hero, what: &str) -> Value {
+    let url = format!("{}/v1/characters/{}/{what}", world.http, hero.character);
+    let answer = Answer::of(reqwest::Client::new().get(url).bearer_auth(&hero.token)).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.body
+}
+
+/// Everybody whom the story needs stands together.
+fn market() -> World {
+    let content = Copied::content();
+    content.replace("zones/downtown.toml", "entrance = [200, 100]", "entrance = [210, 105]");
+    content.replace("zones/downtown.toml", "at = [186, 112]", "at = [208, 104]");
+    Setup::default().content(content).start()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_is_cut_anywhere_ends_as_the_one_that_is_not() {
+    let seed = seed("resume");
+    let world = Arc::new(market());
+    // No more than the world lets speak and trade in one tick.
+    let at_once = Arc::new(Semaphore::new(6));
+    for encoding in Encoding::ALL {
+        let whole = Run::start(&world, encoding, Cut::Never, seed).await.outcomes(&world, encoding).await;
+        assert!(whole.sent >= 13 && whole.seen.len() > whole.sent, "{whole:#?}");
+        assert!(whole.seen.iter().any(|line| line == "said \"hello\""), "{whole:#?}");
+        let whole = Arc::new(whole);
+        let cuts = (1..=whole.sent).map(Cut::Sent).chain((1..=whole.seen.len()).map(Cut::Heard));
+        let mut runs = JoinSet::new();
+        for (number, cut) in cuts.enumerate() {
+            let (world, whole, at_once) = (Arc::clone(&world), Arc::clone(&whole), Arc::clone(&at_once));
+            runs.spawn(async move {
+                let _place = at_once.acquire().await.unwrap();
+                let run = Run::start(&world, encoding, cut, seed.wrapping_add(number as u64)).await;
+                let outcomes = run.outcomes(&world, encoding).await;
+                assert_eq!(outcomes, *whole, "{encoding:?}, {cut:?}");
+            });
+        }
+        while let Some(run) = runs.join_next().await {
+            run.unwrap();
+        }
+    }
+    assert!(figure(&world, "websocket_resumes_total{outcome=\"resumed\"}").await > 60);
+}
+
+/// One figure of `/metrics`; 0 before it was first counted.
+async fn figure(world: &World, name: &str) -> u64 {
+    let metrics = reqwest::get(format!("{}/metrics", world.http)).await.unwrap().text().await.unwrap();
+    let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.map_or(0, |value| value.parse().unwrap())
+}
+
+/// Waits until so many sessions wait for their client.
+async fn linkdead(world: &World, wanted: u64) {
+    let until = Instant::now() + PATIENCE;
+    while figure(world, "websocket_linkdead_sessions").await != wanted {
+        assert!(Instant::now() < until, "not {wanted} sessions that wait");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn recovery(socket: &Socket) -> Value {
+    socket.welcome["recovery"].clone()
+}
+
+/// Tries to take up a session on a new connection, which counts its calls on from those of all before.
+async fn resume(world: &World, hero: &Hero, token: &Value, seq: u64) -> (Socket, Result<Value, Value>) {
+    static CALLS: AtomicU64 = AtomicU64::new(1_000);
+    let mut socket = Socket::open(&world.ws, &hero.token).await;
+    socket.next_id = CALLS.fetch_add(1_000, Ordering::Relaxed);
+    let outcome = socket.call("session.resume", json!({"token": token, "seq": seq})).await;
+    (socket, outcome)
+}
+
+#[track_caller]
+fn is_refused(outcome: &Result<Value, Value>, reason: &str) {
+    let error = outcome.as_ref().unwrap_err();
+    assert_eq!(error["data"]["reason"], reason, "{error}");
+    assert!(error["message"].as_str().unwrap().contains("world.join"), "it says what to do: {error}");
+}
+
+#[tokio::test]
+async fn a_token_is_good_once_and_for_its_owner_and_the_newest_connection_wins() {
+    let world = World::start();
+    let (hero, mut first) = world.player("warrior").await;
+    let other = world.hero("mage").await;
+    let token = recovery(&first);
+    assert_eq!(first.welcome["linkdead_ms"], 30_000);
+    let (mut guesser, outcome) = resume(&world, &hero, &json!("0123456789abcdef0123456789abcdef"), 0).await;
+    is_refused(&outcome, "unauthorized");
+    let own = recovery(&guesser);
+    is_refused(&guesser.call("session.resume", json!({"token": own, "seq": 0})).await, "unauthorized");
+    let (thief, outcome) = resume(&world, &other, &token, 0).await;
+    is_refused(&outcome, "unauthorized");
+    let mut binary = Client::connect(&world.ws, &hero.token, Encoding::Proto).await.unwrap();
+    match binary.call::<Value>("session.resume", json!({"token": token, "seq": 0})).await {
+        Err(CallFailed::Refused { error, .. }) => assert_eq!(error.stable_code(), "invalid_state"),
+        other => panic!("{other:?}"),
+    }
+    // Who tried in vain has a session of his own; who was tried on did not notice.
+    assert!(guesser.call("system.ping", json!({})).await.is_ok());
+    assert!(first.call("quest.list", json!({})).await.is_ok());
+    let session = first.welcome["session"].clone();
+    // An account has few sockets.
+    binary.close().await;
+    for socket in [guesser, thief] {
+        socket.close().await;
+    }
+
+    // The answers to all calls come again, for none was acknowledged.
+    let (mut second, outcome) = resume(&world, &hero, &token, 0).await;
+    let resumed = outcome.unwrap();
+    assert_eq!(resumed["recovery"], recovery(&second));
+    assert_eq!(resumed["session"], session);
+    assert_eq!((&resumed["character"], &resumed["zone"]), (&json!(hero.character), &json!("downtown")));
+    assert_eq!(resumed["last_id"], 2);
+    let mut last = 0;
+    for id in 1..=2 {
+        let again = second.answer().await;
+        let seq = again["seq"].as_u64().unwrap();
+        assert!(again["id"] == id && seq > last, "{again}");
+        last = seq;
+    }
+    second.notified("world.snapshot").await;
+    assert_eq!(first.close_code().await, 4004);
+    let (late, outcome) = resume(&world, &hero, &token, 0).await;
+    is_refused(&outcome, "unauthorized");
+    late.close().await;
+    let (mut third, outcome) = resume(&world, &hero, &recovery(&second), last).await;
+    assert_eq!(outcome.unwrap()["session"], session);
+    assert_eq!(second.close_code().await, 4004);
+    third.notified("world.snapshot").await;
+    let error = third.call("session.resume", json!({"token": token, "seq": 0})).await.unwrap_err();
+    assert_eq!(error["data"]["reason"], "invalid_state", "it has a character in the world: {error}");
+    third.close().await;
+}
+
+#[tokio::test]
+async fn who_is_away_stays_where_he_is_until_his_time_is_over() {
+    let world = Setup::default().setting("LORE_LINKDEAD", "4s").start();
+    let (_, mut watcher) = world.player("mage").await;
+    let (hero, socket) = world.player("warrior").await;
+    let (you, token) = (socket.replica.you, recovery(&socket));
+    watcher.until("him", |socket| socket.replica.entities.contains_key(&you).then_some(())).await;
+    let place = watcher.replica.entities[&you]["x"].clone();
+    drop(socket);
+    linkdead(&world, 1).await;
+    watcher.step_in_place().await;
+    assert_eq!(watcher.replica.entities[&you]["x"], place);
+
+    let (socket, outcome) = resume(&world, &hero, &token, 0).await;
+    assert_eq!(outcome.unwrap()["character"], hero.character);
+    assert!(watcher.replica.entities.contains_key(&you));
+    let token = recovery(&socket);
+    drop(socket);
+    watcher.until("him gone", |socket| (!socket.replica.entities.contains_key(&you)).then_some(())).await;
+    let (mut socket, outcome) = resume(&world, &hero, &token, 0).await;
+    is_refused(&outcome, "unauthorized");
+    socket.done("world.join", json!({"character": hero.character})).await;
+    socket.notified("world.snapshot").await;
+
+    // A goodbye is one.
+    let you = socket.replica.you;
+    socket.close().await;
+    watcher.until("him gone", |socket| (!socket.replica.entities.contains_key(&you)).then_some(())).await;
+    assert_eq!(figure(&world, "websocket_linkdead_sessions").await, 0);
+    watcher.close().await;
+}
+
+#[tokio::test]
+async fn more_than_is_kept_is_not_made_up() {
+    let world = World::start();
+    let (hero, mut first) = world.player("warrior").await;
+    let token = recovery(&first);
+    // Most of them are refused, and these answers are counted as well; one more refusal would be a flood.
+    for nonce in 0..600 {
+        let ping =
+            json!({"jsonrpc": "2.0", "id": nonce + 100, "method": "system.ping", "params": {"nonce": nonce}});
+        first.text(ping.to_string()).await;
+    }
+    for _ in 0..600 {
+        first.answer().await;
+    }
+    let (mut second, outcome) = resume(&world, &hero, &token, 0).await;
+    is_refused(&outcome, "invalid_state");
+    assert_eq!(first.close_code().await, 4004);
+    second.done("world.join", json!({"character": hero.character})).await;
+    second.notified("world.snapshot").await;
+    assert_eq!(figure(&world, "websocket_resumes_total{outcome=\"missed\"}").await, 1);
+    second.close().await;
+}
+
+#[tokio::test]
+async fn a_session_that_waits_makes_way_for_the_same_character_and_for_the_end() {
+    let mut world = Setup::default().setting("LORE_LINKDEAD", "10m").start();
+    let (hero, mut socket) = world.player("warrior").await;
+    socket.walk(203_000, 100_000, 20_000).await;
+    let token = recovery(&socket);
+    drop(socket);
+    linkdead(&world, 1).await;
+    let second = world.join(&hero).await;
+    assert_eq!(second.place(), (203_000, 100_000));
+    linkdead(&world, 0).await;
+    let (refused, outcome) = resume(&world, &hero, &token, 0).await;
+    is_refused(&outcome, "unauthorized");
+    refused.close().await;
+
+    // What its client loses is the waiting, and nothing that is durable.
+    let token = recovery(&second);
+    drop(second);
+    linkdead(&world, 1).await;
+    world.terminate();
+    assert!(world.ended().await.success());
+    let world = world.start_again();
+    let (mut socket, outcome) = resume(&world, &hero, &token, 0).await;
+    is_refused(&outcome, "unauthorized");
+    socket.done("world.join", json!({"character": hero.character})).await;
+    socket.notified("world.snapshot").await;
+    assert_eq!(socket.place(), (203_000, 100_000));
+
+    // The same after a crash.
+    let sword = socket.slot_of("rusty_sword").await;
+    socket.done("inventory.equip", json!({"slot": sword})).await;
+    let (token, mine) = (recovery(&socket), socket.done("inventory.list", json!({})).await);
+    let world = world.killed();
+    let (mut socket, outcome) = resume(&world, &hero, &token, 0).await;
+    is_refused(&outcome, "unauthorized");
+    socket.done("world.join", json!({"character": hero.character})).await;
+    assert_eq!(socket.done("inventory.list", json!({})).await, mine);
+    socket.close().await;
+}
+
+#[tokio::test]
+async fn without_a_time_to_wait_a_session_ends_with_its_connection() {
+    let world = Setup::default().setting("LORE_LINKDEAD", "0s").start();
+    let (_, mut watcher) = world.player("mage").await;
+    let (_, mut socket) = world.player("warrior").await;
+    let you = socket.replica.you;
+    assert_eq!((socket.welcome.get("recovery"), &socket.welcome["linkdead_ms"]), (None, &json!(0)));
+    let answer = socket.ask(r#"{"jsonrpc":"2.0","id":"a","method":"system.ping"}"#).await;
+    assert_eq!(answer.get("seq"), None, "{answer}");
+    watcher.until("him", |socket| socket.replica.entities.contains_key(&you).then_some(())).await;
+    drop(socket);
+    watcher.until("him gone", |socket| (!socket.replica.entities.contains_key(&you)).then_some(())).await;
+    watcher.close().await;
+}
