@@ -8,11 +8,12 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 /// Lists and maps that are left out of the JSON when they are empty.
-const LEFT_OUT_WHEN_EMPTY: [&str; 5] = [
+const LEFT_OUT_WHEN_EMPTY: [&str; 6] = [
     "InventoryUpdate.slots",
     "InventoryUpdate.equipment",
     "WorldDelta.enter",
     "WorldDelta.update",
+    "WorldDelta.leave",
     "WorldDelta.events",
 ];
 
@@ -22,15 +23,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut config = prost_build::Config::new();
     config.btree_map(["."]);
     config.type_attribute(".", "#[derive(::serde::Serialize, ::serde::Deserialize)]");
+    let asked = params(&schema);
     for file in schema.file.iter().filter(|file| file.package() == "lore.v1") {
         for message in &file.message_type {
             describe(&mut config, message);
             // A typing error of a client shall be seen; a client shall not mind what newer servers tell.
-            if file.name().ends_with("requests.proto") {
-                config.message_attribute(
-                    format!(".lore.v1.{}", message.name()),
-                    "#[serde(deny_unknown_fields)]",
-                );
+            let path = format!(".lore.v1.{}", message.name());
+            if asked.contains(&path) {
+                config.message_attribute(path, "#[serde(deny_unknown_fields)]");
             }
         }
     }
@@ -39,6 +39,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     std::fs::write(out.join("lore.v1.bin"), schema.encode_to_vec())?;
     config.compile_fds(schema)?;
     Ok(())
+}
+
+/// The messages that are params of a method.
+fn params(schema: &FileDescriptorSet) -> Vec<String> {
+    let messages = schema.file.iter().flat_map(|file| &file.message_type);
+    let calls = messages.filter(|message| message.name() == "Call").flat_map(|message| &message.field);
+    calls.map(|field| field.type_name().to_owned()).collect()
 }
 
 /// How the fields of a message look in JSON.
@@ -67,8 +74,7 @@ fn describe(config: &mut prost_build::Config, message: &DescriptorProto) {
             config.field_attribute(&at, "#[serde(default, skip_serializing_if = \"Option::is_none\")]");
         }
         if field.label() == Label::Repeated && name != "Statuses" {
-            let skip = LEFT_OUT_WHEN_EMPTY.contains(&format!("{name}.{}", field.name()).as_str())
-                || (name, field.name()) == ("WorldDelta", "leave");
+            let skip = LEFT_OUT_WHEN_EMPTY.contains(&format!("{name}.{}", field.name()).as_str());
             let is_map = message.nested_type.iter().any(|nested| {
                 nested.options.as_ref().is_some_and(|options| options.map_entry())
                     && field.type_name().ends_with(nested.name())

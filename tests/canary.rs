@@ -2,9 +2,9 @@
 //! Also what the stories about probation share.
 
 use crate::live::{Fighter, Server, Workshop, root};
+use protocol::v1::event::Type as Event;
 use runtime::load::mind::Scenario;
 use runtime::load::replica::Heard;
-use protocol::v1::event::Type as Event;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -8,10 +8,10 @@
 use crate::live::{Fighter, Server, scale, seed};
 use crate::support::database::Home;
 use anyhow::{Context, ensure};
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 use protocol::v1::response::Outcome;
 use protocol::v1::{EntityKind, InventoryUpdate, Quest, SlotUpdate};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use runtime::load::client::Client;
 use runtime::load::mind::Scenario;
 use runtime::load::replica::Heard;
@@ -399,7 +399,8 @@ async fn drop_one(clients: &mut [(Client, Told); 2], item: &str, before: u64) ->
         let seeing = async {
             loop {
                 let mut entities = client.replica().entities.values();
-                let lying = entities.find(|e| e.kind == EntityKind::Item && e.template == item && e.id > before);
+                let lying =
+                    entities.find(|e| e.kind == EntityKind::Item && e.template == item && e.id > before);
                 if let Some(lying) = lying {
                     return anyhow::Ok(lying.id);
                 }

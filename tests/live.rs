@@ -2,13 +2,13 @@
 //! and a workshop that builds scripts which differ from the starter ones.
 
 use anyhow::{Context, bail, ensure};
+use protocol::v1::Joined;
 use runtime::admin::client::{AdminArgs, AdminClient};
 use runtime::client::frame::Encoding;
 use runtime::load::account::{Player, Registrar};
 use runtime::load::client::Client;
 use runtime::load::mind::{Mind, Order, PACE, Scenario};
 use runtime::load::replica::Heard;
-use protocol::v1::Joined;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

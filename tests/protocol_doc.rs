@@ -2,6 +2,7 @@
 //! notification that exists and no other, and results have the shape it shows.
 
 use crate::live::root;
+use crate::support::http_server::HttpServer;
 use crate::support::socket::Socket;
 use crate::support::world::World;
 use protocol::prost::Message as _;
@@ -43,6 +44,7 @@ fn example(text: &str) -> Result<Value, serde_json::Error> {
         "RECIPE",
         "DUELIST",
         "MOVE",
+        "PRESENCE",
     ] {
         let quoted = format!("\"{}\"", shape.split(' ').next().unwrap());
         json = json.replace(shape, &quoted).replace(&format!("\"{quoted}\""), &quoted);
@@ -98,6 +100,38 @@ fn the_tables_name_what_the_schema_has_and_nothing_else() {
         .map(str::to_owned)
         .collect();
     assert_eq!(documented, owned(notification::Method::NAMES), "notifications");
+}
+
+#[tokio::test]
+async fn the_tables_of_ways_name_every_route_and_every_method_once() {
+    let doc = read("docs/protocol.md");
+    let sorted = |mut names: Vec<String>| {
+        names.sort_unstable();
+        names
+    };
+    let owned = |names: Vec<&str>| sorted(names.into_iter().map(str::to_owned).collect());
+    let (mut routes, mut methods) = (Vec::new(), Vec::new());
+    let table = section(&doc, "Over HTTP or over the socket").lines().filter(|line| line.starts_with("| "));
+    for row in table {
+        let cells: Vec<&str> = row.split('|').collect();
+        assert_eq!(cells.len(), 5, "{row}");
+        routes.extend(code_spans(cells[2]));
+        methods.extend(code_spans(cells[3]));
+    }
+    assert_eq!(owned(methods), owned(call::Method::NAMES.to_vec()), "methods of the socket");
+    let server = HttpServer::start().await;
+    let document = server.get("/openapi.json", None).await.body;
+    server.stop().await;
+    let mut real = vec!["GET /openapi.json".to_owned()];
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let operations = operations.as_object().unwrap().keys();
+        real.extend(operations.map(|method| format!("{} {path}", method.to_uppercase())));
+    }
+    let real = sorted(real);
+    assert_eq!(owned(routes), real, "routes");
+    let rows = section(&doc, "HTTP").lines().filter(|line| line.starts_with("| `"));
+    let described = rows.flat_map(|row| code_spans(row.split('|').nth(1).unwrap())).collect();
+    assert_eq!(owned(described), real, "routes that are described");
 }
 
 /// An example with the shapes that it names in their places.
@@ -159,14 +193,16 @@ fn every_example_is_a_message_of_the_schema_in_both_encodings() {
     let doc = read("docs/protocol.md");
     let mut results = 0;
     for (name, params, result) in documented_methods(&doc) {
-        let method = call::Method::from_json(&name, &params.to_string()).expect("a method").expect("its params");
+        let method =
+            call::Method::from_json(&name, &params.to_string()).expect("a method").expect("its params");
         let call = Call { id: Some(1), method: Some(method) };
         assert_eq!(Call::decode(call.encode_to_vec().as_slice()).unwrap(), call);
         is_within(&params, &serde_json::to_value(&call.method).unwrap()["params"], &name);
         let Some(result) = result.split('`').nth(1).filter(|first| first.starts_with('{')) else { continue };
         let result = filled(example(result).unwrap(), &doc);
         let outcome = response::Outcome::from_json(&name, &result.to_string()).expect("a method");
-        let response = Response { id: 1, outcome: Some(outcome.unwrap_or_else(|error| panic!("{name}: {error}"))) };
+        let response =
+            Response { id: 1, outcome: Some(outcome.unwrap_or_else(|error| panic!("{name}: {error}"))) };
         assert_eq!(Response::decode(response.encode_to_vec().as_slice()).unwrap(), response);
         is_within(&result, &serde_json::to_value(&response.outcome).unwrap(), &name);
         results += 1;

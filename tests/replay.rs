@@ -5,10 +5,10 @@
 use crate::live::{Fighter, Server, Workshop, lore, scale, seed};
 use anyhow::{Context, ensure};
 use host_api::{Engine, Module};
-use runtime::load::mind::Scenario;
-use runtime::load::replica::Heard;
 use protocol::v1::Hit;
 use protocol::v1::event::Type as Event;
+use runtime::load::mind::Scenario;
+use runtime::load::replica::Heard;
 use runtime::reload::Archive;
 use runtime::replay::{Player, limits, play, segments};
 use serde_json::Value;

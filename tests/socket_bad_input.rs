@@ -80,6 +80,7 @@ const METHODS: &[Method] = &[
     ("chat.send", &[("text", Text, "\"hello\"", true)]),
     ("state.sync", &[]),
     ("system.ping", &[("nonce", Signed(64), "5", false)]),
+    ("presence.update", &[("state", Text, "\"busy\"", true)]),
 ];
 
 /// Values, as they are written, that are no good for a member of this type.
@@ -158,7 +159,10 @@ async fn wrong_params_are_named_and_nothing_else_happens() {
             if *required {
                 cases.push((params(members, name, None), name));
             }
-            cases.extend(bad_values(*kind).iter().map(|bad| (params(members, name, Some(bad)), *name)));
+            let bad = bad_values(*kind);
+            // What may be missing may be null.
+            let bad = bad.iter().filter(|bad| *required || *bad != "null");
+            cases.extend(bad.map(|bad| (params(members, name, Some(bad)), *name)));
             let good = params(members, "", None);
             let twice = format!("{{\"{name}\":1,{}", &good[1..]);
             cases.push((twice, name));

@@ -120,7 +120,7 @@ async fn two_players_see_hear_and_give_each_other_things() {
     assert_eq!(update["equipment"], json!({"main_hand": "rusty_sword"}));
     assert_eq!(one.done("inventory.list", json!({})).await["equipment"]["main_hand"], "rusty_sword");
     one.done("inventory.unequip", json!({"from": "main_hand"})).await;
-    assert_eq!(one.notified("inventory.update").await["equipment"], json!({"main_hand": null}));
+    assert_eq!(one.notified("inventory.update").await["equipment"], json!({"main_hand": ""}));
     let sword = one.slot_of("rusty_sword").await;
     one.done("inventory.move", json!({"from": sword, "to": 20, "count": 1})).await;
     assert_eq!(one.slot_of("rusty_sword").await, 20);

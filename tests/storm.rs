@@ -6,12 +6,12 @@
 
 use crate::live::{Fighter, Server, Workshop, scale, seed};
 use anyhow::{Context, ensure};
+use protocol::v1::event::Type as Event;
+use protocol::v1::{Hit, Swing};
 use runtime::load::measure::Latency;
 use runtime::load::mind::Scenario;
 use runtime::load::replica::Heard;
 use runtime::load::server::Operator;
-use protocol::v1::event::Type as Event;
-use protocol::v1::{Hit, Swing};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

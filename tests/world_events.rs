@@ -246,7 +246,7 @@ async fn an_event_that_cannot_be_is_refused_with_its_lines_and_one_that_is_gone_
     let said = String::from_utf8_lossy(&refused.stderr);
     assert!(!refused.status.success(), "{said}");
     assert!(said.contains("events.toml:31") && said.contains("did you mean `straw_man`?"), "{said}");
-    assert!(said.contains("cooldown in ms is 1"), "{said}");
+    assert!(said.contains("cooldown is 1ms, must be 1s to"), "{said}");
 
     let none = content();
     let text = EVENTS.split("[event.lesson]").next().unwrap();

@@ -7,9 +7,9 @@ use sim::content::{Element, Rarity};
 use sim::limits::LEVEL_MAX;
 use sim::rng::Rng;
 use sim::rules::{
-    Attack, Attempt, Bout, BoutOccasion, Cast, Channel, Charge, Conversation, Deal, DuelistView, EventMoment, EventOccasion,
-    Fall, Growth, Inquiry, Kill, LevelStep, Line, Merit, Moment, NpcState, Occasion, Pairing, Perception,
-    Pulse, QuestState, Service, Side, Spoils, Trigger, Turn,
+    Attack, Attempt, Bout, BoutOccasion, Cast, Channel, Charge, Conversation, Deal, DuelistView, EventMoment,
+    EventOccasion, Fall, Growth, Inquiry, Kill, LevelStep, Line, Merit, Moment, NpcState, Occasion, Pairing,
+    Perception, Pulse, QuestState, Service, Side, Spoils, Trigger, Turn,
 };
 use sim::{DefId, EntityId, def_id};
 

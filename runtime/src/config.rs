@@ -12,6 +12,9 @@ use std::time::Duration;
 /// A day at 20 ticks a second: a version that is never trusted would have no successor to go back to.
 const MOST_PROBATION_TICKS: u32 = 1_728_000;
 
+/// Who did nothing for a day is away, whatever the operator thinks of it.
+const LONGEST_AWAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// What the server runs with.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -59,10 +62,30 @@ pub struct Config {
     pub replay_keep: Duration,
     /// Bearer token of the operator interface; without one it serves loopback only.
     pub admin_token: Option<String>,
+    /// What players see of each other's presence.
+    pub presence: Presence,
     /// How changes become live.
     pub reload: Reload,
     /// What scripts may have.
     pub scripts: Scripts,
+}
+
+/// What players see of each other's presence.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Presence {
+    /// How long a player does nothing before others are told that they are away; looked at with each heartbeat.
+    /// 0 never tells.
+    #[serde(with = "humantime_serde")]
+    pub away_after: Duration,
+    /// Whether others are told in which zone somebody is.
+    pub show_zones: bool,
+}
+
+impl Default for Presence {
+    fn default() -> Self {
+        Self { away_after: Duration::from_secs(5 * 60), show_zones: true }
+    }
 }
 
 /// What the operator lets scripts have.
@@ -153,6 +176,7 @@ impl Default for Config {
             heartbeat: Duration::from_secs(30),
             replay_keep: Duration::from_secs(60 * 60),
             admin_token: None,
+            presence: Presence::default(),
             reload: Reload::default(),
             scripts: Scripts::default(),
         }
@@ -236,6 +260,11 @@ impl Config {
         if !(Duration::from_millis(100)..=Duration::from_secs(600)).contains(&self.heartbeat) {
             return refuse("heartbeat", format!("it is {}, must be 100ms to 10m", span(self.heartbeat)));
         }
+        let away = self.presence.away_after;
+        if !away.is_zero() && !(Duration::from_millis(100)..=LONGEST_AWAY).contains(&away) {
+            let reason = format!("it is {}, must be 100ms to 1day, or 0s for never", span(away));
+            return refuse("presence.away-after", reason);
+        }
         if let Some(name) = self.scripts.grant_to.keys().find(|name| !is_script_name(name)) {
             return refuse("scripts.grant-to", format!("`{name}` is no name that a script can have"));
         }
@@ -285,6 +314,8 @@ const SETTINGS: &[&str] = &[
     "heartbeat",
     "replay-keep",
     "admin-token",
+    "presence.away-after",
+    "presence.show-zones",
     "reload.probation-ticks",
     "scripts.grant",
 ];
@@ -332,12 +363,16 @@ mod tests {
             ("LORE_CORS_ORIGINS", "https://a.example, https://b.example"),
             ("LORE_GUESTS", "false"),
             ("LORE_RELOAD_PROBATION_TICKS", "60"),
+            ("LORE_PRESENCE_AWAY_AFTER", "90s"),
+            ("LORE_PRESENCE_SHOW_ZONES", "false"),
             ("LORE_SCRIPTS_GRANT", ""),
             ("LORE_JWT_KEYS", "not a setting"),
         ];
         let config = load(file, &variables).unwrap();
         assert_eq!(config.access_ttl, Duration::from_secs(900));
         assert_eq!(config.reload.probation_ticks, 60);
+        let presence = Presence { away_after: Duration::from_secs(90), show_zones: false };
+        assert_eq!(config.presence, presence);
         assert_eq!(config.scripts.grant, []);
         assert_eq!((config.seed, config.guests, config.listen.port()), (8, false, 80));
         assert_eq!(config.database_url.as_deref(), Some("postgres://a"));
@@ -368,6 +403,9 @@ mod tests {
         assert!(named.check().unwrap_err().to_string().starts_with("scripts.grant-to: `Wolf`"));
         let slow = Config { tick_ms: 0, ..Config::default() };
         assert!(slow.check().unwrap_err().to_string().starts_with("tick-ms"));
+        let hasty = load("[presence]\naway-after = \"1ms\"", &[]).unwrap();
+        assert!(hasty.check().unwrap_err().to_string().starts_with("presence.away-after"));
+        load("[presence]\naway-after = \"0s\"", &[]).unwrap().check().unwrap();
         let open = Config { profile: Profile::Production, ..Config::default() };
         assert!(open.check().unwrap_err().to_string().starts_with("admin-token"));
     }

@@ -17,6 +17,7 @@ pub mod gateway;
 pub mod http;
 pub mod load;
 pub mod online;
+pub mod presence;
 pub mod reload;
 pub mod replay;
 pub mod server;

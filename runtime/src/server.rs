@@ -15,6 +15,7 @@ use crate::config::{Config, Profile};
 use crate::gateway::{self, Gateway, GatewaySetup};
 use crate::http::{self, AppState, RateLimits, ServeLimits};
 use crate::online::Online;
+use crate::presence::Presences;
 use crate::reload::{
     Archive, Calls, Pipeline, PipelineSetup, calls_loop, load_calls, probation_loop, strikes_loop,
 };
@@ -159,7 +160,8 @@ impl Server {
         drop((journal_sender, failures, replay));
         let (zones, rooms) = Zones::build(setups);
         let online = Online::default();
-        let roster = Roster::new(online.clone());
+        let presences = Presences::new(config.presence.show_zones);
+        let roster = Roster::new(online.clone(), presences.clone());
         let journal = tokio::spawn(zone::journal_loop(
             facts,
             roster.clone(),
@@ -182,11 +184,13 @@ impl Server {
         let gateway = Gateway::new(GatewaySetup {
             zones: Arc::clone(&zones),
             roster,
+            presences,
             store: store.clone(),
             auth: auth.clone(),
             content: pipeline.watch_content(),
             tick_ms: config.tick_ms,
             heartbeat: config.heartbeat,
+            away_after: config.presence.away_after,
             origins: config.cors_origins.clone(),
         });
 
@@ -206,6 +210,7 @@ impl Server {
         let admin_router = admin::router(AdminState {
             pipeline: Arc::clone(&pipeline),
             zones: Arc::clone(&zones),
+            gateway: Arc::clone(&gateway),
             token: Arc::new(AdminToken::new(&token)),
             bus,
             stop: stop.clone(),

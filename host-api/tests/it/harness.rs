@@ -119,7 +119,10 @@ fn an_answer_to_another_view_is_no_answer() {
     let mut harness = harness(&guest);
     let called = ask(&mut harness, RESOLVE, &[json!({}), json!({})]);
     let said = called.outcome.unwrap_err().to_string();
-    assert_eq!(said, "answered badly: a decision for 1 where 2 was asked about; copy `id` from the view in its place");
+    assert_eq!(
+        said,
+        "answered badly: a decision for 1 where 2 was asked about; copy `id` from the view in its place"
+    );
 }
 
 #[test]

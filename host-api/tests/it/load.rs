@@ -113,9 +113,7 @@ fn a_second_memory() {
     let component = wat::parse_str("(component (core module (memory 1) (memory 1)))").unwrap();
     refused(
         &component,
-        expect![
-            "2 memories in one module, at most 1 are accepted; build the script with `lore build`"
-        ],
+        expect!["2 memories in one module, at most 1 are accepted; build the script with `lore build`"],
     );
 }
 

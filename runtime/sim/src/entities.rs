@@ -19,6 +19,10 @@ impl Entities {
         self.index(id).map(|index| &self.0[index])
     }
 
+    pub(crate) fn at(&self, index: u32) -> Option<&Entity> {
+        self.0.get(index as usize)
+    }
+
     pub(crate) fn entry_mut(&mut self, id: EntityId) -> Option<&mut Entity> {
         self.index(id).map(|index| &mut self.0[index])
     }

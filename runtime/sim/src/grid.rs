@@ -23,6 +23,8 @@ pub(crate) struct Grid {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Point {
     pub(crate) id: EntityId,
+    /// Place in the order of all entities.
+    pub(crate) index: u32,
     pub(crate) at: Position,
 }
 
@@ -40,7 +42,9 @@ impl Grid {
         ((y_mm.max(0) / CELL_MM) as usize).min(self.rows - 1)
     }
 
-    pub(crate) fn rebuild(&mut self, points: impl Iterator<Item = Point> + Clone) {
+    /// Takes in all entities, in their order.
+    pub(crate) fn rebuild(&mut self, points: impl Iterator<Item = (EntityId, Position)> + Clone) {
+        let points = (0..).zip(points).map(|(index, (id, at))| Point { id, index, at });
         let mut cells = std::mem::take(&mut self.cells);
         cells.clear();
         cells.extend(
@@ -107,16 +111,20 @@ mod tests {
         let points: Vec<Point> = (1..=2_000)
             .map(|id| Point {
                 id: EntityId(id),
+                index: 0,
                 at: Position { x_mm: rng.below(400_001) as i32, y_mm: rng.below(300_001) as i32 },
             })
             .collect();
         let mut grid = Grid::new(400_000, 300_000);
-        grid.rebuild(points.iter().copied());
+        grid.rebuild(points.iter().map(|point| (point.id, point.at)));
         for _ in 0..200 {
             let centre = Position { x_mm: rng.below(400_001) as i32, y_mm: rng.below(300_001) as i32 };
             let radius = rng.below(120_000);
             let mut found = Vec::new();
-            grid.within(centre, radius, |point| found.push(point.id));
+            grid.within(centre, radius, |point| {
+                assert_eq!(points[point.index as usize].id, point.id);
+                found.push(point.id);
+            });
             found.sort_unstable();
             let expected: Vec<EntityId> = points
                 .iter()

@@ -1,13 +1,13 @@
 //! The zone itself: all its state, the phases of a step, and what may be read between steps.
 
-use crate::content::{Content, Zone};
+use crate::content::{Content, Position, Zone};
 use crate::digest::Digest;
 use crate::duel::Duels;
 use crate::entities::Entities;
 use crate::entity::{Changes, Entity, EntityKind};
 use crate::environment::Sky;
 use crate::event::EventState;
-use crate::grid::{Grid, Point};
+use crate::grid::Grid;
 use crate::ids::{CharacterId, DefId, EntityId, RequestId};
 use crate::input::{CharacterState, Input};
 use crate::levels::Ladder;
@@ -22,6 +22,15 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+
+/// Somebody near a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Near {
+    /// Place in the order of [`World::entities`].
+    pub index: u32,
+    /// Square of the distance, square millimetres.
+    pub square_mm2: u64,
+}
 
 /// One zone and everything in it.
 pub struct World {
@@ -201,7 +210,7 @@ impl World {
     }
 
     pub(crate) fn index(&mut self) {
-        self.grid.rebuild(self.entities.iter().map(|entity| Point { id: entity.id, at: entity.at }));
+        self.grid.rebuild(self.entities.iter().map(|entity| (entity.id, entity.at)));
     }
 
     // --- what the phases share ---
@@ -369,6 +378,11 @@ impl World {
         self.entities.iter()
     }
 
+    /// The entity at this place in the order of [`World::entities`].
+    pub fn entity_at(&self, index: u32) -> Option<&Entity> {
+        self.entities.at(index)
+    }
+
     /// Entities that were in the zone before the last step and are no longer.
     pub fn despawned(&self) -> &[EntityId] {
         &self.despawned
@@ -396,6 +410,18 @@ impl World {
         let Some(entity) = self.entities.entry(observer) else { return };
         self.grid.within(entity.at, self.definition().interest_radius_mm, |point| out.push(point.id));
         out.sort_unstable();
+    }
+
+    /// Collects everything within `radius_mm` of a place into `out` (cleared first), in the order of
+    /// [`World::entities`]. Uses the places at the end of the last step.
+    pub fn near(&self, centre: Position, radius_mm: u32, out: &mut Vec<Near>) {
+        out.clear();
+        self.grid.within(centre, radius_mm, |point| {
+            let (dx, dy) = (point.at.x_mm.abs_diff(centre.x_mm), point.at.y_mm.abs_diff(centre.y_mm));
+            let square_mm2 = u64::from(dx) * u64::from(dx) + u64::from(dy) * u64::from(dy);
+            out.push(Near { index: point.index, square_mm2 });
+        });
+        out.sort_unstable_by_key(|near| near.index);
     }
 
     /// Everything kept of all characters in the zone, with their current place, health and mana.

@@ -1,7 +1,7 @@
 //! The other side of the interface, for the command line.
 
 use crate::admin::stream::EventStream;
-use crate::admin::{AdminToken, Costs};
+use crate::admin::{AdminToken, Costs, Said};
 use crate::reload::{ContentFiles, MODULE_BYTES, Plan};
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -185,6 +185,15 @@ impl AdminClient {
     pub async fn rollback(&self, script: &str, why: &str) -> Result<Value, CallError> {
         let request = self.http.post(format!("{}/admin/v1/rollback", self.url)).query(&asked(why));
         self.send(request.json(&serde_json::json!({"script": script}))).await
+    }
+
+    /// Says something to the players.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn say(&self, said: &Said, why: &str) -> Result<Value, CallError> {
+        let request = self.http.post(format!("{}/admin/v1/messages", self.url)).query(&asked(why));
+        self.send(request.json(said)).await
     }
 
     /// What scripts said; with `follow` the answer goes on until the server ends.

@@ -6,17 +6,20 @@ pub mod client;
 mod costs;
 mod events;
 mod logs;
+mod messages;
 mod note;
 mod status;
 pub mod stream;
 mod token;
 
 pub use costs::{Costs, ExportCost, Share, Shares, Spent, SubjectCost, ZoneCost, ZoneShare, definition};
+pub use messages::{Level, Said};
 pub use note::TokenNote;
 pub use status::{ModuleRow, Status, ZoneRow, script_stats};
 pub use token::{AdminToken, TokenError};
 
 use crate::bus::Bus;
+use crate::gateway::Gateway;
 use crate::http::Problem;
 use crate::reload::{Author, ContentFiles, ContentReport, MODULE_BYTES, Pipeline, Plan, PushError, Report};
 use crate::zone::Zones;
@@ -40,6 +43,8 @@ pub struct AdminState {
     pub pipeline: Arc<Pipeline>,
     /// What is asked about.
     pub zones: Arc<Zones>,
+    /// Who is spoken to.
+    pub gateway: Arc<Gateway>,
     /// What happens.
     pub bus: Bus,
     /// Ends the event streams.
@@ -69,6 +74,7 @@ pub fn router(state: AdminState) -> Router {
         .route("/admin/v1/changes/{id}/reject", post(changes::reject))
         .route("/admin/v1/events", get(events::events))
         .route("/admin/v1/logs", get(logs::logs))
+        .route("/admin/v1/messages", post(messages::say))
         .layer(DefaultBodyLimit::max(MODULE_BYTES))
         .layer(from_fn_with_state(state.clone(), authenticate))
         .with_state(state)

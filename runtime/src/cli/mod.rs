@@ -16,6 +16,7 @@ mod plan;
 mod push;
 mod replay;
 mod rollback;
+mod say;
 mod serve;
 mod sim;
 mod status;
@@ -57,6 +58,7 @@ enum Command {
     /// End a change that waits for a person, or is tried in some zones.
     Reject(changes::Decision),
     Status(status::Args),
+    Say(say::Args),
     Logs(logs::Args),
     Top(top::Args),
     Replay(replay::Args),
@@ -88,6 +90,7 @@ impl Cli {
             Command::Approve(decision) => changes::decide(decision, true),
             Command::Reject(decision) => changes::decide(decision, false),
             Command::Status(args) => status::run(args),
+            Command::Say(args) => say::run(args),
             Command::Logs(args) => logs::run(args),
             Command::Top(args) => top::run(args),
             Command::Replay(args) => replay::run(args),

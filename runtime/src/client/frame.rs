@@ -41,6 +41,21 @@ pub enum Frame {
     Binary(Bytes),
 }
 
+impl Frame {
+    /// Bytes of its payload.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 impl From<Frame> for Message {
     fn from(frame: Frame) -> Self {
         match frame {
@@ -124,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_notification_in_both_encodings() {
-        let method = Method::SystemMessage(SystemMessage { text: "hello".to_owned() });
+        let method = Method::SystemMessage(SystemMessage { text: "hello".to_owned(), ..Default::default() });
         let shared = Shared::new(method.clone());
         let Frame::Text(text) = shared.frame(Encoding::Json) else { panic!("text") };
         assert_eq!(text, r#"{"jsonrpc":"2.0","method":"system.message","params":{"text":"hello"}}"#);
@@ -138,7 +153,9 @@ mod tests {
         let (id, outcome) = (Id::from(7), Outcome::Trade(Trade { price: 2, count: 1 }));
         let Frame::Text(text) = response(Encoding::Json, &id, Ok(outcome.clone())) else { panic!("text") };
         assert_eq!(text, r#"{"jsonrpc":"2.0","id":7,"result":{"price":2,"count":1}}"#);
-        let Frame::Binary(bytes) = response(Encoding::Proto, &id, Ok(outcome.clone())) else { panic!("bytes") };
+        let Frame::Binary(bytes) = response(Encoding::Proto, &id, Ok(outcome.clone())) else {
+            panic!("bytes")
+        };
         let frame = ServerFrame::decode(bytes).expect("decodes");
         assert_eq!(frame.responses, [v1::Response { id: 7, outcome: Some(outcome) }]);
     }

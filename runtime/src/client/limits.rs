@@ -38,6 +38,15 @@ pub const JOINS: Rate = Rate { per_minute: 30, burst: 5 };
 pub const SYNCS: Rate = Rate { per_minute: 60, burst: 3 };
 /// `quest.list`, `inventory.list`, `shop.list` and `craft.list` together.
 pub const LISTS: Rate = Rate { per_minute: 2 * 60, burst: 6 };
+/// `presence.update`: now and then somebody is disturbed; whoever listens is told each time.
+pub const PRESENCE_UPDATES: Rate = Rate { per_minute: 30, burst: 5 };
+/// `presence.subscribe`, `presence.unsubscribe`, `presence.query`, `system.subscribe` and `system.unsubscribe`
+/// together.
+pub const SUBSCRIPTIONS: Rate = Rate { per_minute: 2 * 60, burst: 10 };
+/// What operators say to players: each message wakes every connection.
+pub const OPERATOR_MESSAGES: Rate = Rate { per_minute: 60, burst: 5 };
+/// Connections told at once of what the operator says, before other tasks have their turn.
+pub const FAN_OUT: usize = 256;
 /// Refused calls within [`FLOOD_WINDOW`] after which the socket is closed.
 pub const FLOOD_CALLS: u32 = 500;
 /// See [`FLOOD_CALLS`].
@@ -53,6 +62,13 @@ pub const OUTBOX_FRAMES: usize = OUTBOX_RESERVE + 64;
 pub const OUTBOX_RESERVE: usize = PENDING_REQUESTS + MESSAGES.burst as usize + PRIVATE_NOTICES;
 /// Updates of the own character in the ticks a burst takes effect in.
 const PRIVATE_NOTICES: usize = 72;
+/// Bytes of snapshots and deltas a second, saved up for at most one: a megabit. What is beyond it is told later, the
+/// near and dangerous first. A room of 400 who all move takes some 30 KiB on `lore.v1.proto`.
+pub const CLIENT_BYTES_PER_SECOND: i64 = 128 * 1024;
+/// Bytes on their way to a client that acknowledges frames: beyond it, changes are put together until it has.
+pub const FLIGHT_BYTES: usize = 64 * 1024;
+/// The same in frames: two seconds of them.
+pub const FLIGHT_FRAMES: usize = 40;
 /// A client that could not be sent anything for so long is closed.
 pub const SLOW_CLIENT: Duration = Duration::from_secs(5);
 /// A single write may take so long; more than [`SLOW_CLIENT`], so that the zone decides first.

@@ -1,12 +1,13 @@
 //! A connected client as the rest of the server sees it: somewhere to put frames, and a way to be
 //! shown the door; the messages it is sent, and the limits it has. The socket itself is in `gateway`.
 
-pub mod frame;
 pub mod craft;
+pub mod frame;
 pub mod limits;
 pub mod names;
 pub mod roster;
 pub mod rpc;
+pub mod topics;
 pub mod wire;
 
 use frame::{Encoding, Frame, Shared};
@@ -16,8 +17,9 @@ use protocol::v1::{Done, Joined};
 use rpc::RpcError;
 use sim::{CharacterId, RequestId};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::{Notify, mpsc};
+use topics::Topics;
 
 /// Which of the zones of this server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,10 +116,14 @@ impl CloseReason {
 pub struct Client {
     /// How it is written to.
     pub encoding: Encoding,
+    /// What it wants to be told of.
+    pub topics: Topics,
     /// Bounded by [`limits::OUTBOX_FRAMES`].
     outbox: mpsc::Sender<Outgoing>,
     /// Where its character is; written by the zone that hands it over, read by the socket task.
     zone: AtomicUsize,
+    /// Tick of the newest frame that it says it has; 0 for one that never says so.
+    acknowledged: AtomicU64,
     /// Written once, by whoever is first to close the connection.
     closing: OnceLock<CloseReason>,
     close: Notify,
@@ -128,7 +134,8 @@ impl Client {
     pub fn new(encoding: Encoding) -> (Self, mpsc::Receiver<Outgoing>) {
         let (outbox, receiver) = mpsc::channel(limits::OUTBOX_FRAMES);
         let (zone, closing, close) = (AtomicUsize::new(0), OnceLock::new(), Notify::new());
-        let client = Self { encoding, outbox, zone, closing, close };
+        let (topics, acknowledged) = (Topics::default(), AtomicU64::new(0));
+        let client = Self { encoding, topics, outbox, zone, acknowledged, closing, close };
         (client, receiver)
     }
 
@@ -166,6 +173,16 @@ impl Client {
     /// Answers a request that is done, unless nobody waits for it.
     pub fn done(&self, request: RequestId) {
         self.answer(request, Ok(Outcome::Done(Done {})));
+    }
+
+    /// It has taken in the frame of this tick of its zone.
+    pub fn acknowledge(&self, tick: u64) {
+        self.acknowledged.store(tick, Ordering::Relaxed);
+    }
+
+    /// The tick it acknowledged last; 0 if it never did.
+    pub fn acknowledged(&self) -> u64 {
+        self.acknowledged.load(Ordering::Relaxed)
     }
 
     /// Whether the outbox has room for a delta beside what must not be lost.

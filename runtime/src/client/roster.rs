@@ -1,8 +1,9 @@
 //! Who plays which character. A character has one connection at most, and stays taken until the
 //! state it left with is in the store: only then may it be loaded again.
 
-use super::Client;
+use super::{Client, ZoneIndex};
 use crate::online::Online;
+use crate::presence::Presences;
 use sim::CharacterId;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +18,7 @@ const HELD: Duration = Duration::from_millis(20);
 pub struct Roster {
     seats: Arc<Mutex<HashMap<CharacterId, Seat>>>,
     online: Online,
+    presences: Presences,
 }
 
 struct Seat {
@@ -43,9 +45,10 @@ impl Occupied {
 }
 
 impl Roster {
-    /// Nobody plays. `online` mirrors it for those who must not know connections.
-    pub fn new(online: Online) -> Self {
-        Self { seats: Arc::default(), online }
+    /// Nobody plays. `online` mirrors it for those who must not know connections; who is given up is no longer in
+    /// `presences`.
+    pub fn new(online: Online, presences: Presences) -> Self {
+        Self { seats: Arc::default(), online, presences }
     }
 
     /// Takes a character for a connection.
@@ -70,8 +73,17 @@ impl Roster {
     /// Gives a character up: it was saved, or never entered the world.
     pub fn release(&self, character: CharacterId) {
         let mut seats = self.lock();
+        // Before anybody else can claim it and be there.
+        self.presences.leave(character);
         self.online.leave(character);
         seats.remove(&character);
+    }
+
+    /// The connections whose characters are in these zones.
+    pub fn clients_in(&self, zones: &[ZoneIndex]) -> Vec<Arc<Client>> {
+        let seats = self.lock();
+        let clients = seats.values().map(|seat| &seat.client);
+        clients.filter(|client| zones.contains(&client.zone())).map(Arc::clone).collect()
     }
 
     /// Characters that are taken.
@@ -96,7 +108,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_taken_character_can_be_waited_for() {
-        let roster = Roster::new(Online::default());
+        let roster = Roster::new(Online::default(), Presences::new(true));
         let (first, _outbox) = Client::new(Encoding::Json);
         let (second, _outbox) = Client::new(Encoding::Json);
         let (first, second) = (Arc::new(first), Arc::new(second));
@@ -110,9 +122,27 @@ mod tests {
     }
 
     #[test]
+    fn who_is_given_up_is_offline() {
+        let presences = Presences::new(true);
+        let roster = Roster::new(Online::default(), presences.clone());
+        let client = Arc::new(Client::new(Encoding::Json).0);
+        let ada = CharacterId(7);
+        assert!(roster.claim(ada, &client).is_ok());
+        client.set_zone(ZoneIndex(2));
+        presences.enter(ada, "Ada", &Arc::from("downtown"));
+        assert!(presences.look(&[ada], &[]).0[0].1.is_some());
+        assert_eq!(
+            (roster.clients_in(&[ZoneIndex(2)]).len(), roster.clients_in(&[ZoneIndex(0)]).len()),
+            (1, 0)
+        );
+        roster.release(ada);
+        assert!(presences.look(&[ada], &[]).0[0].1.is_none());
+    }
+
+    #[test]
     fn a_character_that_is_held_back_cannot_be_taken() {
         let online = Online::default();
-        let roster = Roster::new(online.clone());
+        let roster = Roster::new(online.clone(), Presences::new(true));
         let client = Arc::new(Client::new(Encoding::Json).0);
         let held = online.hold(CharacterId(7)).expect("free");
         assert!(roster.claim(CharacterId(7), &client).is_err());

@@ -140,7 +140,9 @@ pub fn decode_binary(bytes: &[u8]) -> Calls<'static> {
         Ok(frame) => {
             let call = |call: v1::Call| Call {
                 id: call.id.map(Id::from),
-                method: Cow::Borrowed(call.method.as_ref().map_or("that this server does not know", Method::name)),
+                method: Cow::Borrowed(
+                    call.method.as_ref().map_or("that this server does not know", Method::name),
+                ),
                 params: Params::Proto(call.method),
             };
             Calls::Each(frame.calls.into_iter().map(|it| Ok(call(it))).collect())
@@ -250,6 +252,12 @@ pub enum RpcError {
     /// The session is not in the right state.
     #[error("{0}")]
     InvalidState(&'static str),
+    /// A connection listens to so many characters and no more.
+    #[error(
+        "a connection hears of at most {} characters; `presence.unsubscribe` from some first",
+        crate::presence::limits::SUBSCRIPTIONS
+    )]
+    SubscriptionLimit,
     /// The zone's inbox or the session's list of open requests is full.
     #[error("too much to do; try again in {} ms", .0.as_millis())]
     Busy(Duration),
@@ -282,6 +290,7 @@ impl RpcError {
             Self::RateLimited(_) => (-32001, "rate_limited"),
             Self::SessionExpired => (-32002, "session_expired"),
             Self::InvalidState(_) => (-32003, "invalid_state"),
+            Self::SubscriptionLimit => (-32004, "subscription_limit"),
             Self::Busy(_) => (-32010, "busy"),
             Self::Rejected(_) | Self::UnknownName { .. } => (-32011, "rejected"),
             Self::Unavailable(_) => (-32012, "unavailable"),
@@ -396,14 +405,18 @@ mod tests {
     #[test]
     fn params_with_a_member_too_many_are_not_read_to_their_end() {
         let members: Vec<String> = (0..5_000).map(|n| format!(r#""m{n}":1"#)).collect();
-        let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"world.leave","params":{{{}}}}}"#, members.join(","));
+        let text = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"world.leave","params":{{{}}}}}"#,
+            members.join(",")
+        );
         assert!(read(&text).expect_err("unknown").starts_with("unknown field `m0`"));
     }
 
     #[test]
     fn wrong_params_are_named() {
         let of = |params: &str| {
-            read(&format!(r#"{{"jsonrpc":"2.0","id":1,"method":"world.move","params":{params}}}"#)).expect_err("wrong")
+            read(&format!(r#"{{"jsonrpc":"2.0","id":1,"method":"world.move","params":{params}}}"#))
+                .expect_err("wrong")
         };
         assert_eq!(of(r#"{"seq":"1","x":1,"y":2}"#), "`seq`: invalid type: string \"1\", expected u32");
         assert!(of(r#"{"seq":1,"x":99999999999,"y":2}"#).starts_with("`x`: invalid value"));

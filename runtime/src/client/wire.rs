@@ -169,7 +169,13 @@ pub fn prizes(items: &[ItemCount], content: &Content) -> Vec<v1::Prize> {
 }
 
 /// A duel as one of the two is shown it; `by` decided it, `blow_by` the swing of its last turn.
-pub fn duel_turn(state: &DuelState, content: &Content, tick_ms: u32, by: &str, blow_by: &str) -> v1::DuelTurn {
+pub fn duel_turn(
+    state: &DuelState,
+    content: &Content,
+    tick_ms: u32,
+    by: &str,
+    blow_by: &str,
+) -> v1::DuelTurn {
     let last = |blow: &DuelBlow| v1::DuelBlow {
         actor: blow.actor.0,
         ability: content.abilities.get(&blow.ability).map(|ability| ability.name.clone()),

@@ -2,6 +2,7 @@
 //! holds. A single task, so that the session needs no lock: a client that does not read also does
 //! not get read.
 
+use super::presence::{Attendance, is_input};
 use super::session::{Action, Session, State};
 use super::{Gateway, join};
 use crate::auth::Claims;
@@ -50,6 +51,7 @@ pub struct Connection {
     alive: bool,
     told_to_reconnect: bool,
     joining: Option<(CharacterId, JoinHandle<bool>)>,
+    attendance: Attendance,
     actions: Vec<Action>,
 }
 
@@ -65,6 +67,7 @@ impl Connection {
         let (client, outbox) = Client::new(encoding);
         Self {
             revocations: gateway.auth.revocations(),
+            attendance: Attendance::new(&gateway.presences),
             gateway,
             socket,
             client: Arc::new(client),
@@ -84,10 +87,12 @@ impl Connection {
     pub async fn run(mut self) {
         metrics::counter!("websocket_connections_total").increment(1);
         metrics::gauge!("websocket_active_connections").increment(1.0);
+        let membership = self.gateway.crowd.join(&self.client);
         let end = match self.welcome().await {
             Ok(()) => self.converse().await,
             Err(end) => end,
         };
+        drop(membership);
         self.leave_world().await;
         if let End::Close(reason) = end {
             let (code, _) = reason.code();
@@ -133,6 +138,7 @@ impl Connection {
                 () = gateway.closing.cancelled() => Err(End::Close(CloseReason::Restart)),
                 message = self.socket.next() => self.received(message).await,
                 Some(outgoing) = self.outbox.recv() => self.forward(outgoing).await,
+                () = self.attendance.due(), if self.attendance.listens() => self.tell_presences().await,
                 _ = heartbeat.tick() => self.beat().await,
                 () = &mut expiry => Err(End::Close(CloseReason::Token)),
                 _ = token_check.tick() => self.check_token(),
@@ -153,13 +159,18 @@ impl Connection {
                 metrics::counter!("websocket_received_bytes_total").increment(message.len() as u64);
                 let mut actions = std::mem::take(&mut self.actions);
                 match (self.client.encoding, &message) {
-                    (Encoding::Json, Message::Text(text)) => self.session.receive_text(text, now, &mut actions),
+                    (Encoding::Json, Message::Text(text)) => {
+                        self.session.receive_text(text, now, &mut actions)
+                    }
                     (Encoding::Proto, Message::Binary(bytes)) => {
                         self.session.receive_binary(bytes, now, &mut actions);
                     }
                     (encoding, _) => return Err(End::Close(CloseReason::Unsupported(encoding))),
                 }
                 for action in actions.drain(..) {
+                    if is_input(&action) {
+                        self.attendance.input(self.character(), now);
+                    }
                     self.act(action).await?;
                 }
                 self.actions = actions;
@@ -210,10 +221,26 @@ impl Connection {
                     Err(_) => self.answer(request, Err(RpcError::Busy(Duration::from_millis(100)))).await,
                 }
             }
+            Action::Ack { request, tick } => {
+                self.client.acknowledge(tick);
+                self.answer(request, Ok(Outcome::Done(Done {}))).await
+            }
+            Action::Inquire { request, inquiry } => {
+                let result = self.attendance.answer(inquiry, self.character(), &self.client);
+                self.answer(request, result).await
+            }
             Action::Ping { request, nonce } => {
                 let pong = self.pong(nonce);
                 self.answer(request, Ok(Outcome::Pong(pong))).await
             }
+        }
+    }
+
+    /// Who is in the world.
+    fn character(&self) -> Option<CharacterId> {
+        match self.session.state() {
+            State::Joined(character) => Some(character),
+            _ => None,
         }
     }
 
@@ -259,6 +286,7 @@ impl Connection {
             }
             next = self.outbox.try_recv().ok();
         }
+        self.attendance.walk(self.character(), self.client.zone(), &self.gateway.zones);
         self.flush().await
     }
 
@@ -277,8 +305,16 @@ impl Connection {
         if !std::mem::take(&mut self.alive) {
             return Err(End::Close(CloseReason::Heartbeat));
         }
+        self.attendance.look_idle(self.character(), self.started.elapsed(), self.gateway.away_after);
         self.feed(Message::Ping(Bytes::new())).await?;
         self.flush().await
+    }
+
+    async fn tell_presences(&mut self) -> Result<(), End> {
+        match self.attendance.changes() {
+            Some(notice) => self.notify(notice).await,
+            None => Ok(()),
+        }
     }
 
     fn check_token(&self) -> Result<(), End> {

@@ -94,9 +94,11 @@ async fn enter(
     if zone.id != state.zone {
         let title = |id| content.zones.get(&id).map_or("Your zone", |zone| zone.title.as_str());
         let text = format!("{} is full. You are in {}.", title(state.zone), title(zone.id));
-        client.notify(Notice::SystemMessage(SystemMessage { text }));
+        client.notify(Notice::SystemMessage(SystemMessage { text, ..SystemMessage::default() }));
         (state.zone, state.at) = (zone.id, None);
     }
+    // Before it can be gone again: the roster takes it out of the book, whatever becomes of the join.
+    gateway.presences.enter(character, &state.name, &zone.name);
     let arrival = Arrival { client: Arc::clone(client), state, seat, last_seq: 0, request: Some(request) };
     zone.submit(Message::Enter(Box::new(arrival))).map_err(|(error, _)| match error {
         InboxError::Busy => RpcError::Busy(Duration::from_millis(100)),

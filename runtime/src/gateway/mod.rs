@@ -4,21 +4,29 @@
 pub mod session;
 
 mod connection;
+mod crowd;
 mod join;
 mod placement;
 mod places;
+mod presence;
 mod rate;
 mod upgrade;
 
 pub use upgrade::router;
 
 use crate::auth::Auth;
+use crate::client::frame::Shared;
+use crate::client::limits;
 use crate::client::roster::Roster;
+use crate::client::topics::Topic;
+use crate::presence::Presences;
 use crate::store::Store;
-use crate::zone::{InboxError, Message, Zones};
+use crate::zone::{InboxError, Message, ZoneIndex, Zones};
+use protocol::v1::notification::Method as Notice;
+use protocol::v1::{SystemLevel, SystemMessage};
 use sim::content::Content;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -27,12 +35,17 @@ use tokio_util::task::TaskTracker;
 pub struct Gateway {
     zones: Arc<Zones>,
     roster: Roster,
+    presences: Presences,
     store: Store,
     auth: Auth,
     content: watch::Receiver<Arc<Content>>,
     tick_ms: u32,
     heartbeat: Duration,
+    away_after: Duration,
     origins: Vec<String>,
+    /// How often the operator speaks, since the gateway began.
+    speech: (Mutex<rate::TokenBucket>, Instant),
+    crowd: crowd::Crowd,
     /// Clients are told to go, no new ones are let in.
     draining: CancellationToken,
     /// Connections that are still there are closed.
@@ -47,6 +60,8 @@ pub struct GatewaySetup {
     pub zones: Arc<Zones>,
     /// Who plays which character.
     pub roster: Roster,
+    /// Who is there, and who wants to know.
+    pub presences: Presences,
     /// Where characters are loaded from.
     pub store: Store,
     /// Who may come in.
@@ -57,6 +72,8 @@ pub struct GatewaySetup {
     pub tick_ms: u32,
     /// From one ping to the next; a client that did not answer the last one by then is closed.
     pub heartbeat: Duration,
+    /// How long a player does nothing before they are shown as away; zero is for ever.
+    pub away_after: Duration,
     /// Pages that may open a socket, beside those of this server; `*` for all.
     pub origins: Vec<String>,
 }
@@ -64,21 +81,67 @@ pub struct GatewaySetup {
 impl Gateway {
     /// A gateway without connections.
     pub fn new(setup: GatewaySetup) -> Arc<Self> {
-        let GatewaySetup { zones, roster, store, auth, content, tick_ms, heartbeat, origins } = setup;
-        Arc::new(Self {
+        let GatewaySetup {
             zones,
             roster,
+            presences,
             store,
             auth,
             content,
             tick_ms,
             heartbeat,
+            away_after,
             origins,
+        } = setup;
+        let speech = Mutex::new(rate::TokenBucket::new(limits::OPERATOR_MESSAGES));
+        Arc::new(Self {
+            zones,
+            roster,
+            presences,
+            store,
+            auth,
+            content,
+            tick_ms,
+            heartbeat,
+            away_after,
+            origins,
+            speech: (speech, Instant::now()),
+            crowd: crowd::Crowd::default(),
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
             connections: TaskTracker::new(),
             places: places::Places::default(),
         })
+    }
+
+    /// Tells everybody what the operator says, or, where zones are named, everybody whose character is in one of
+    /// them; how many were told. Who does not want to hear the operator is told what is critical.
+    ///
+    /// # Errors
+    /// The operator speaks too often: how long to wait.
+    pub async fn announce(
+        &self,
+        text: String,
+        level: SystemLevel,
+        zones: &[ZoneIndex],
+    ) -> Result<usize, Duration> {
+        let (bucket, since) = &self.speech;
+        bucket.lock().unwrap_or_else(PoisonError::into_inner).take(since.elapsed())?;
+        let topic = Some(Topic::Operator.name().to_owned());
+        let message = SystemMessage { text, topic, level: Some(level.into()) };
+        let shared = Shared::new(Notice::SystemMessage(message));
+        let clients = if zones.is_empty() { self.crowd.clients() } else { self.roster.clients_in(zones) };
+        let mut told = 0;
+        for some in clients.chunks(limits::FAN_OUT) {
+            for client in some {
+                if level == SystemLevel::Critical || client.topics.hold(Topic::Operator) {
+                    client.share(&shared);
+                    told += 1;
+                }
+            }
+            tokio::task::yield_now().await;
+        }
+        Ok(told)
     }
 
     /// Connections that are open.

@@ -1,6 +1,7 @@
 //! One client's conversation as a pure state machine: messages in, actions out; later answers in,
 //! frames out. No socket, no clock (time is an argument), no zone.
 
+use super::presence::Inquiry;
 use super::rate::TokenBucket;
 use crate::client::frame::{Encoding, Frame, response};
 use crate::client::rpc::{self, Call, Calls, Id, RpcError};
@@ -51,12 +52,26 @@ pub enum Action {
         /// What.
         ask: Ask,
     },
+    /// The client has taken in the frame of this tick.
+    Ack {
+        /// To answer.
+        request: RequestId,
+        /// Of its zone.
+        tick: u64,
+    },
     /// Answer with the tick of the zone and the time.
     Ping {
         /// To answer.
         request: RequestId,
         /// To repeat.
         nonce: Option<i64>,
+    },
+    /// Answer this without a zone.
+    Inquire {
+        /// To answer.
+        request: RequestId,
+        /// What.
+        inquiry: Inquiry,
     },
     /// The client floods the server: close.
     Flood,
@@ -80,6 +95,8 @@ pub struct Session {
     joins: TokenBucket,
     syncs: TokenBucket,
     lists: TokenBucket,
+    presence_updates: TokenBucket,
+    subscriptions: TokenBucket,
     refused: u32,
     refused_since: Duration,
 }
@@ -117,6 +134,8 @@ impl Session {
             joins: TokenBucket::new(limits::JOINS),
             syncs: TokenBucket::new(limits::SYNCS),
             lists: TokenBucket::new(limits::LISTS),
+            presence_updates: TokenBucket::new(limits::PRESENCE_UPDATES),
+            subscriptions: TokenBucket::new(limits::SUBSCRIPTIONS),
             refused: 0,
             refused_since: Duration::ZERO,
         }
@@ -216,6 +235,12 @@ impl Session {
             "quest.accept" => self.quest_accepts.take(now),
             "world.join" => self.joins.take(now),
             "state.sync" => self.syncs.take(now),
+            "presence.update" => self.presence_updates.take(now),
+            "presence.subscribe"
+            | "presence.unsubscribe"
+            | "presence.query"
+            | "system.subscribe"
+            | "system.unsubscribe" => self.subscriptions.take(now),
             "quest.list" | "inventory.list" | "shop.list" | "craft.list" => self.lists.take(now),
             _ if ["inventory.", "shop.", "craft."].iter().any(|domain| method.starts_with(domain)) => {
                 self.inventory.take(now)
@@ -250,7 +275,23 @@ impl Session {
                 self.state = State::Leaving;
                 Ok(Action::Leave { request })
             }
+            Method::WorldAck(ack) => {
+                self.require_joined()?;
+                Ok(Action::Ack { request, tick: ack.tick })
+            }
             Method::SystemPing(ping) => Ok(Action::Ping { request, nonce: ping.nonce }),
+            method @ (Method::PresenceUpdate(_)
+            | Method::PresenceSubscribe(_)
+            | Method::PresenceUnsubscribe(_)
+            | Method::PresenceQuery(_)
+            | Method::SystemSubscribe(_)
+            | Method::SystemUnsubscribe(_)) => {
+                let inquiry = Inquiry::read(method)?;
+                if inquiry.needs_character() {
+                    self.require_joined()?;
+                }
+                Ok(Action::Inquire { request, inquiry })
+            }
             method => {
                 let ask = ask(method)?;
                 self.require_joined()?;
@@ -311,7 +352,7 @@ impl Batch {
     }
 }
 
-/// What the character's zone is asked for by a method; the three that are not for it were dispatched before.
+/// What the character's zone is asked for by a method; those that are not for it were dispatched before.
 fn ask(method: Method) -> Result<Ask, RpcError> {
     let command = match method {
         Method::WorldMove(to) => Command::Move { seq: to.seq, to: Position { x_mm: to.x, y_mm: to.y } },
@@ -365,7 +406,16 @@ fn ask(method: Method) -> Result<Ask, RpcError> {
         },
         Method::ChatSend(line) => Command::Chat { text: line.text },
         Method::StateSync(_) => return Ok(Ask::Snapshot),
-        Method::WorldJoin(_) | Method::WorldLeave(_) | Method::SystemPing(_) => return Err(RpcError::Internal),
+        Method::WorldJoin(_)
+        | Method::WorldLeave(_)
+        | Method::WorldAck(_)
+        | Method::SystemPing(_)
+        | Method::PresenceUpdate(_)
+        | Method::PresenceSubscribe(_)
+        | Method::PresenceUnsubscribe(_)
+        | Method::PresenceQuery(_)
+        | Method::SystemSubscribe(_)
+        | Method::SystemUnsubscribe(_) => return Err(RpcError::Internal),
     };
     Ok(Ask::Command(command))
 }
@@ -375,7 +425,8 @@ fn definition(kind: &str, name: &str) -> sim::DefId {
 }
 
 fn slot(member: &str, slot: u32) -> Result<u16, RpcError> {
-    u16::try_from(slot).map_err(|_| RpcError::InvalidParams(format!("`{member}`: {slot} is no slot; they are 0 to 31")))
+    u16::try_from(slot)
+        .map_err(|_| RpcError::InvalidParams(format!("`{member}`: {slot} is no slot; they are 0 to 31")))
 }
 
 #[cfg(test)]
@@ -475,7 +526,8 @@ mod tests {
         ];
         let mut actions = Vec::new();
         session.receive_binary(&v1::ClientFrame { calls }.encode_to_vec(), NOW, &mut actions);
-        let [Action::Submit { request, ask: Ask::Quests }, Action::Submit { ask, .. }, Action::Send(refused)] = &actions[..]
+        let [Action::Submit { request, ask: Ask::Quests }, Action::Submit { ask, .. }, Action::Send(refused)] =
+            &actions[..]
         else {
             panic!("{actions:?}")
         };
@@ -485,7 +537,9 @@ mod tests {
             v1::ServerFrame::decode(bytes.as_ref()).expect("decodes").responses.remove(0)
         };
         let refused = read(refused);
-        assert!(matches!(&refused.outcome, Some(Outcome::Error(error)) if error.message.starts_with("`slot`")));
+        assert!(
+            matches!(&refused.outcome, Some(Outcome::Error(error)) if error.message.starts_with("`slot`"))
+        );
         assert_eq!(refused.id, 5);
         let answer = session.answer(*request, Ok(Outcome::Quests(Quests::default()))).expect("waits");
         assert_eq!(read(&answer), v1::Response { id: 4, outcome: Some(Outcome::Quests(Quests::default())) });
@@ -543,7 +597,9 @@ mod tests {
                 let mut actions = Vec::new();
                 let text = r#"{"jsonrpc":"2.0","id":1,"method":"dialog.close"}"#;
                 session.receive_text(text, Duration::from_secs(second), &mut actions);
-                busy += usize::from(matches!(&actions[..], [Action::Send(Frame::Text(frame))] if frame.contains("busy")));
+                busy += usize::from(
+                    matches!(&actions[..], [Action::Send(Frame::Text(frame))] if frame.contains("busy")),
+                );
             }
         }
         assert_eq!(busy, 500 - limits::PENDING_REQUESTS);
@@ -563,8 +619,8 @@ mod tests {
 
         #[test]
         fn any_params_are_survived(
-            method in "(world|combat|quest|inventory|dialog|chat|npc|shop|craft|duel)\\.(move|attack|use_skill|list|accept|equip|unequip|drop|choose|send|interact|buy|sell|make|challenge|decline|act|auto|surrender)",
-            member in "(seq|x|y|target|ability|quest|slot|from|to|count|choice|text|npc|item|price|recipe|duel|on)",
+            method in "(world|combat|quest|inventory|dialog|chat|npc|shop|craft|duel|presence|system)\\.(move|update|subscribe|query|attack|use_skill|list|accept|equip|unequip|drop|choose|send|interact|buy|sell|make|challenge|decline|act|auto|surrender)",
+            member in "(seq|x|y|target|ability|quest|slot|from|to|count|choice|text|npc|item|price|recipe|duel|on|state|status|characters|topics)",
             value in "(-?[0-9]{1,30}|true|null|\"[a-z]*\"|\\[\\]|\\{\\}|1e400|0.5)",
         ) {
             let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{{"{member}":{value}}}}}"#);

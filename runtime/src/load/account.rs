@@ -1,5 +1,7 @@
 //! How a bot becomes somebody: a guest account and a character, over HTTP.
 
+use futures_util::StreamExt;
+use rand::RngExt;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
@@ -11,6 +13,8 @@ const TRIES: u32 = 20;
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 /// How long one HTTP call may take.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Guests on their way at once, each on a connection that is used again: keeps the server's store busy, not more.
+const AT_ONCE: usize = 32;
 
 /// Why there is no account or character.
 #[derive(Debug, Error)]
@@ -28,6 +32,15 @@ pub enum AccountError {
         route: String,
         /// Why.
         source: reqwest::Error,
+    },
+    /// The server counts registrations by address, and this one has had its share.
+    #[error(
+        "{route}: still too many attempts from this address after {TRIES} tries; for the time of the test start the \
+         server with LORE_AUTH_ATTEMPTS_PER_MINUTE=1000000, or with the development profile on the same machine"
+    )]
+    RateLimited {
+        /// What was called.
+        route: String,
     },
     /// The server said no.
     #[error("{route}: {status}: {problem}")]
@@ -97,6 +110,8 @@ impl Registrar {
         let base = format!("http://{authority}");
         let http = reqwest::Client::builder()
             .timeout(PATIENCE)
+            .pool_max_idle_per_host(AT_ONCE)
+            .tcp_nodelay(true)
             .build()
             .map_err(|source| AccountError::Call { route: base.clone(), source })?;
         Ok(Self { http, base })
@@ -125,6 +140,29 @@ impl Registrar {
         let body = serde_json::json!({"name": name, "class": class});
         let created: Created = self.post("/v1/characters", Some(&tokens.access_token), &body).await?;
         Ok(Player { token: tokens.access_token, character: created.id, name: name.to_owned() })
+    }
+
+    /// So many of them, of all classes by turns; `progress` is told how many there are.
+    ///
+    /// # Errors
+    /// [`AccountError`] when the server refuses one or stays busy.
+    pub async fn guests(
+        &self,
+        count: usize,
+        mut progress: impl FnMut(usize),
+    ) -> Result<Vec<Player>, AccountError> {
+        let classes = self.classes().await?;
+        let guest = |number: usize| {
+            let class = &classes[number % classes.len()];
+            async move { self.guest(&bot_name(), class).await }
+        };
+        let mut registering = futures_util::stream::iter(0..count).map(guest).buffer_unordered(AT_ONCE);
+        let mut players = Vec::with_capacity(count);
+        while let Some(player) = registering.next().await {
+            players.push(player?);
+            progress(players.len());
+        }
+        Ok(players)
     }
 
     async fn post<T: DeserializeOwned>(
@@ -156,6 +194,9 @@ impl Registrar {
                 return response.json().await.map_err(failed);
             }
             let busy = matches!(status.as_u16(), 429 | 503);
+            if status.as_u16() == 429 && attempt == TRIES {
+                return Err(AccountError::RateLimited { route: route.to_owned() });
+            }
             if !busy || attempt == TRIES {
                 let problem = response.text().await.map_err(failed)?;
                 let problem = problem.chars().take(300).collect();
@@ -169,6 +210,13 @@ impl Registrar {
         }
         unreachable!("bodies are in memory, so a request can always be sent again");
     }
+}
+
+/// Names are unique in a world, so they do not follow from the seed of the run.
+fn bot_name() -> String {
+    let mut rng = rand::rng();
+    let tail: String = (0..9).map(|_| char::from(rng.random_range(b'a'..=b'z'))).collect();
+    format!("Bot{tail}")
 }
 
 fn pause(headers: &reqwest::header::HeaderMap) -> Duration {

@@ -1,39 +1,50 @@
-//! One bot's life: account, join, play, leave. Turns what the [`Mind`] wants into calls and what the
-//! client hears into figures of the [`Tally`].
+//! One bot's life: join, play, leave, and come back when it was cut off. Turns what its will wants into calls and what the
+//! client hears into figures.
 
-use super::account::{Player, Registrar};
-use super::client::{CallFailed, Client, Lost, PATIENCE};
+use super::account::Player;
+use super::client::{CallFailed, Client, ConnectError, Lost, PATIENCE, Traffic};
 use super::measure::Tally;
-use super::mind::{ATTACK_PATIENCE, Mind, Order, PACE, Scenario};
+use super::mind::{ATTACK_PATIENCE, Mind, Order, Scenario};
 use super::replica::Heard;
+use super::walker::{Step, Walker};
+use super::worker::Worker;
 use crate::client::frame::Encoding;
+use protocol::v1::call::Method;
 use protocol::v1::event::Type as Event;
-use protocol::v1::{Hit, Joined};
-use rand::RngExt;
+use protocol::v1::response::Outcome;
+use protocol::v1::{self, Hit, Joined};
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-/// Movements whose acknowledgement is timed at once; older ones are forgotten.
-const TIMED_MOVES: usize = 128;
-/// How long a bot keeps trying to join a full or busy world.
+/// One in so many bots keeps a whole replica and judges the server by it; the others look past each other.
+const WITNESSES: usize = 16;
+/// Movements and calls whose answer is timed at once; older ones are forgotten.
+const TIMED: usize = 128;
+/// How long a bot keeps trying to get into a full or busy world.
 const JOIN_PATIENCE: Duration = Duration::from_secs(30);
-/// Pause between two tries to join.
+/// Pause between two tries to join or to connect.
 const JOIN_PAUSE: Duration = Duration::from_millis(500);
 
 /// What all bots of a run share.
 pub(super) struct Run {
     pub ws_url: String,
     pub encoding: Encoding,
-    pub registrar: Registrar,
-    pub classes: Vec<String>,
+    pub players: Vec<Player>,
+    /// Entities of the bots, by number; 0 is not in the world yet.
+    pub entities: Vec<AtomicU64>,
     pub scenario: Scenario,
     pub seed: u64,
     pub tally: Mutex<Tally>,
     /// Cancelled when the bots shall leave.
     pub stop: CancellationToken,
+    /// Cancelled when all connections shall be dropped.
+    pub cut: CancellationToken,
+    /// When that was.
+    pub cut_at: OnceLock<Instant>,
 }
 
 impl Run {
@@ -41,42 +52,57 @@ impl Run {
     pub fn count(&self, add: impl FnOnce(&mut Tally)) {
         add(&mut self.tally.lock().unwrap_or_else(PoisonError::into_inner));
     }
+
+    /// Whether bot number `index` knows everything in sight.
+    fn is_whole(&self, index: usize) -> bool {
+        self.scenario.looks_around() || index.is_multiple_of(WITNESSES)
+    }
 }
 
-/// Lives the life of bot number `index`.
-pub(super) async fn live(run: Arc<Run>, index: usize) {
-    let mut client = match enter(&run, index).await {
+/// Who a bot is.
+#[derive(Clone, Copy)]
+pub(super) struct Number {
+    /// In the run.
+    pub index: usize,
+    /// On its thread.
+    pub on_thread: usize,
+    /// Whether it is one of a storm of logins.
+    pub storms: bool,
+}
+
+/// Lives the life of one bot.
+pub(super) async fn live(run: Arc<Run>, worker: Arc<Worker>, number: Number) {
+    let sent = Instant::now();
+    let mut bot = Bot::new(&run, &worker, number, sent);
+    let mut client = match enter(&run, number.index, sent).await {
         Ok(client) => client,
         Err(error) => {
             run.count(|tally| {
                 tally.failed += 1;
+                tally.storm_failed += u64::from(number.storms);
                 tally.failures.count(&error.to_string());
             });
             return;
         }
     };
-    let mut bot = Bot::new(&run, index);
-    let lost = bot.play(&mut client).await.err();
-    let lost = match lost {
-        Some(lost) => Some(lost),
-        None => bot.leave(&mut client).await.err(),
-    };
+    let lost = bot.stay(&mut client).await.err();
     bot.settle(&client, lost.as_ref());
     if lost.is_none() {
         client.close().await;
     }
 }
 
-async fn enter(run: &Run, index: usize) -> anyhow::Result<Client> {
-    let class = &run.classes[index % run.classes.len()];
-    let player = run.registrar.guest(&bot_name(), class).await?;
+async fn enter(run: &Run, index: usize, sent: Instant) -> anyhow::Result<Client> {
+    let player = &run.players[index];
     let mut client = Client::connect(&run.ws_url, &player.token, run.encoding).await?;
-    let asked = Instant::now();
-    match join(run, &player, &mut client, asked + JOIN_PATIENCE).await {
-        Ok(()) => {
+    if !run.is_whole(index) {
+        client = client.looking_past_others();
+    }
+    match join(run, player, &mut client, sent + JOIN_PATIENCE).await {
+        Ok(joined) => {
             run.count(|tally| {
                 tally.joined += 1;
-                tally.join.record(asked.elapsed());
+                tally.zones.count(&joined.zone);
             });
             Ok(client)
         }
@@ -89,11 +115,18 @@ async fn enter(run: &Run, index: usize) -> anyhow::Result<Client> {
 }
 
 /// Joins, and tries again while the zone is full or busy: others walk on and make room.
-async fn join(run: &Run, player: &Player, client: &mut Client, until: Instant) -> Result<(), CallFailed> {
+async fn join(run: &Run, player: &Player, client: &mut Client, until: Instant) -> Result<Joined, CallFailed> {
+    let asked = Instant::now();
     loop {
-        let params = serde_json::json!({"character": player.character});
+        let params = v1::WorldJoin { character: player.character };
         match client.call::<Joined>("world.join", params).await {
-            Ok(_) => return Ok(()),
+            Ok(joined) => {
+                run.count(|tally| {
+                    tally.in_world += 1;
+                    tally.join.record(asked.elapsed());
+                });
+                return Ok(joined);
+            }
             Err(CallFailed::Refused { method, error }) => {
                 run.count(|tally| tally.refusals.count(&format!("{method}: {}", error.stable_code())));
                 let passes =
@@ -109,13 +142,6 @@ async fn join(run: &Run, player: &Player, client: &mut Client, until: Instant) -
     }
 }
 
-/// Names are unique in a world, so they do not follow from the seed of the run.
-fn bot_name() -> String {
-    let mut rng = rand::rng();
-    let tail: String = (0..9).map(|_| char::from(rng.random_range(b'a'..=b'z'))).collect();
-    format!("Bot{tail}")
-}
-
 fn count_conduct(run: &Run, client: &Client) {
     let (breaches, faults) = client.faults();
     run.count(|tally| {
@@ -126,150 +152,356 @@ fn count_conduct(run: &Run, client: &Client) {
     });
 }
 
+/// What decides for a bot.
+enum Will {
+    /// By what is around it.
+    Mind(Box<Mind>),
+    /// By where it belongs.
+    Walker(Box<Walker>),
+}
+
+/// Why a bot no longer plays.
+enum End {
+    /// It shall leave.
+    Stop,
+    /// Its connection was dropped.
+    Cut,
+}
+
 struct Bot<'a> {
     run: &'a Run,
-    mind: Mind,
+    worker: &'a Worker,
+    number: Number,
+    will: Will,
+    steps: Vec<Step>,
     began: Instant,
+    /// Until the first snapshot after it: when it was sent, or cut off.
+    arriving: Option<Instant>,
+    was_cut: bool,
+    stays_out: bool,
+    in_place: bool,
     moves: VecDeque<(u64, Instant)>,
+    calls: VecDeque<(u64, Instant)>,
     attacked: Option<(u64, Instant)>,
     last_frame: Option<Instant>,
+    counted: Traffic,
     tick: Duration,
 }
 
 impl<'a> Bot<'a> {
-    fn new(run: &'a Run, index: usize) -> Self {
+    fn new(run: &'a Run, worker: &'a Worker, number: Number, sent: Instant) -> Self {
+        let (scenario, index, seed) = (run.scenario, number.index, run.seed);
+        let will = match scenario.looks_around() {
+            true => Will::Mind(Box::new(Mind::new(scenario, index, seed))),
+            false => Will::Walker(Box::new(Walker::new(scenario, index, run.players.len(), seed))),
+        };
         Self {
             run,
-            mind: Mind::new(run.scenario, index, run.seed),
+            worker,
+            number,
+            will,
+            steps: Vec::new(),
             began: Instant::now(),
+            arriving: Some(sent),
+            was_cut: false,
+            stays_out: false,
+            in_place: false,
             moves: VecDeque::new(),
+            calls: VecDeque::new(),
             attacked: None,
             last_frame: None,
+            counted: Traffic::default(),
             tick: Duration::from_millis(50),
         }
     }
 
-    async fn play(&mut self, client: &mut Client) -> Result<(), Lost> {
-        let first = tokio::time::Instant::now() + PACE.mul_f64(rand::rng().random_range(0.0..1.0));
-        let mut pace = tokio::time::interval_at(first, PACE);
-        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    /// Plays until it shall leave, and leaves.
+    async fn stay(&mut self, client: &mut Client) -> Result<(), Lost> {
+        while let End::Cut = self.play(client).await? {
+            if !self.come_back(client).await {
+                return Ok(());
+            }
+        }
+        self.leave(client).await
+    }
+
+    async fn play(&mut self, client: &mut Client) -> Result<End, Lost> {
+        let (run, pace) = (self.run, self.worker.slot(self.number.on_thread));
+        let mut due = pin!(pace.notified());
+        let mut cut = pin!(run.cut.cancelled());
         loop {
             tokio::select! {
                 heard = client.next() => {
                     let heard = heard?;
-                    self.hear(client, heard);
+                    self.hear(client, heard).await?;
                 }
-                _ = pace.tick() => {
-                    for order in self.mind.think(client.replica(), self.began.elapsed()) {
-                        self.carry_out(client, order).await?;
+                () = &mut due => {
+                    due.set(pace.notified());
+                    if run.stop.is_cancelled() {
+                        return Ok(End::Stop);
                     }
+                    self.act(client).await?;
                 }
-                () = self.run.stop.cancelled() => return Ok(()),
+                () = &mut cut, if !self.was_cut => {
+                    self.was_cut = true;
+                    return Ok(End::Cut);
+                }
             }
         }
     }
 
+    /// Drops the connection and gets back into the world by another; false if that did not succeed.
+    async fn come_back(&mut self, client: &mut Client) -> bool {
+        client.cut().await;
+        let since = *self.run.cut_at.get_or_init(Instant::now);
+        self.arriving = Some(since);
+        (self.attacked, self.last_frame) = (None, None);
+        self.moves.clear();
+        self.calls.clear();
+        self.run.count(|tally| tally.in_world -= 1);
+        let player = &self.run.players[self.number.index];
+        match self.reconnect(client, player, since + JOIN_PATIENCE).await {
+            Ok(()) => {
+                match &mut self.will {
+                    Will::Mind(mind) => mind.rejoined(),
+                    Will::Walker(walker) => walker.rejoined(),
+                }
+                true
+            }
+            Err(why) => {
+                self.stays_out = true;
+                self.run.count(|tally| {
+                    tally.storm_failed += 1;
+                    tally.failures.count(&format!("did not come back: {why}"));
+                });
+                false
+            }
+        }
+    }
+
+    /// Connects and joins, and tries again while the server has no room.
+    async fn reconnect(&self, client: &mut Client, player: &Player, until: Instant) -> anyhow::Result<()> {
+        let unanswered = loop {
+            match client.reconnect(&self.run.ws_url, &player.token).await {
+                Ok(unanswered) => break unanswered,
+                Err(error @ ConnectError::BadUrl { .. }) => return Err(error.into()),
+                Err(error) if Instant::now() >= until || self.run.stop.is_cancelled() => {
+                    return Err(error.into());
+                }
+                Err(_) => tokio::time::sleep(JOIN_PAUSE).await,
+            }
+        };
+        self.run.count(|tally| tally.unanswered += unanswered as u64);
+        join(self.run, player, client, until).await?;
+        Ok(())
+    }
+
+    /// Does what it wants now.
+    async fn act(&mut self, client: &mut Client) -> Result<(), Lost> {
+        let now = self.began.elapsed();
+        if client.replica().is_whole() {
+            let seen = client.replica().entities.len() as u64;
+            self.worker.count(|interval| {
+                interval.looks += u64::from(seen > 0);
+                interval.seen += seen;
+            });
+        }
+        let walker = match &mut self.will {
+            Will::Mind(mind) => {
+                for order in mind.think(client.replica(), now) {
+                    self.carry_out(client, order).await?;
+                }
+                return Ok(());
+            }
+            Will::Walker(walker) => walker,
+        };
+        let rival = walker.rival().map_or(0, |rival| self.run.entities[rival].load(Ordering::Relaxed));
+        let mut steps = std::mem::take(&mut self.steps);
+        walker.think(client.replica(), rival, now, &mut steps);
+        if walker.is_in_place() && !std::mem::replace(&mut self.in_place, true) {
+            self.run.count(|tally| tally.in_place += 1);
+        }
+        for step in steps.drain(..) {
+            match step {
+                Step::Walk(x, y) => self.walk(client, x, y).await?,
+                Step::Call(method) => self.ask(client, method).await?,
+            }
+        }
+        self.steps = steps;
+        Ok(())
+    }
+
     async fn carry_out(&mut self, client: &mut Client, order: Order) -> Result<(), Lost> {
-        match order {
-            Order::Walk(x, y) => {
-                let seq = client.walk(x, y).await?;
-                if self.moves.len() == TIMED_MOVES {
-                    self.moves.pop_front();
-                }
-                self.moves.push_back((seq, Instant::now()));
-            }
-            Order::Attack(target) => {
-                if self.attacked.is_some() {
-                    self.run.count(|tally| tally.silent_attacks += 1);
-                }
-                let asked = Instant::now();
-                let id = client.send("combat.attack", serde_json::json!({"target": target})).await?;
-                self.attacked = Some((id, asked));
-            }
+        let call = match order {
+            Order::Walk(x, y) => return self.walk(client, x, y).await,
+            Order::Attack(target) => Method::CombatAttack(v1::CombatAttack { target }),
             Order::UseSkill(ability, target) => {
-                let params = serde_json::json!({"ability": ability, "target": target});
-                client.send("combat.use_skill", params).await?;
+                Method::CombatUseSkill(v1::CombatUseSkill { ability, target: Some(target) })
             }
-            Order::Interact(target) => {
-                client.send("npc.interact", serde_json::json!({"target": target})).await?;
+            Order::Interact(target) => Method::NpcInteract(v1::NpcInteract { target }),
+            Order::Choose(choice) => Method::DialogChoose(v1::DialogChoose { choice }),
+            Order::CloseDialog => Method::DialogClose(v1::DialogClose {}),
+            Order::AcceptQuest(quest) => Method::QuestAccept(v1::QuestAccept { quest: quest.to_owned() }),
+            Order::Say(text) => Method::ChatSend(v1::ChatSend { text }),
+        };
+        self.ask(client, call).await
+    }
+
+    async fn walk(&mut self, client: &mut Client, x: i32, y: i32) -> Result<(), Lost> {
+        let seq = client.walk(x, y).await?;
+        remember(&mut self.moves, seq);
+        Ok(())
+    }
+
+    async fn ask(&mut self, client: &mut Client, call: Method) -> Result<(), Lost> {
+        let is_attack = matches!(call, Method::CombatAttack(_));
+        let id = client.ask(call).await?;
+        remember(&mut self.calls, id);
+        // Swings are only told to who looks at others.
+        if is_attack && client.replica().is_whole() {
+            if self.attacked.is_some() {
+                self.run.count(|tally| tally.silent_attacks += 1);
             }
-            Order::Choose(choice) => {
-                client.send("dialog.choose", serde_json::json!({"choice": choice})).await?;
-            }
-            Order::CloseDialog => {
-                client.send("dialog.close", serde_json::json!({})).await?;
-            }
-            Order::AcceptQuest(quest) => {
-                client.send("quest.accept", serde_json::json!({"quest": quest})).await?;
-            }
-            Order::Say(text) => {
-                client.send("chat.send", serde_json::json!({"text": text})).await?;
-            }
+            self.attacked = Some((id, Instant::now()));
         }
         Ok(())
     }
 
-    fn hear(&mut self, client: &Client, heard: Heard) {
-        match heard {
-            Heard::Delta { ticks, events, .. } => self.frame(client, ticks, &events),
-            Heard::Snapshot => {
-                self.last_frame = None;
-                self.mind.placed(client.replica());
+    async fn hear(&mut self, client: &mut Client, heard: Heard) -> Result<(), Lost> {
+        let answer = match heard {
+            Heard::Delta { ticks, events, .. } => {
+                self.frame(client, ticks, &events);
+                None
             }
+            Heard::Snapshot => self.snapshot(client),
             Heard::Reply { id, method, outcome } => {
-                self.run.count(|tally| {
-                    tally.replies += 1;
-                    if let Err(error) = &outcome {
-                        tally.refusals.count(&format!("{method}: {}", error.stable_code()));
-                    }
-                });
-                if outcome.is_err() {
-                    self.refused(id, method);
+                self.reply(id, method, outcome);
+                None
+            }
+            Heard::Challenged(challenge) => match &mut self.will {
+                // These have other things to do than to duel: a challenge ends by itself.
+                Will::Mind(_) => None,
+                Will::Walker(walker) => Some(walker.challenged(&challenge)),
+            },
+            Heard::DuelTurn(turn) => {
+                self.run.count(|tally| tally.duel_turns += 1);
+                match &mut self.will {
+                    Will::Mind(_) => None,
+                    Will::Walker(walker) => walker.duel_turn(&turn, client.replica().you),
                 }
             }
-            Heard::Welcome(welcome) => self.tick = Duration::from_millis(u64::from(welcome.tick_ms)),
-            Heard::Corrected(corrected) => {
-                self.moves.retain(|(seq, _)| *seq > u64::from(corrected.seq));
-                self.mind.corrected(corrected.x, corrected.y);
-                self.run.count(|tally| tally.corrections += 1);
+            heard => {
+                self.take_in(client, heard);
+                None
             }
-            Heard::Crossed(_) => {
-                self.last_frame = None;
-                self.attacked = None;
-                let from = client.replica().zone.as_ref().map_or("", |zone| &zone.name);
-                self.mind.crossed(from);
-                self.run.count(|tally| tally.crossings += 1);
-            }
-            Heard::Dialog(dialog) => {
-                self.mind.spoken_to(dialog.choices);
-                self.run.count(|tally| tally.dialogs += 1);
-            }
-            Heard::DialogEnd => self.mind.dialog_over(),
-            Heard::Died => {
-                self.attacked = None;
-                self.moves.clear();
-                self.mind.died();
-                self.run.count(|tally| tally.deaths += 1);
-            }
-            Heard::Respawned => self.mind.respawned(),
-            Heard::CharacterUpdate(_)
-            | Heard::InventoryUpdate(_)
-            | Heard::QuestUpdate(_)
-            | Heard::EventReward(_) => {
-                self.run.count(|tally| tally.facts += 1);
-            }
-            // Bots have other things to do than to duel: a challenge ends by itself.
-            Heard::Chat | Heard::Duel | Heard::System(_) | Heard::WorldEvent(_) | Heard::Reconnect => {}
+        };
+        match answer {
+            Some(call) => self.ask(client, call).await,
+            None => Ok(()),
         }
     }
 
-    fn refused(&mut self, id: u64, method: &str) {
-        match method {
-            "combat.attack" if self.attacked.is_some_and(|(asked, _)| asked == id) => {
-                self.attacked = None;
-                self.mind.attack_over();
+    /// What needs no answer.
+    fn take_in(&mut self, client: &Client, heard: Heard) {
+        let is_fact = matches!(
+            heard,
+            Heard::CharacterUpdate(_)
+                | Heard::InventoryUpdate(_)
+                | Heard::QuestUpdate(_)
+                | Heard::EventReward(_)
+        );
+        if is_fact {
+            self.run.count(|tally| tally.facts += 1);
+        }
+        match (heard, &mut self.will) {
+            (Heard::Welcome(welcome), _) => self.tick = Duration::from_millis(u64::from(welcome.tick_ms)),
+            (Heard::Corrected(corrected), will) => {
+                self.moves.retain(|(seq, _)| *seq > u64::from(corrected.seq));
+                self.run.count(|tally| tally.corrections += 1);
+                match will {
+                    Will::Mind(mind) => mind.corrected(corrected.x, corrected.y),
+                    Will::Walker(walker) => walker.corrected(corrected.x, corrected.y),
+                }
             }
-            "npc.interact" | "dialog.choose" => self.mind.dialog_over(),
+            (Heard::Crossed(_), will) => {
+                (self.last_frame, self.attacked) = (None, None);
+                self.run.count(|tally| tally.crossings += 1);
+                if let Will::Mind(mind) = will {
+                    let from = client.replica().zone.as_ref().map_or("", |zone| &zone.name);
+                    mind.crossed(from);
+                }
+            }
+            (Heard::Died, will) => {
+                self.attacked = None;
+                self.moves.clear();
+                self.run.count(|tally| tally.deaths += 1);
+                match will {
+                    Will::Mind(mind) => mind.died(),
+                    Will::Walker(walker) => walker.died(),
+                }
+            }
+            (Heard::Respawned, Will::Mind(mind)) => mind.respawned(),
+            (Heard::Respawned, Will::Walker(walker)) => walker.respawned(),
+            (Heard::Dialog(dialog), Will::Mind(mind)) => {
+                mind.spoken_to(dialog.choices);
+                self.run.count(|tally| tally.dialogs += 1);
+            }
+            (Heard::DialogEnd, Will::Mind(mind)) => mind.dialog_over(),
+            (Heard::DuelEnded, Will::Walker(walker)) => walker.duel_ended(),
+            (Heard::InventoryUpdate(update), Will::Walker(walker)) => walker.told(&update),
+            _ => {}
+        }
+    }
+
+    /// Stands in the world, for the first time or again; what to ask now.
+    fn snapshot(&mut self, client: &Client) -> Option<Method> {
+        self.last_frame = None;
+        self.run.entities[self.number.index].store(client.replica().you, Ordering::Relaxed);
+        if let Some(since) = self.arriving.take() {
+            let storms = self.number.storms || self.was_cut;
+            self.run.count(|tally| {
+                if !self.was_cut {
+                    tally.arrival.record(since.elapsed());
+                }
+                if storms {
+                    tally.storm.record(since.elapsed());
+                    tally.storm_last = Some(Instant::now());
+                }
+            });
+        }
+        match &mut self.will {
+            Will::Mind(mind) => {
+                mind.placed(client.replica());
+                None
+            }
+            Will::Walker(walker) => walker.placed(client.replica()),
+        }
+    }
+
+    fn reply(&mut self, id: u64, method: &str, outcome: Result<Outcome, v1::Error>) {
+        let asked = self.calls.iter().position(|(asked, _)| *asked == id);
+        if let Some((_, asked)) = asked.and_then(|at| self.calls.remove(at)) {
+            self.worker.count(|interval| interval.call.record(asked.elapsed()));
+        }
+        self.run.count(|tally| {
+            tally.replies += 1;
+            if let Err(error) = &outcome {
+                tally.refusals.count(&format!("{method}: {}", error.stable_code()));
+            }
+        });
+        match (outcome, &mut self.will) {
+            (Err(_), Will::Mind(mind)) => match method {
+                "combat.attack" if self.attacked.is_some_and(|(asked, _)| asked == id) => {
+                    self.attacked = None;
+                    mind.attack_over();
+                }
+                "npc.interact" | "dialog.choose" => mind.dialog_over(),
+                _ => {}
+            },
+            (Ok(Outcome::Inventory(inventory)), Will::Walker(walker)) => {
+                let untold = walker.listed(&inventory) as u64;
+                self.run.count(|tally| tally.untold += untold);
+            }
             _ => {}
         }
     }
@@ -278,53 +510,60 @@ impl<'a> Bot<'a> {
         let now = Instant::now();
         let silent_ticks = u32::try_from(ticks.saturating_sub(1)).unwrap_or(u32::MAX);
         let nothing_to_say = self.tick.saturating_mul(silent_ticks);
-        let gap = self.last_frame.replace(now).map(|last| (now - last).saturating_sub(nothing_to_say));
-        let ack = client.replica().ack;
-        let you = client.replica().you;
-        let own: Vec<_> = events
-            .iter()
-            .filter_map(|event| match event {
-                Event::Swing(swing) if swing.attacker == you => Some(swing),
-                _ => None,
-            })
-            .collect();
-        let attacked = if own.is_empty() { None } else { self.attacked.take() };
-        if attacked.is_some() {
-            self.mind.attack_over();
-        }
+        let since_last = self.last_frame.replace(now).map(|last| now - last);
+        let (ack, you) = (client.replica().ack, client.replica().you);
+        let own = |event: &&Event| matches!(event, Event::Swing(swing) if swing.attacker == you);
+        let swung = events.iter().filter(own).count() as u64;
+        let attacked = if swung == 0 { None } else { self.attacked.take() };
         // The target fell to somebody else meanwhile: this swing belongs to a later skill.
-        let (attacked, silent) = match attacked {
+        let (answered, silent) = match attacked {
             Some((_, asked)) if now - asked > ATTACK_PATIENCE => (None, 1),
             attacked => (attacked, 0),
         };
-        self.run.count(|tally| {
-            tally.frames += 1;
-            tally.silent_attacks += silent;
-            if let Some(gap) = gap {
-                tally.frame_gap.record(gap);
+        let traffic = client.traffic();
+        self.worker.count(|interval| {
+            interval.frames += 1;
+            interval.bytes_in += traffic.bytes_in - self.counted.bytes_in;
+            interval.bytes_out += traffic.bytes_out - self.counted.bytes_out;
+            if let Some(time) = since_last {
+                interval.frame_interval.record(time);
+                interval.frame_gap.record(time.saturating_sub(nothing_to_say));
             }
-            while let Some((seq, sent)) = self.moves.front().copied() {
-                if seq > ack {
-                    break;
-                }
-                self.moves.pop_front();
-                tally.move_ack.record(now - sent);
+            while let Some((_, sent)) = self.moves.pop_front_if(|(seq, _)| *seq <= ack) {
+                interval.move_ack.record(now - sent);
             }
-            tally.swings += own.len() as u64;
-            tally.criticals += own.iter().filter(|swing| swing.hit() == Hit::Critical).count() as u64;
-            if let Some((_, asked)) = attacked {
-                tally.combat_event.record(now - asked);
+            if let Some((_, asked)) = answered {
+                interval.combat_event.record(now - asked);
             }
         });
+        self.counted = traffic;
+        if swung > 0 {
+            let critical = |event: &&Event| matches!(event, Event::Swing(swing) if swing.attacker == you && swing.hit() == Hit::Critical);
+            let criticals = events.iter().filter(critical).count() as u64;
+            self.run.count(|tally| {
+                tally.swings += swung;
+                tally.criticals += criticals;
+                tally.silent_attacks += silent;
+            });
+        }
+        if attacked.is_some()
+            && let Will::Mind(mind) = &mut self.will
+        {
+            mind.attack_over();
+        }
     }
 
     /// Leaves the world and waits for every answer that is still due.
     async fn leave(&mut self, client: &mut Client) -> Result<(), Lost> {
-        client.send("world.leave", serde_json::json!({})).await?;
+        client.ask(Method::WorldLeave(v1::WorldLeave {})).await?;
         let answers = async {
             while client.replica().pending() > 0 {
-                let heard = client.next().await?;
-                self.hear(client, heard);
+                match client.next().await? {
+                    Heard::Reply { id, method, outcome } => self.reply(id, method, outcome),
+                    // Whoever leaves answers nobody.
+                    Heard::Delta { .. } | Heard::Snapshot | Heard::Challenged(_) | Heard::DuelTurn(_) => {}
+                    heard => self.take_in(client, heard),
+                }
             }
             Ok(())
         };
@@ -333,16 +572,21 @@ impl<'a> Bot<'a> {
 
     fn settle(&self, client: &Client, lost: Option<&Lost>) {
         count_conduct(self.run, client);
-        let traffic = client.traffic();
         self.run.count(|tally| {
             tally.lost_replies += client.replica().pending() as u64;
-            tally.bytes_in += traffic.bytes_in;
-            tally.bytes_out += traffic.bytes_out;
-            tally.played += self.began.elapsed();
+            tally.in_world -= u64::from(!self.stays_out);
             if let Some(lost) = lost {
                 tally.disconnects += 1;
                 tally.disconnect_reasons.count(&lost.to_string());
             }
         });
     }
+}
+
+/// Notes that something was sent now.
+fn remember(sent: &mut VecDeque<(u64, Instant)>, what: u64) {
+    if sent.len() == TIMED {
+        sent.pop_front();
+    }
+    sent.push_back((what, Instant::now()));
 }

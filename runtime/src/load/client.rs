@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use std::collections::VecDeque;
 use std::time::Duration;
 use thiserror::Error;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
@@ -128,24 +129,8 @@ impl Client {
     /// # Errors
     /// [`ConnectError`]: a wrong address, or a server that refuses or does not answer.
     pub async fn connect(url: &str, token: &str, encoding: Encoding) -> Result<Self, ConnectError> {
-        let bad_url = || ConnectError::BadUrl { url: url.to_owned() };
-        let uri: tungstenite::http::Uri = url.parse().map_err(|_| bad_url())?;
-        if uri.scheme_str() != Some("ws") {
-            return Err(bad_url());
-        }
-        let request = ClientRequestBuilder::new(uri)
-            .with_header("Authorization", format!("Bearer {token}"))
-            .with_sub_protocol(encoding.subprotocol());
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER_BYTES)
-            .write_buffer_size(0)
-            .max_message_size(Some(MESSAGE_BYTES))
-            .max_frame_size(Some(MESSAGE_BYTES));
-        let opening = connect_async_with_config(request, Some(config), true);
-        let (socket, _) =
-            timeout(PATIENCE, opening).await.map_err(|_| ConnectError::Silent)?.map_err(Box::new)?;
         Ok(Self {
-            socket,
+            socket: open(url, token, encoding).await?,
             encoding,
             replica: Replica::default(),
             traffic: Traffic::default(),
@@ -154,6 +139,29 @@ impl Client {
             faults: Vec::new(),
             fault_count: 0,
         })
+    }
+
+    /// The same client, which looks past others: see [`Replica::look_past_others`].
+    pub fn looking_past_others(mut self) -> Self {
+        self.replica.look_past_others();
+        self
+    }
+
+    /// Drops the connection without a word, as a network does that fails; [`Client::reconnect`] opens another.
+    pub async fn cut(&mut self) {
+        // A socket that cannot be shut down is gone already.
+        drop(self.socket.get_mut().shutdown().await);
+    }
+
+    /// Opens a connection in place of one that was lost; traffic and faults go on being counted. The session is a new
+    /// one: the character has to join again, and what waited for an answer will not get it. How many calls that were.
+    ///
+    /// # Errors
+    /// [`ConnectError`]: a wrong address, or a server that refuses or does not answer.
+    pub async fn reconnect(&mut self, url: &str, token: &str) -> Result<usize, ConnectError> {
+        self.socket = open(url, token, self.encoding).await?;
+        self.set_aside.clear();
+        Ok(self.replica.lose())
     }
 
     /// What this client knows of the world.
@@ -178,11 +186,19 @@ impl Client {
     pub async fn send(&mut self, method: &'static str, params: impl Serialize) -> Result<u64, Lost> {
         let bad = |why: String| Lost::BadCall { method, why };
         let params = serde_json::to_string(&params).map_err(|error| bad(error.to_string()))?;
-        let call = Method::from_json(method, &params).ok_or_else(|| bad("there is no such method".to_owned()))?;
-        let call = call.map_err(|error| bad(error.to_string()))?;
+        let call =
+            Method::from_json(method, &params).ok_or_else(|| bad("there is no such method".to_owned()))?;
+        self.ask(call.map_err(|error| bad(error.to_string()))?).await
+    }
+
+    /// The same with a call of the schema.
+    ///
+    /// # Errors
+    /// [`Lost`] when the connection is gone.
+    pub async fn ask(&mut self, call: Method) -> Result<u64, Lost> {
         let id = self.next_id;
         self.next_id += 1;
-        if !self.replica.asked(id, method) {
+        if !self.replica.asked(id, call.name()) {
             return Err(Lost::TooManyCalls);
         }
         self.write(Some(id), call).await?;
@@ -305,6 +321,30 @@ impl Client {
             self.faults.push(fault);
         }
     }
+}
+
+async fn open(
+    url: &str,
+    token: &str,
+    encoding: Encoding,
+) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>, ConnectError> {
+    let bad_url = || ConnectError::BadUrl { url: url.to_owned() };
+    let uri: tungstenite::http::Uri = url.parse().map_err(|_| bad_url())?;
+    if uri.scheme_str() != Some("ws") {
+        return Err(bad_url());
+    }
+    let request = ClientRequestBuilder::new(uri)
+        .with_header("Authorization", format!("Bearer {token}"))
+        .with_sub_protocol(encoding.subprotocol());
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_message_size(Some(MESSAGE_BYTES))
+        .max_frame_size(Some(MESSAGE_BYTES));
+    let opening = connect_async_with_config(request, Some(config), true);
+    let (socket, _) =
+        timeout(PATIENCE, opening).await.map_err(|_| ConnectError::Silent)?.map_err(Box::new)?;
+    Ok(socket)
 }
 
 /// A call of `lore.v1.json`.

@@ -1,8 +1,8 @@
 //! What a bot wants: pure decisions from what it knows. No socket, no clock, seeded chance.
 
-use super::replica::Replica;
 use super::replica::Entity;
-use protocol::v1::{Choice, Crossing, EntityKind};
+use super::replica::Replica;
+use protocol::v1::{Choice, Crossing, EntityKind, Zone};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::collections::VecDeque;
@@ -11,7 +11,7 @@ use std::time::Duration;
 /// How often a bot thinks: a client sends its movement at 10 Hz.
 pub const PACE: Duration = Duration::from_millis(100);
 /// Between two attacks; the server allows two a second.
-const ATTACK_GAP: Duration = Duration::from_millis(600);
+pub(super) const ATTACK_GAP: Duration = Duration::from_millis(600);
 /// After that an attack without a swing is given up.
 pub const ATTACK_PATIENCE: Duration = Duration::from_secs(3);
 /// Between two lines of chat; the server allows 30 a minute.
@@ -54,8 +54,36 @@ pub enum Scenario {
     Mixed,
     /// Everybody goes to the hunting ground and fights.
     Fight,
-    /// Everybody stays where characters start, in sight of all others.
+    /// Everybody moves where characters start, in sight of all others.
     Crowd,
+    /// Everybody moves around a place of its own, so that a dozen others are in sight however many there are.
+    Spread,
+    /// A dense place in which half fight what is hostile there, or duel each other.
+    City,
+    /// A spread, and beside it others who all arrive within a second.
+    LoginStorm,
+    /// A spread whose connections are all dropped at once, and all come back.
+    ReconnectStorm,
+}
+
+impl Scenario {
+    /// As it is named on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mixed => "mixed",
+            Self::Fight => "fight",
+            Self::Crowd => "crowd",
+            Self::Spread => "spread",
+            Self::City => "city",
+            Self::LoginStorm => "login-storm",
+            Self::ReconnectStorm => "reconnect-storm",
+        }
+    }
+
+    /// Whether the bots decide by what is around them, and so have to know it.
+    pub fn looks_around(self) -> bool {
+        matches!(self, Self::Mixed | Self::Fight)
+    }
 }
 
 /// What the bot wants done now.
@@ -116,10 +144,11 @@ impl Mind {
         let role = index % 4;
         let errand = match scenario {
             Scenario::Fight => Errand::Hunt,
-            Scenario::Crowd => Errand::Stroll { until: Duration::MAX },
             Scenario::Mixed if role == 0 => Errand::Stroll { until: Duration::MAX },
             Scenario::Mixed if role == 1 => Errand::Talk { since: Duration::ZERO },
             Scenario::Mixed => Errand::Hunt,
+            // The others are a matter of `super::walker`; here they are crowds.
+            _ => Errand::Stroll { until: Duration::MAX },
         };
         let next_chat = CHAT_GAP.mul_f64(rng.random_range(0.0..1.0));
         Self {
@@ -247,8 +276,8 @@ impl Mind {
             return;
         }
         let (centre, spread) = match self.scenario {
-            Scenario::Crowd => (self.home, CROWD_MM),
             Scenario::Mixed | Scenario::Fight => (at, STROLL_MM),
+            _ => (self.home, CROWD_MM),
         };
         self.wander(replica, at, centre, spread, orders);
     }
@@ -301,8 +330,9 @@ impl Mind {
             self.attacking_since = None;
         }
         let prey = self.choose_prey(replica, at);
-        let loot =
-            nearest(replica, at, |entity| entity.kind == EntityKind::Item && !self.tried_items.contains(&entity.id));
+        let loot = nearest(replica, at, |entity| {
+            entity.kind == EntityKind::Item && !self.tried_items.contains(&entity.id)
+        });
         match (loot, prey) {
             (Some((item, distance)), _) if distance <= REACH_MM => {
                 if self.tried_items.len() == TRIED_ITEMS {
@@ -311,7 +341,7 @@ impl Mind {
                 self.tried_items.push_back(item.id);
                 orders.push(Order::Interact(item.id));
             }
-            (_, Some((target, distance))) if distance <= self.attack_range(replica) => {
+            (_, Some((target, distance))) if distance <= attack_range(replica) => {
                 self.strike(replica, target.id, now, orders);
             }
             (Some((item, distance)), _) if distance <= self.loot_range() => {
@@ -325,7 +355,7 @@ impl Mind {
     /// Whom to fight: who is in reach, else whom it is after already, else one of the nearest that nobody
     /// fights. A crowd so spreads over the hunting ground instead of following one beast.
     fn choose_prey<'a>(&mut self, replica: &'a Replica, at: (i32, i32)) -> Option<(&'a Entity, i64)> {
-        let reach = self.attack_range(replica);
+        let reach = attack_range(replica);
         let kept = self.prey.and_then(|id| nearest(replica, at, |entity| entity.id == id && is_prey(entity)));
         let in_reach = |prey: &(&Entity, i64)| prey.1 <= reach;
         let chosen = kept
@@ -345,13 +375,8 @@ impl Mind {
     fn loot_range(&self) -> i64 {
         match self.scenario {
             Scenario::Fight => REACH_MM,
-            Scenario::Mixed | Scenario::Crowd => LOOT_MM,
+            _ => LOOT_MM,
         }
-    }
-
-    fn attack_range(&self, replica: &Replica) -> i64 {
-        let attack = replica.character.as_ref().and_then(|character| character.abilities.first());
-        attack.map_or(2_000, |ability| i64::from(ability.range) * 8 / 10)
     }
 
     fn strike(&mut self, replica: &Replica, target: u64, now: Duration, orders: &mut Vec<Order>) {
@@ -421,9 +446,7 @@ impl Mind {
             let spread = spread.max(1);
             let x = (centre.0 + self.rng.random_range(-spread..=spread)).clamp(0, zone.width - 1);
             let y = (centre.1 + self.rng.random_range(-spread..=spread)).clamp(0, zone.height - 1);
-            let leads_out =
-                zone.crossings.iter().any(|c| (c.x0..=c.x1).contains(&x) && (c.y0..=c.y1).contains(&y));
-            self.goal = (!leads_out).then_some((x, y));
+            self.goal = (!leads_out(zone, (x, y))).then_some((x, y));
         }
         if let Some(goal) = self.goal {
             self.walk_towards(replica, at, goal, orders);
@@ -431,18 +454,7 @@ impl Mind {
     }
 
     fn walk_towards(&mut self, replica: &Replica, at: (i32, i32), goal: (i32, i32), orders: &mut Vec<Order>) {
-        let speed = replica.zone.as_ref().map_or(0, |zone| i64::from(zone.max_speed));
-        let stride = speed * STRIDE_PERMILLE / 1_000 * PACE.as_millis() as i64 / 1_000;
-        let (dx, dy) = (i64::from(goal.0) - i64::from(at.0), i64::from(goal.1) - i64::from(at.1));
-        let distance = (dx * dx + dy * dy).isqrt();
-        let next = if distance <= stride {
-            goal
-        } else {
-            (
-                (i64::from(at.0) + dx * stride / distance) as i32,
-                (i64::from(at.1) + dy * stride / distance) as i32,
-            )
-        };
+        let next = step_towards(replica, at, goal);
         if next != at {
             self.at = Some(next);
             orders.push(Order::Walk(next.0, next.1));
@@ -450,7 +462,30 @@ impl Mind {
     }
 }
 
-fn is_prey(entity: &Entity) -> bool {
+/// How near one has to be for the plain attack, with a margin, millimetres.
+pub(super) fn attack_range(replica: &Replica) -> i64 {
+    let attack = replica.character.as_ref().and_then(|character| character.abilities.first());
+    attack.map_or(2_000, |ability| i64::from(ability.range) * 8 / 10)
+}
+
+/// Where one is a pace later on the straight way to `goal`.
+pub(super) fn step_towards(replica: &Replica, at: (i32, i32), goal: (i32, i32)) -> (i32, i32) {
+    let speed = replica.zone.as_ref().map_or(0, |zone| i64::from(zone.max_speed));
+    let stride = speed * STRIDE_PERMILLE / 1_000 * PACE.as_millis() as i64 / 1_000;
+    let (dx, dy) = (i64::from(goal.0) - i64::from(at.0), i64::from(goal.1) - i64::from(at.1));
+    let distance = (dx * dx + dy * dy).isqrt();
+    if distance <= stride {
+        return goal;
+    }
+    ((i64::from(at.0) + dx * stride / distance) as i32, (i64::from(at.1) + dy * stride / distance) as i32)
+}
+
+/// Whether a place leads out of the zone.
+pub(super) fn leads_out(zone: &Zone, (x, y): (i32, i32)) -> bool {
+    zone.crossings.iter().any(|c| (c.x0..=c.x1).contains(&x) && (c.y0..=c.y1).contains(&y))
+}
+
+pub(super) fn is_prey(entity: &Entity) -> bool {
     entity.hostile && entity.hp > 0
 }
 
@@ -478,7 +513,11 @@ fn distance(from: (i32, i32), to: &Entity) -> i64 {
 }
 
 /// The nearest entity that `wanted` accepts, with its distance in millimetres; ties by id.
-fn nearest(replica: &Replica, at: (i32, i32), wanted: impl Fn(&Entity) -> bool) -> Option<(&Entity, i64)> {
+pub(super) fn nearest(
+    replica: &Replica,
+    at: (i32, i32),
+    wanted: impl Fn(&Entity) -> bool,
+) -> Option<(&Entity, i64)> {
     replica
         .entities
         .values()

@@ -2,35 +2,51 @@
 //!
 //! [`client`] with its [`replica`] is also the Rust client of the game; the tests use it. Nothing of
 //! the server is used here but the schema of the protocol: what a bot knows, it was told.
+//!
+//! A bot costs one task on one of `threads` runtimes ([`worker`]), a socket and its small buffers. It has no timer: the
+//! clock of its thread wakes it with every pace. In the scenarios that are about numbers it looks past what others do, but for
+//! one in sixteen.
 
 pub mod account;
 mod bot;
 pub mod client;
+pub mod compare;
+pub mod handles;
 pub mod measure;
 pub mod mind;
+pub mod picture;
 pub mod replica;
 pub mod report;
 pub mod server;
+mod shelf;
+mod stage;
+pub mod timeline;
+mod walker;
+mod worker;
 
 use crate::client::frame::Encoding;
 use account::{AccountError, Registrar};
 use bot::Run;
 use measure::Tally;
 use mind::Scenario;
-use report::{ClientUse, Report, Server};
-use server::{Operator, OwnCpu, Status, StatusError};
-use std::sync::{Arc, Mutex};
+use report::Report;
+use server::{Operator, StatusError};
+use stage::Stage;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use thiserror::Error;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use worker::Thread;
 
-/// Most bots one process can drive: each needs a socket and some 60 KiB.
-pub const BOTS_MAX: usize = 10_000;
-/// Bots that may be on their way into the world at once.
-const ENTERING_AT_ONCE: usize = 64;
-/// How often progress is told.
-const PROGRESS: Duration = Duration::from_secs(1);
+/// Most bots one process can drive: each needs a port of its own, of which a machine has some 28,000.
+pub const BOTS_MAX: usize = 20_000;
+/// Most threads they are dealt to.
+pub const THREADS_MAX: usize = 64;
+/// Longest time of play, seconds: a week.
+pub const SECONDS_MAX: u64 = 7 * 24 * 60 * 60;
+/// Accounts made between two lines of progress.
+const REGISTERED_STEP: usize = 250;
 
 /// What to do.
 #[derive(Clone, Debug)]
@@ -43,9 +59,11 @@ pub struct Plan {
     pub admin_token: Option<String>,
     /// How their messages are written.
     pub encoding: Encoding,
-    /// How many bots, 1 to [`BOTS_MAX`].
+    /// How many bots, 1 to [`BOTS_MAX`] together with those of a storm.
     pub bots: usize,
-    /// How long they play once the last one has joined or given up, seconds.
+    /// How many more arrive within a second in [`Scenario::LoginStorm`].
+    pub storm: usize,
+    /// How long they play once the last one has joined or given up, seconds, at most [`SECONDS_MAX`].
     pub seconds: u64,
     /// What they do.
     pub scenario: Scenario,
@@ -53,14 +71,74 @@ pub struct Plan {
     pub ramp: u32,
     /// Seed of their wills.
     pub seed: u64,
+    /// Threads they are dealt to, 1 to [`THREADS_MAX`]: each uses a core at most.
+    pub threads: usize,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            ws_url: "ws://127.0.0.1:7777/v1/world/ws".to_owned(),
+            admin_url: None,
+            admin_token: None,
+            encoding: Encoding::Proto,
+            bots: 50,
+            storm: 100,
+            seconds: 30,
+            scenario: Scenario::Mixed,
+            ramp: 50,
+            seed: 42,
+            threads: 1,
+        }
+    }
+}
+
+impl Plan {
+    /// Whether something happens to the connections in the middle of the run.
+    fn has_storm(&self) -> bool {
+        matches!(self.scenario, Scenario::LoginStorm | Scenario::ReconnectStorm)
+    }
+
+    /// All bots, with those of a storm.
+    pub fn everybody(&self) -> usize {
+        let storm = if self.scenario == Scenario::LoginStorm { self.storm } else { 0 };
+        self.bots.saturating_add(storm)
+    }
+
+    fn check(&self) -> Result<(), LoadError> {
+        let numbers = self.bots > 0 && self.everybody() <= BOTS_MAX && self.ramp > 0;
+        if !numbers || (self.scenario == Scenario::LoginStorm && self.storm == 0) {
+            return Err(LoadError::BadPlan(self.everybody()));
+        }
+        if !(1..=THREADS_MAX).contains(&self.threads) || self.seconds > SECONDS_MAX {
+            return Err(LoadError::BadCourse { threads: self.threads, seconds: self.seconds });
+        }
+        Ok(())
+    }
 }
 
 /// Why a run did not take place.
 #[derive(Debug, Error)]
 pub enum LoadError {
     /// Nothing to do, or more than one process can drive.
-    #[error("{0} bots: choose --bots 1 to {BOTS_MAX}, and a --ramp of at least 1 a second")]
+    #[error("{0} bots: choose --bots 1 to {BOTS_MAX}, with --storm, and a --ramp of at least 1 a second")]
     BadPlan(usize),
+    /// Threads or time out of bounds.
+    #[error(
+        "{threads} threads for {seconds} s: choose --threads 1 to {THREADS_MAX} and --seconds 0 to {SECONDS_MAX}"
+    )]
+    BadCourse {
+        /// What was asked for.
+        threads: usize,
+        /// What was asked for.
+        seconds: u64,
+    },
+    /// The system gives too few file handles.
+    #[error(transparent)]
+    Handles(#[from] handles::TooFew),
+    /// The system gives no thread.
+    #[error("a thread of the load tool could not be started: {0}")]
+    Thread(std::io::Error),
     /// The server's HTTP side is not there.
     #[error(transparent)]
     Account(#[from] AccountError),
@@ -72,125 +150,76 @@ pub enum LoadError {
 /// Sends the bots and reports. `progress` is called about once a second with a line for people.
 ///
 /// # Errors
-/// [`LoadError`] when the run could not begin: a bad plan, or no server at the addresses.
+/// [`LoadError`] when the run could not begin: a bad plan, too few file handles, or no server at the addresses.
 pub async fn run(plan: &Plan, mut progress: impl FnMut(&str)) -> Result<Report, LoadError> {
-    if plan.bots == 0 || plan.bots > BOTS_MAX || plan.ramp == 0 {
-        return Err(LoadError::BadPlan(plan.bots));
-    }
+    plan.check()?;
+    handles::make_room(plan.everybody())?;
     let registrar = Registrar::new(&plan.ws_url)?;
     let operator = match &plan.admin_url {
         Some(url) => Some(Operator::new(url, plan.admin_token.clone())?),
         None => None,
     };
-    let idle = status(operator.as_ref()).await?;
+    let idle = match &operator {
+        Some(operator) => Some(operator.status().await?),
+        None => None,
+    };
+    let registering = Instant::now();
+    let everybody = plan.everybody();
+    let players = registrar
+        .guests(everybody, |made| {
+            if made.is_multiple_of(REGISTERED_STEP) || made == everybody {
+                progress(&format!("{made} of {everybody} guests have a character"));
+            }
+        })
+        .await?;
+    let register_s = registering.elapsed();
+    // Its idle connections would be among those that the server counts.
+    drop(registrar);
+
     let run = Arc::new(Run {
         ws_url: plan.ws_url.clone(),
         encoding: plan.encoding,
-        classes: registrar.classes().await?,
-        registrar,
+        entities: players.iter().map(|_| AtomicU64::new(0)).collect(),
+        players,
         scenario: plan.scenario,
         seed: plan.seed,
         tally: Mutex::new(Tally::default()),
         stop: CancellationToken::new(),
+        cut: CancellationToken::new(),
+        cut_at: OnceLock::new(),
     });
-    let mut bots = send_bots(&run, plan, &mut progress).await;
+    let threads = (0..plan.threads).map(Thread::start).collect::<Result<Vec<_>, _>>();
+    let threads = threads.map_err(LoadError::Thread)?;
+    let mut stage = Stage::new(plan, Arc::clone(&run), threads, operator.as_ref(), progress);
+    stage.enter().await;
+    let settling = Instant::now();
+    stage.settle().await;
+    let settle_s = settling.elapsed();
+    let played = stage.play().await;
+    stage.end().await;
+    let played = played?;
 
-    let playing = Instant::now();
-    let own_cpu = OwnCpu::start();
-    let before = status(operator.as_ref()).await?;
-    let until = playing + Duration::from_secs(plan.seconds);
-    while Instant::now() < until {
-        tokio::time::sleep(PROGRESS.min(until.saturating_duration_since(Instant::now()))).await;
-        progress(&line("playing", &run, playing.elapsed()));
-    }
-    let after = status(operator.as_ref()).await?;
-    let played = playing.elapsed();
-    let client = ClientUse { cpu_percent: own_cpu.percent() };
-
-    run.stop.cancel();
-    while let Some(ended) = bots.join_next().await {
-        if let Err(died) = ended {
-            run.count(|tally| tally.failures.count(&format!("a bot died: {died}")));
-        }
-    }
     let mut report = None;
-    run.count(|tally| {
-        let server = server_use(idle.as_ref(), before.as_ref(), after.as_ref(), played, tally.joined);
-        let facts = (plan.scenario, plan.bots, plan.seconds, plan.seed);
-        report = Some(Report::new(facts, tally, server, client));
-    });
+    let times: (Duration, Duration) = (register_s, settle_s);
+    run.count(|tally| report = Some(Report::new(plan, times, tally, stage.timeline, idle.as_ref(), played)));
     report.ok_or(LoadError::BadPlan(plan.bots))
 }
 
-/// Sends the bots at the planned rate and waits until each has joined or given up.
-async fn send_bots(run: &Arc<Run>, plan: &Plan, progress: &mut impl FnMut(&str)) -> JoinSet<()> {
-    let mut bots = JoinSet::new();
-    let began = Instant::now();
-    let mut told = began;
-    let mut sent = 0;
-    let mut pace = tokio::time::interval(Duration::from_secs(1) / plan.ramp.min(1_000));
-    loop {
-        let (entered, entering) = {
-            let mut entered = 0;
-            run.count(|tally| entered = (tally.joined + tally.failed) as usize);
-            (entered, sent - entered.min(sent))
-        };
-        if sent < plan.bots && entering < ENTERING_AT_ONCE {
-            bots.spawn(bot::live(Arc::clone(run), sent));
-            sent += 1;
-        }
-        if told.elapsed() >= PROGRESS {
-            told = Instant::now();
-            progress(&line("joining", run, began.elapsed()));
-        }
-        if entered >= plan.bots {
-            return bots;
-        }
-        pace.tick().await;
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn line(phase: &str, run: &Run, elapsed: Duration) -> String {
-    let mut text = String::new();
-    run.count(|tally| {
-        text = format!(
-            "{phase} {:>4} s: {} joined, {} gave up, {} protocol errors, {} disconnects, {} frames, {} swings",
-            elapsed.as_secs(),
-            tally.joined,
-            tally.failed,
-            tally.protocol_errors,
-            tally.disconnects,
-            tally.frames,
-            tally.swings
-        );
-    });
-    text
-}
-
-async fn status(operator: Option<&Operator>) -> Result<Option<Status>, StatusError> {
-    match operator {
-        Some(operator) => operator.status().await.map(Some),
-        None => Ok(None),
-    }
-}
-
-fn server_use(
-    idle: Option<&Status>,
-    before: Option<&Status>,
-    after: Option<&Status>,
-    played: Duration,
-    joined: u64,
-) -> Server {
-    let (Some(idle), Some(before), Some(after)) = (idle, before, after) else {
-        return Server::default();
-    };
-    let worst = server::worst_zone(after);
-    let grown = after.process.rss_bytes.saturating_sub(idle.process.rss_bytes) as f64;
-    Server {
-        tick_ms: worst.map(|zone| zone.tick_ms),
-        worst_zone: worst.map(|zone| zone.name.clone()),
-        cpu_percent: Some(server::cpu_percent(before.process, after.process, played)),
-        rss_mib: Some(after.process.rss_bytes as f64 / f64::from(1 << 20)),
-        kib_per_connection: (joined > 0).then(|| grown / 1_024.0 / joined as f64),
+    #[test]
+    fn a_plan_is_within_bounds() {
+        let plan = Plan::default();
+        assert!(plan.check().is_ok());
+        let bots = Plan { bots: BOTS_MAX, ..plan.clone() };
+        assert!(bots.check().is_ok());
+        let stormy = Plan { scenario: Scenario::LoginStorm, ..bots };
+        assert!(matches!(stormy.check(), Err(LoadError::BadPlan(20_100))));
+        let calm = Plan { scenario: Scenario::LoginStorm, storm: 0, ..plan.clone() };
+        assert!(matches!(calm.check(), Err(LoadError::BadPlan(50))));
+        assert!(matches!(Plan { threads: 0, ..plan.clone() }.check(), Err(LoadError::BadCourse { .. })));
+        assert!(matches!(Plan { ramp: 0, ..plan }.check(), Err(LoadError::BadPlan(50))));
     }
 }

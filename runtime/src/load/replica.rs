@@ -2,14 +2,20 @@
 //!
 //! It is also the judge of the server's conduct: whatever `docs/protocol.md` does not allow is a
 //! [`Fault`]. A fault never stops the replica; it takes over what it can and goes on.
+//!
+//! A replica that looks past others ([`Replica::look_past_others`]) costs little whatever the number of entities in sight:
+//! it knows and judges no more than the own character, the ticks and the acknowledgements.
+
+mod glance;
 
 use protocol::prost::Message as _;
 use protocol::v1::event::Type as Event;
 use protocol::v1::notification::Method as Told;
 use protocol::v1::response::Outcome;
 use protocol::v1::{
-    self, Character, CharacterUpdate, DialogShow, EventReward, InventoryUpdate, QuestUpdate, ServerFrame,
-    SessionWelcome, SystemMessage, WorldCorrected, WorldDelta, WorldEventUpdate, WorldSnapshot, WorldZone, Zone,
+    self, Character, CharacterUpdate, DialogShow, DuelChallenged, DuelTurn, EventReward, InventoryUpdate,
+    PresenceChanged, QuestUpdate, ServerFrame, SessionWelcome, SystemMessage, WorldCorrected, WorldDelta,
+    WorldEventUpdate, WorldSnapshot, WorldZone, Zone,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -19,6 +25,9 @@ use thiserror::Error;
 
 /// Calls that may wait for their answer at once; a client with more is defective.
 pub const PENDING_CALLS: usize = 1_024;
+
+/// Millimetres of a step of movement.
+const STEP_MM: i32 = 20;
 
 /// Something the protocol does not allow.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -61,7 +70,7 @@ pub enum Fault {
     /// A changed or leaving entity that is not in sight.
     #[error("{what} of entity {id} which is not in sight")]
     UnknownEntity {
-        /// `update` or `leave`.
+        /// `update`, `move` or `leave`.
         what: &'static str,
         /// Which.
         id: u64,
@@ -110,8 +119,12 @@ pub enum Heard {
     Respawned,
     /// Somebody said something.
     Chat,
-    /// A challenge to a duel, or how one goes.
-    Duel,
+    /// Somebody asks for a duel.
+    Challenged(DuelChallenged),
+    /// How a duel goes.
+    DuelTurn(DuelTurn),
+    /// A duel, or a challenge that became none, is over.
+    DuelEnded,
     /// Durable: level, experience, gold.
     CharacterUpdate(CharacterUpdate),
     /// Durable: items.
@@ -124,6 +137,8 @@ pub enum Heard {
     WorldEvent(WorldEventUpdate),
     /// Something for everybody.
     System(SystemMessage),
+    /// Somebody who is listened to came, went or changed.
+    Presence(PresenceChanged),
     /// The server goes away and asks to come back.
     Reconnect,
 }
@@ -200,10 +215,31 @@ pub struct Replica {
     /// Who plays, once joined.
     pub character: Option<Character>,
     in_sync: bool,
+    looks_past_others: bool,
     pending: BTreeMap<u64, &'static str>,
 }
 
 impl Replica {
+    /// From now on `entities` holds the own one and hostile ones, these where they came into sight, and events are
+    /// not told. To be called before the first frame.
+    pub fn look_past_others(&mut self) {
+        self.looks_past_others = true;
+    }
+
+    /// Whether it knows everything in sight.
+    pub fn is_whole(&self) -> bool {
+        !self.looks_past_others
+    }
+
+    /// The connection is gone: nothing is known any more but who plays. How many calls were not answered.
+    pub fn lose(&mut self) -> usize {
+        let unanswered = self.pending.len();
+        self.pending.clear();
+        self.entities.clear();
+        (self.tick, self.ack, self.sent_seq, self.in_sync) = (0, 0, 0, false);
+        unanswered
+    }
+
     /// The own entity, if it is in sight.
     pub fn own(&self) -> Option<&Entity> {
         self.entities.get(&self.you)
@@ -230,6 +266,9 @@ impl Replica {
 
     /// Takes in one frame of `lore.v1.proto`, which may hold several messages.
     pub fn hear_binary(&mut self, bytes: &[u8], faults: &mut Vec<Fault>) -> Vec<Heard> {
+        if let Some(glanced) = self.glance(bytes, faults) {
+            return glanced.map_err(|fault| faults.push(fault)).into_iter().collect();
+        }
         let frame = match ServerFrame::decode(bytes) {
             Ok(frame) => frame,
             Err(error) => {
@@ -245,7 +284,8 @@ impl Replica {
             }
         }
         for notification in frame.notifications {
-            let told = notification.method.ok_or_else(|| Fault::UnknownNotification("by its number".to_owned()));
+            let told =
+                notification.method.ok_or_else(|| Fault::UnknownNotification("by its number".to_owned()));
             match told.and_then(|told| self.told(told, faults)) {
                 Ok(heard) => all.push(heard),
                 Err(fault) => faults.push(fault),
@@ -262,8 +302,13 @@ impl Replica {
         }
         match (envelope.method.as_deref(), envelope.id) {
             (Some(method), None) => {
-                let told = Told::from_json(method, envelope.params.map_or("{}", RawValue::get));
-                let told = told.ok_or_else(|| Fault::UnknownNotification(method.chars().take(64).collect()))?;
+                let params = envelope.params.map_or("{}", RawValue::get);
+                if let Some(glanced) = self.glance_at_text(method, params, faults) {
+                    return glanced;
+                }
+                let told = Told::from_json(method, params);
+                let told =
+                    told.ok_or_else(|| Fault::UnknownNotification(method.chars().take(64).collect()))?;
                 self.told(told.map_err(|error| malformed(method, &error))?, faults)
             }
             (None, Some(id)) => {
@@ -320,7 +365,9 @@ impl Replica {
             Told::CharacterDied(_) => Heard::Died,
             Told::CharacterRespawned(_) => Heard::Respawned,
             Told::ChatMessage(_) => Heard::Chat,
-            Told::DuelChallenged(_) | Told::DuelTurn(_) | Told::DuelEnded(_) => Heard::Duel,
+            Told::DuelChallenged(challenge) => Heard::Challenged(challenge),
+            Told::DuelTurn(turn) => Heard::DuelTurn(turn),
+            Told::DuelEnded(_) => Heard::DuelEnded,
             Told::CharacterUpdate(update) => self.character_update(update),
             Told::InventoryUpdate(update) => Heard::InventoryUpdate(update),
             Told::QuestUpdate(update) => Heard::QuestUpdate(update),
@@ -328,6 +375,7 @@ impl Replica {
             Told::EventReward(reward) => Heard::EventReward(reward),
             Told::SystemMessage(message) => Heard::System(message),
             Told::SystemReconnect(_) => Heard::Reconnect,
+            Told::PresenceChanged(changed) => Heard::Presence(changed),
         })
     }
 
@@ -341,38 +389,42 @@ impl Replica {
     }
 
     fn snapshot(&mut self, snapshot: WorldSnapshot, faults: &mut Vec<Fault>) -> Result<Heard, Fault> {
-        let zone = snapshot.zone.ok_or_else(|| malformed("world.snapshot", &"it has no zone"))?;
-        let same_zone = self.zone.as_ref().is_some_and(|known| known.name == zone.name);
-        if same_zone && snapshot.tick < self.tick {
-            faults.push(Fault::TickBackwards { from: self.tick, to: snapshot.tick });
-        }
-        self.acknowledge(snapshot.ack.into(), faults);
-        self.tick = snapshot.tick;
-        self.you = snapshot.you;
-        self.zone = Some(zone);
-        self.entities.clear();
-        for entity in snapshot.entities {
+        let WorldSnapshot { tick, zone, you, ack, entities, .. } = snapshot;
+        self.begin_snapshot(tick, zone, you, ack, faults)?;
+        for entity in entities {
             let id = entity.id;
             if self.entities.insert(id, Entity::new(entity)).is_some() {
                 faults.push(Fault::EnteredTwice(id));
             }
         }
-        self.in_sync = true;
         Ok(Heard::Snapshot)
     }
 
+    /// All of a snapshot but its entities.
+    fn begin_snapshot(
+        &mut self,
+        tick: u64,
+        zone: Option<Zone>,
+        you: u64,
+        ack: u32,
+        faults: &mut Vec<Fault>,
+    ) -> Result<(), Fault> {
+        let zone = zone.ok_or_else(|| malformed("world.snapshot", &"it has no zone"))?;
+        let same_zone = self.zone.as_ref().is_some_and(|known| known.name == zone.name);
+        if same_zone && tick < self.tick {
+            faults.push(Fault::TickBackwards { from: self.tick, to: tick });
+        }
+        self.acknowledge(ack.into(), faults);
+        self.tick = tick;
+        self.you = you;
+        self.zone = Some(zone);
+        self.entities.clear();
+        self.in_sync = true;
+        Ok(())
+    }
+
     fn delta(&mut self, delta: WorldDelta, faults: &mut Vec<Fault>) -> Result<Heard, Fault> {
-        if !self.in_sync {
-            return Err(Fault::DeltaWithoutSnapshot(delta.tick));
-        }
-        if delta.tick <= self.tick {
-            faults.push(Fault::TickBackwards { from: self.tick, to: delta.tick });
-        }
-        let ticks = delta.tick.saturating_sub(self.tick);
-        self.tick = delta.tick;
-        if let Some(ack) = delta.ack {
-            self.acknowledge(ack.into(), faults);
-        }
+        let ticks = self.begin_delta(delta.tick, delta.ack, faults)?;
         for id in delta.leave {
             if self.entities.remove(&id).is_none() {
                 faults.push(Fault::UnknownEntity { what: "leave", id });
@@ -390,8 +442,47 @@ impl Replica {
                 None => faults.push(Fault::UnknownEntity { what: "update", id: update.id }),
             }
         }
+        if let Some(moves) = delta.moves {
+            self.walk(&moves, faults);
+        }
         let events = delta.events.into_iter().filter_map(|event| event.r#type).collect();
         Ok(Heard::Delta { tick: delta.tick, ticks, events })
+    }
+
+    /// Takes in movement: ids as differences, ways in steps.
+    fn walk(&mut self, moves: &v1::Moves, faults: &mut Vec<Fault>) {
+        if moves.ids.len() != moves.dx.len() || moves.ids.len() != moves.dy.len() {
+            faults.push(malformed("world.delta", &"moves of different lengths"));
+        }
+        let mut id = 0_u64;
+        for ((difference, dx), dy) in moves.ids.iter().zip(&moves.dx).zip(&moves.dy) {
+            id = id.saturating_add(*difference);
+            match self.entities.get_mut(&id) {
+                Some(entity) => {
+                    let go = |from: i32, steps: i32| {
+                        from.div_euclid(STEP_MM).saturating_add(steps).saturating_mul(STEP_MM)
+                    };
+                    (entity.x, entity.y) = (go(entity.x, *dx), go(entity.y, *dy));
+                }
+                None => faults.push(Fault::UnknownEntity { what: "move", id }),
+            }
+        }
+    }
+
+    /// What every delta has; the ticks since the frame before.
+    fn begin_delta(&mut self, tick: u64, ack: Option<u32>, faults: &mut Vec<Fault>) -> Result<u64, Fault> {
+        if !self.in_sync {
+            return Err(Fault::DeltaWithoutSnapshot(tick));
+        }
+        if tick <= self.tick {
+            faults.push(Fault::TickBackwards { from: self.tick, to: tick });
+        }
+        let ticks = tick.saturating_sub(self.tick);
+        self.tick = tick;
+        if let Some(ack) = ack {
+            self.acknowledge(ack.into(), faults);
+        }
+        Ok(ticks)
     }
 
     fn acknowledge(&mut self, ack: u64, faults: &mut Vec<Fault>) {
@@ -431,8 +522,9 @@ mod tests {
     #[test]
     fn what_the_protocol_allows_is_no_fault() {
         let enter = delta(r#"{"tick":11,"enter":[{"id":3,"kind":"npc","x":1,"y":2}]}"#);
-        let update =
-            delta(r#"{"tick":14,"update":[{"id":3,"hp":4}],"events":[{"type":"pulse","source":12,"target":3,"status":"bleed","amount":4,"by":"abilities@0.1.0"}]}"#);
+        let update = delta(
+            r#"{"tick":14,"update":[{"id":3,"hp":4}],"events":[{"type":"pulse","source":12,"target":3,"status":"bleed","amount":4,"by":"abilities@0.1.0"}]}"#,
+        );
         let leave = delta(r#"{"tick":15,"leave":[3]}"#);
         let reply = r#"{"jsonrpc":"2.0","id":1,"result":{"nonce":5,"server_time_ms":1}}"#;
         check(&[SNAPSHOT, &enter, &update, reply, &leave, SNAPSHOT], &expect!["tick went from 15 to 10"]);
@@ -473,5 +565,18 @@ mod tests {
                 malformed message: EOF while parsing an object at line 1 column 1
                 delta of tick 11 without a snapshot before it"#]],
         );
+    }
+
+    #[test]
+    fn a_lost_connection_leaves_no_answers_to_wait_for() {
+        let mut replica = Replica::default();
+        let mut faults = Vec::new();
+        replica.hear_text(SNAPSHOT, &mut faults);
+        replica.asked(1, "system.ping");
+        replica.sent_seq = 7;
+        assert_eq!((replica.lose(), replica.pending(), replica.sent_seq), (1, 0, 0));
+        replica.hear_text(&delta(r#"{"tick":11}"#), &mut faults);
+        replica.hear_text(&SNAPSHOT.replace("\"tick\":10", "\"tick\":2"), &mut faults);
+        assert_eq!(faults, [Fault::DeltaWithoutSnapshot(11)]);
     }
 }

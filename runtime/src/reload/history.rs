@@ -19,9 +19,9 @@ pub struct HistoryEntry {
     /// Generation that this made live.
     pub generation: u64,
     /// `push`, `content`, `canary`, `promote`, `hold`, `approve`, `reject`, `pass`, `rollback`,
-    /// `quarantine`, `refuse`.
+    /// `quarantine`, `refuse`; `say`.
     pub action: String,
-    /// Label of what is live now, or rests.
+    /// Label of what is live now, or rests; of `say`, to whom and what.
     pub label: String,
     /// Digest of what is live now.
     pub digest: String,

@@ -285,6 +285,14 @@ impl Live {
         !self.set.quarantined.holds(digest)
     }
 
+    /// Adds a line to the history that is kept in memory.
+    fn remember(&mut self, entry: &HistoryEntry) {
+        if self.history.len() == HISTORY {
+            self.history.pop_front();
+        }
+        self.history.push_back(entry.clone());
+    }
+
     /// Lets a digest run no more.
     fn bar(&mut self, digest: String, why: String) {
         let set = &self.set;
@@ -512,10 +520,7 @@ impl Pipeline {
                 .map(|script| (script.clone(), live.earlier.digests(script)))
                 .collect();
             if let Some(entry) = &entry {
-                if live.history.len() == HISTORY {
-                    live.history.pop_front();
-                }
-                live.history.push_back(entry.clone());
+                live.remember(entry);
             }
             live.set.clone()
         };

@@ -1,9 +1,9 @@
-//! What people decide about changes, and the way back, for whatever reason it is taken.
+//! What people decide about changes and do besides, and the way back, for whatever reason it is taken.
 
 use super::change::{Breach, CONTENT, Change, Subject};
 use super::push::Candidate;
 use super::state::Event;
-use super::{Author, Layout, Pipeline, PushError, Pushed, blocking, millis};
+use super::{Author, HistoryEntry, Layout, Pipeline, PushError, Pushed, blocking, millis, now_ms};
 use crate::content::suggestion;
 use host_api::Module;
 use std::collections::BTreeSet;
@@ -44,6 +44,31 @@ impl Pipeline {
             self.save(self.noted("reject", id, author)).await;
         }
         self.change(id).ok_or(PushError::NoChange(id))
+    }
+
+    /// A line of the history about something else that an operator did.
+    pub async fn note(&self, action: &str, label: String, author: &Author) {
+        let _turn = self.changing.lock().await;
+        let entry = {
+            let mut live = self.live();
+            let entry = HistoryEntry {
+                at_ms: now_ms(),
+                generation: live.layout.trunk.number(),
+                action: action.to_owned(),
+                label,
+                digest: String::new(),
+                before: None,
+                who: author.who.clone(),
+                why: author.why.clone(),
+                live_ms: 0.0,
+            };
+            live.remember(&entry);
+            entry
+        };
+        let archive = Arc::clone(&self.archive);
+        if let Err(error) = blocking(move || archive.log(&entry)).await.and_then(|written| Ok(written?)) {
+            tracing::error!(%error, action, "what an operator did is not in the history: the data folder cannot be written");
+        }
     }
 
     /// What a change is about, from where it runs or from the archive.

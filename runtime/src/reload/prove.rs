@@ -290,9 +290,7 @@ impl Pipeline {
             live,
             verdict: judge(&limits, &exports),
             exports,
-            notes: vec![format!(
-                "{why}: nothing to compare it with; it was asked {made_up} made-up calls"
-            )],
+            notes: vec![format!("{why}: nothing to compare it with; it was asked {made_up} made-up calls")],
             state: None,
         })
     }

@@ -43,16 +43,11 @@ pub fn entity(entity: &Entity, world: &World) -> v1::Entity {
     whole
 }
 
-/// An entity's id and the members that changed in the last step.
-pub fn entity_update(entity: &Entity, content: &Content) -> v1::Entity {
+/// An entity's id and the members of these changes.
+pub fn entity_update(entity: &Entity, changes: Changes, content: &Content) -> v1::Entity {
     let mut update = v1::Entity { id: entity.id.0, ..v1::Entity::default() };
-    members(&mut update, entity, entity.changes, content);
+    members(&mut update, entity, changes, content);
     update
-}
-
-/// Whether [`entity_update`] would say anything to those who see the entity.
-pub fn is_visible_change(changes: Changes) -> bool {
-    changes.0 & !Changes::RESOURCES.0 != 0
 }
 
 /// What never changes of an entity: its name and the template it is of.

@@ -1,6 +1,7 @@
 //! The frames of every tick, put together from parts that were written once for all who see them: as text of
 //! `lore.v1.json`, as bytes of `lore.v1.proto`. A test reads both back with the types of the schema.
 
+use super::changes::MoveList;
 use crate::client::frame::{Encoding, Frame, to_json};
 use protocol::prost::Message;
 use protocol::prost::encoding::{self, WireType, encode_key, encode_varint};
@@ -29,6 +30,7 @@ mod number {
     pub const DELTA_ACK: u32 = 2;
     pub const DELTA_LEAVE: u32 = 5;
     pub const DELTA_SELF: u32 = 6;
+    pub const DELTA_MOVES: u32 = 8;
 }
 
 /// The lists of one frame, as they grow.
@@ -44,19 +46,24 @@ pub struct Lists {
     pub leave: Vec<u8>,
     /// What could be seen.
     pub events: Vec<u8>,
+    /// Who did nothing but move, on `lore.v1.proto`.
+    pub moves: MoveList,
 }
 
 impl Lists {
     /// For the next frame.
     pub fn clear(&mut self) {
-        for list in [&mut self.entities, &mut self.enter, &mut self.update, &mut self.leave, &mut self.events] {
+        for list in [&mut self.entities, &mut self.enter, &mut self.update, &mut self.leave, &mut self.events]
+        {
             list.clear();
         }
+        self.moves.clear();
     }
 
     /// Whether a delta has nothing to tell in them.
     pub fn is_empty(&self) -> bool {
-        [&self.enter, &self.update, &self.leave, &self.events].iter().all(|list| list.is_empty())
+        let lists = [&self.enter, &self.update, &self.leave, &self.events];
+        lists.iter().all(|list| list.is_empty()) && self.moves.moves.ids.is_empty()
     }
 }
 
@@ -189,6 +196,9 @@ pub fn delta(
                 frame.extend_from_slice(&lists.leave);
             }
             frame.extend_from_slice(&lists.events);
+            if !lists.moves.moves.ids.is_empty() {
+                push_message(frame, number::DELTA_MOVES, &lists.moves.moves);
+            }
             binary_frame(number::WORLD_DELTA, frame)
         }
     }
@@ -305,7 +315,8 @@ mod tests {
                 gone.iter().for_each(|id| leave(encoding, &mut lists.leave, *id));
                 let frame = delta(encoding, &mut Vec::new(), tick, ack, own.as_ref(), &lists);
                 let (enter, update, leave, events) = (enter.clone(), update.clone(), gone.clone(), events.clone());
-                let expected = v1::WorldDelta { tick, ack, enter, update, leave, self_: own, events };
+                let moves = None;
+                let expected = v1::WorldDelta { tick, ack, enter, update, leave, self_: own, events, moves };
                 prop_assert_eq!(read(&frame), Method::WorldDelta(expected));
             }
         }

@@ -1,6 +1,7 @@
 //! Zones at run time: threads that own worlds, and the handles by which everybody else reaches
 //! them. *Async ends at the inbox.* Game rules do not live here (`sim`, scripts), nor do sockets.
 
+mod changes;
 mod encode;
 mod format;
 mod journal;
@@ -11,6 +12,7 @@ mod rules;
 mod schedule;
 mod state;
 mod stats;
+mod view;
 
 pub use journal::{Commit, JOURNAL_QUEUE, JournalError, journal_loop};
 pub use room::{Room, RoomSetup};

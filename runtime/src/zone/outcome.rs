@@ -6,6 +6,7 @@ use super::room::Room;
 use super::{Arrival, Message};
 use crate::client::frame::Shared;
 use crate::client::rpc::RpcError;
+use crate::client::topics::Topic;
 use crate::client::{CloseReason, NO_REQUEST, Outgoing, names, wire};
 use crate::store::{StampedFact, TickFacts};
 use protocol::v1;
@@ -183,8 +184,8 @@ impl Room {
                 Told::CharacterDied(v1::CharacterDied { respawn_ms })
             }
             Notice::Greeted(id) => match announcement(self.world.content(), self.world.zone(), *id) {
-                Some(told) => told,
-                None => return,
+                Some(told) if member.client.topics.hold(Topic::Announcements) => told,
+                _ => return,
             },
             Notice::Respawned => Told::CharacterRespawned(v1::CharacterRespawned {}),
             Notice::DuelChallenged { duel, from, name, answer_ticks } => {
@@ -231,13 +232,16 @@ impl Room {
             EventKind::Announcement(id) => {
                 let told = announcement(self.world.content(), self.world.zone(), *id);
                 let Some(told) = told else { return };
-                self.tell_all(told);
+                self.tell_all(Topic::Announcements, told);
             }
             EventKind::World(report) => {
                 let stands = wire::world_event(report, self.world.content(), self.tick_ms);
                 let Some(stands) = stands else { return };
                 let by = self.label(event.origin).to_string();
-                self.tell_all(Told::WorldEvent(v1::WorldEventUpdate { event: Some(stands), by }));
+                self.tell_all(
+                    Topic::Events,
+                    Told::WorldEvent(v1::WorldEventUpdate { event: Some(stands), by }),
+                );
             }
             EventKind::Swing { amount, .. } | EventKind::Pulse { amount, .. } if *amount > 0 => {
                 self.meters.damage.increment(u64::from(amount.unsigned_abs()));
@@ -246,10 +250,11 @@ impl Room {
         }
     }
 
-    /// Tells everybody who is in the zone.
-    fn tell_all(&self, told: Told) {
+    /// Tells everybody who is in the zone and wants to hear of it.
+    fn tell_all(&self, topic: Topic, told: Told) {
         let shared = Shared::new(told);
-        for member in self.members.values().filter(|member| member.entity.is_some()) {
+        let here = self.members.values().filter(|member| member.entity.is_some());
+        for member in here.filter(|member| member.client.topics.hold(topic)) {
             member.client.share(&shared);
         }
     }
@@ -282,7 +287,8 @@ impl Room {
                 let (Some(index), Some(seat)) = (target, seat) else {
                     let text =
                         format!("There is no room in {}.", zone_title(self.world.content(), state.zone));
-                    member.client.notify(Told::SystemMessage(v1::SystemMessage { text }));
+                    let told = v1::SystemMessage { text, ..v1::SystemMessage::default() };
+                    member.client.notify(Told::SystemMessage(told));
                     state.at = Some(beside_crossings(self.definition(), member.at));
                     state.zone = self.world.zone();
                     self.inputs.push(Input::Enter(Box::new(state)));
@@ -347,7 +353,8 @@ fn interaction(kind: &str) -> Outcome {
 /// `announcement/NAME` as it is told; nothing if the content does not have it.
 fn announcement(content: &Content, zone: DefId, id: DefId) -> Option<Told> {
     let text = content.announcements.get(&id)?.text.replace("{zone}", &content.zones[&zone].title);
-    Some(Told::SystemMessage(v1::SystemMessage { text }))
+    let topic = Some(Topic::Announcements.name().to_owned());
+    Some(Told::SystemMessage(v1::SystemMessage { text, topic, level: None }))
 }
 
 fn zone_title(content: &Content, id: DefId) -> &str {

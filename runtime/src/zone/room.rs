@@ -5,11 +5,12 @@ mod inbox;
 use super::journal::Commit;
 use super::replicate::Replication;
 use super::stats::{Phase, Stopwatch};
+use super::view::View;
 use super::{
     Applied, InboxError, Message, Population, Seat, Swap, ZoneHandle, ZoneIndex, ZoneRules, ZoneStats, Zones,
 };
 use crate::client::limits::SLOW_CLIENT;
-use crate::client::{Client, CloseReason};
+use crate::client::{Client, CloseReason, Outgoing};
 use crate::replay::{ModuleRef, RecordSender, Recorder, Running};
 use host_api::ScriptFailure;
 use protocol::v1;
@@ -65,15 +66,10 @@ pub(super) struct Member {
     pub entity: Option<EntityId>,
     /// Where it stood after the last tick.
     pub at: Position,
-    /// Entities the client knows, sorted.
-    pub known: Vec<EntityId>,
-    /// Last acknowledgement sent.
-    pub ack: u32,
+    /// What the client has been told.
+    pub view: View,
     /// What was acknowledged in another zone.
     pub ack_base: u32,
-    /// What the client knows of itself.
-    pub own: Option<v1::Own>,
-    pub needs_snapshot: bool,
     /// First tick in which the outbox had no room.
     stuck_since: Option<u64>,
     /// The open conversation: `dialog/NAME` and `dialog/NAME/NODE`.
@@ -85,17 +81,19 @@ pub(super) struct Member {
 }
 
 impl Member {
-    fn new(client: Arc<Client>, seat: Seat, last_seq: u32, joining: Option<(RequestId, v1::Character)>) -> Self {
+    fn new(
+        client: Arc<Client>,
+        seat: Seat,
+        last_seq: u32,
+        joining: Option<(RequestId, v1::Character)>,
+    ) -> Self {
         Self {
             client,
             _seat: seat,
             entity: None,
             at: Position::default(),
-            known: Vec::new(),
-            ack: last_seq,
+            view: View::new(last_seq),
             ack_base: last_seq,
-            own: None,
-            needs_snapshot: true,
             stuck_since: None,
             dialog: None,
             joining,
@@ -106,9 +104,7 @@ impl Member {
     /// The character enters anew: nothing the client knows is good any more.
     pub fn forget(&mut self) {
         self.entity = None;
-        self.known.clear();
-        self.own = None;
-        self.needs_snapshot = true;
+        self.view.forget();
         self.dialog = None;
     }
 }
@@ -295,7 +291,7 @@ impl Room {
         stats.tick.store(self.world.tick(), Relaxed);
         stats.lag_micros.store(u32::try_from(lag.as_micros()).unwrap_or(u32::MAX), Relaxed);
         stats.inputs.store(inputs as u32, Relaxed);
-        stats.entities.store(self.replication.entities() as u32, Relaxed);
+        stats.entities.store(self.world.entities().count() as u32, Relaxed);
         self.meters.tick.record(duration);
         self.meters.lag.record(lag);
         self.meters.population.set(self.members.len() as f64);
@@ -355,7 +351,7 @@ impl Room {
             self.handle.set_cap(content.zones[&self.world.zone()].population_cap);
             self.world.swap_content(content);
             for member in self.members.values_mut() {
-                member.needs_snapshot = true;
+                member.view.needs_snapshot = true;
             }
         }
         let (was, is) = (self.rules.modules(), swap.rules.modules());
@@ -440,10 +436,21 @@ impl Room {
             let Some(entity) = self.world.entity(character.entity) else { continue };
             member.at = entity.at;
             let ack = character.last_seq.max(member.ack_base);
-            if self.replication.send(member, entity, ack, &self.world) {
-                member.stuck_since = None;
-            } else if tick - *member.stuck_since.get_or_insert(tick) > patience {
-                member.client.close(CloseReason::TooSlow);
+            if !member.client.has_room() {
+                // What is due stays due.
+                if tick - *member.stuck_since.get_or_insert(tick) > patience {
+                    member.client.close(CloseReason::TooSlow);
+                }
+                continue;
+            }
+            member.stuck_since = None;
+            if member.view.is_flooded(&member.client) {
+                continue;
+            }
+            let encoding = member.client.encoding;
+            if let Some(frame) = self.replication.frame(&mut member.view, encoding, entity, ack, &self.world)
+            {
+                member.client.tell(Outgoing::Frame(frame));
             }
         }
     }

@@ -109,7 +109,7 @@ impl Room {
                 return client.answer(request, Ok(Outcome::Recipes(recipes)));
             }
             Ask::Snapshot => {
-                member.needs_snapshot = true;
+                member.view.needs_snapshot = true;
                 return client.done(request);
             }
             Ask::Quests => {

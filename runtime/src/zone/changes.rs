@@ -1,0 +1,154 @@
+//! When what of every entity changed last, so that any client can be told what is new since it was told last,
+//! however long ago that is. Kept from step to step for the whole zone, once for all clients.
+
+use protocol::v1::Moves;
+use sim::content::Position;
+use sim::entity::{Changes, Entity};
+use sim::{EntityId, World};
+
+/// Millimetres of a step, the unit in which movement is told.
+pub const STEP_MM: i32 = 20;
+/// Steps beyond which a movement is told as the place it led to: 100 m.
+pub const FARTHEST_STEPS: u32 = 100_000 / STEP_MM as u32;
+
+/// What clients are told of an entity after it entered, but for its place.
+const TOLD: [Changes; 4] = [Changes::LEVEL, Changes::HEALTH, Changes::STATE, Changes::STATUSES];
+
+/// A place in steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Steps {
+    /// East.
+    pub x: i32,
+    /// North.
+    pub y: i32,
+}
+
+impl Steps {
+    /// Of a place: rounded down, as the schema says at [`Moves`].
+    pub fn of(at: Position) -> Self {
+        Self { x: at.x_mm.div_euclid(STEP_MM), y: at.y_mm.div_euclid(STEP_MM) }
+    }
+
+    /// The way from `before`, unless it is too far to be told as one.
+    pub fn since(self, before: Self) -> Option<(i32, i32)> {
+        let far = self.x.abs_diff(before.x).max(self.y.abs_diff(before.y));
+        (far <= FARTHEST_STEPS).then(|| (self.x - before.x, self.y - before.y))
+    }
+}
+
+/// One entity.
+#[derive(Clone, Copy, Debug)]
+pub struct Log {
+    id: EntityId,
+    /// Ticks, in the order of [`TOLD`].
+    changed: [u64; TOLD.len()],
+    /// Where it is.
+    pub steps: Steps,
+}
+
+impl Log {
+    fn new(id: EntityId, tick: u64) -> Self {
+        Self { id, changed: [tick; TOLD.len()], steps: Steps::default() }
+    }
+
+    fn take(&mut self, entity: &Entity, tick: u64) {
+        for (changed, told) in self.changed.iter_mut().zip(TOLD) {
+            if entity.changes.has(told) {
+                *changed = tick;
+            }
+        }
+        self.steps = Steps::of(entity.at);
+    }
+
+    /// Which entity.
+    pub fn id(&self) -> EntityId {
+        self.id
+    }
+
+    /// What has changed after a tick.
+    pub fn since(&self, tick: u64) -> Changes {
+        let mut changes = Changes::NONE;
+        for (changed, told) in self.changed.iter().zip(TOLD) {
+            if *changed > tick {
+                changes.add(told);
+            }
+        }
+        changes
+    }
+}
+
+/// All entities of a zone, in its order.
+#[derive(Default)]
+pub struct ChangeLog {
+    entities: Vec<Log>,
+    before: Vec<Log>,
+}
+
+impl ChangeLog {
+    /// Takes in what the last step has changed.
+    pub fn take(&mut self, world: &World) {
+        let tick = world.tick();
+        std::mem::swap(&mut self.entities, &mut self.before);
+        self.entities.clear();
+        let mut before = self.before.iter().peekable();
+        for entity in world.entities() {
+            // Both are in the order of ids; what was passed over is gone.
+            while before.next_if(|log| log.id < entity.id).is_some() {}
+            let known = before.next_if(|log| log.id == entity.id).copied();
+            let mut log = known.unwrap_or_else(|| Log::new(entity.id, tick));
+            log.take(entity, tick);
+            self.entities.push(log);
+        }
+    }
+
+    /// The entity at this place in the zone's order.
+    pub fn at(&self, index: u32) -> &Log {
+        &self.entities[index as usize]
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.entities.len()
+    }
+}
+
+/// Movements for one client, ids as differences.
+#[derive(Clone, Debug, Default)]
+pub struct MoveList {
+    last: u64,
+    /// As they are told.
+    pub moves: Moves,
+}
+
+impl MoveList {
+    /// For the next frame.
+    pub fn clear(&mut self) {
+        self.last = 0;
+        self.moves.ids.clear();
+        self.moves.dx.clear();
+        self.moves.dy.clear();
+    }
+
+    /// Adds an entity with a greater id than all before.
+    pub fn push(&mut self, id: EntityId, (dx, dy): (i32, i32)) {
+        self.moves.ids.push(id.0 - self.last);
+        self.moves.dx.push(dx);
+        self.moves.dy.push(dy);
+        self.last = id.0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_rounded_down_and_far_ways_are_none() {
+        let steps = |x_mm, y_mm| Steps::of(Position { x_mm, y_mm });
+        assert_eq!(steps(19, 20), Steps { x: 0, y: 1 });
+        assert_eq!(steps(-1, -20), Steps { x: -1, y: -1 });
+        assert_eq!(steps(1_000, 0).since(steps(0, 40)), Some((50, -2)));
+        assert_eq!(steps(100_000, 0).since(steps(0, 0)), Some((5_000, 0)));
+        assert_eq!(steps(100_020, 0).since(steps(0, 0)), None);
+    }
+}
