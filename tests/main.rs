@@ -22,6 +22,7 @@ mod http_bad_input;
 mod http_characters;
 mod http_conduct;
 mod http_login;
+mod independent;
 mod kill;
 mod languages;
 mod late_state;

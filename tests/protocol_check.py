@@ -6,8 +6,8 @@
 
 Every method is called with the params of its example (ids are those of the world at hand), every notification, error and
 close code is brought about, and all that is heard is compared with the document (protocol_document.py). The world is
-that of the story `independent`, which starts this, and which is asked for two things by lines on standard output:
-`push` for a new version of the weather, `terminate` for the end of the server.
+that of the story `independent`, which starts this, and which is asked for what only operators can by lines on standard
+output: `say` for a word to all, `push` for a new version of the weather, `terminate` for the end of the server.
 """
 
 import os
@@ -39,8 +39,9 @@ class Check:
         self.base, self.ws = base, base.replace("http://", "ws://") + "/v1/world/ws"
         schema = Schema(os.path.join(ROOT, "proto"))
         with open(os.path.join(ROOT, "docs", "protocol.md"), encoding="utf-8") as file:
-            self.document = Document(file.read(), schema)
+            text = file.read()
         self.codec = Proto(schema) if encoding == "proto" else Json()
+        self.document = Document(text, schema, self.codec.subprotocol)
 
     # Who plays.
 
@@ -57,7 +58,7 @@ class Check:
 
     def open(self, token=None, **how):
         client = Client(self.ws, token or self.guest(), self.codec, self.document, **how)
-        client.notified("session.welcome")
+        client.recovery = client.notified("session.welcome").get("recovery")
         return client
 
     def player(self, kind):
@@ -95,6 +96,8 @@ class Check:
         self.join(friend)
         self.movement(hero)
         self.speech(hero, friend)
+        self.presence(hero, friend)
+        self.topics(hero)
         self.conversation(hero)
         self.things(hero)
         self.trade(hero)
@@ -107,6 +110,10 @@ class Check:
         self.ask(hero, "world.leave")
         self.refused(hero, -32003, "quest.list", {})
         self.limits(friend)
+        if "auth.refresh" in self.document.methods:
+            self.refresh()
+        if "session.resume" in self.document.methods:
+            self.comeback()
         self.expiry()
         friend = self.closes(friend)
         self.weather(friend)
@@ -141,12 +148,38 @@ class Check:
         self.ask(hero, "state.sync")
         hero.notified("world.snapshot")
         assert "tick" in self.ask(hero, "system.ping")
+        self.ask(hero, "world.ack", tick=hero.tick)
 
     def speech(self, hero, friend):
         self.ask(hero, "chat.send")
         for listener in (hero, friend):
             said = listener.notified("chat.message")
             assert (said["from"], said["text"]) == (hero.you, "hello"), said
+
+    def presence(self, hero, friend):
+        both = [hero.character, friend.character]
+        heard = self.ask(hero, "presence.subscribe", characters=both)
+        assert [one["character"] for one in heard["presences"]] == both, heard
+        self.ask(friend, "presence.update")
+        told = hero.notified("presence.changed", lambda told: told["presences"][0]["state"] == "busy")
+        assert told["presences"][0]["status"] == self.document.params("presence.update")["status"], told
+        asked = self.ask(hero, "presence.query", characters=both, names=["Nobody"])
+        assert asked["presences"][-1] == {"name": "Nobody", "state": "offline"}, asked
+        many = list(range(1_000_001, 1_000_200))
+        self.refused(hero, -32004, "presence.subscribe", {"characters": many})
+        self.ask(hero, "presence.unsubscribe", characters=both)
+
+    def topics(self, hero):
+        """What is told to all can be left out; in the end everything is heard again."""
+        left = self.ask(hero, "system.unsubscribe")["topics"]
+        taken = self.document.params("system.unsubscribe")["topics"]
+        assert not set(left) & set(taken), left
+        every = self.ask(hero, "system.subscribe", topics=taken)["topics"]
+        assert set(every) == set(left) | set(taken), every
+        self.ask(hero, "system.subscribe")
+        print("say", flush=True)
+        said = hero.notified("system.message", lambda said: said.get("topic") == "operator")
+        assert "level" in said, said
 
     def near(self, client, template):
         """Walks up to an NPC; its id."""
@@ -333,6 +366,45 @@ class Check:
                 return
         raise AssertionError("no call that waited was told of the end of its token")
 
+    def refresh(self):
+        """Another token of the same account, in the place of the first."""
+        status, tokens = http("POST", f"{self.base}/v1/auth/guest", {})
+        client = self.open(tokens["access_token"])
+        status, newer = http("POST", f"{self.base}/v1/auth/refresh", {"refresh_token": tokens["refresh_token"]})
+        assert status == 200, newer
+        refreshed = self.ask(client, "auth.refresh", token=newer["access_token"])
+        assert refreshed["expires_in_ms"] > 0, refreshed
+        self.refused(client, -32000, "auth.refresh", {"token": self.guest()})
+        assert client.close() == 1000
+
+    def comeback(self):
+        """The connection breaks; another one goes on where it was."""
+        first = self.player("warrior")
+        self.join(first)
+        self.ask(first, "session.ack", seq=first.heard)
+        answered, heard = first.next_id - 1, first.heard
+        Client.all.remove(first)
+        first.websocket.socket.close()
+        client = Client(self.ws, first.token, self.codec, self.document)
+        welcome = client.notified("session.welcome")
+        resumed = self.ask(client, "session.resume", token=first.recovery, seq=heard)
+        client.notified("world.snapshot")
+        assert resumed["character"] == first.character and resumed["last_id"] == answered, resumed
+        assert resumed["recovery"] == welcome["recovery"], "the next token is that of the welcome"
+        assert client.close() == 1000
+
+    def banned(self):
+        """An account that breaks the rules again and again is turned away."""
+        token = self.guest()
+        watcher = self.open(token)
+        for _ in range(100):
+            if watcher.closed:
+                break
+            breach = Client(self.ws, token, self.codec, self.document)
+            breach.websocket.send(self.codec.opcode, b"{}", reserved=0x40)
+            assert breach.close_code() in (1002, 4005)
+        assert watcher.close_code() == 4005
+
     def closes(self, friend):
         """Every close code but 4001 and 1012, which have their own; the connection that took over from the friend's."""
         assert self.open().close(1000) == 1000
@@ -351,6 +423,8 @@ class Check:
             flood.send("system.ping", {}, with_id=False)
         assert flood.close_code() == 1008
         assert self.open(answers_pings=False).close_code() == 4002
+        if 4005 in self.document.close_codes:
+            self.banned()
         twin = self.open(friend.token)
         twin.token, twin.character = friend.token, friend.character
         self.join(twin)

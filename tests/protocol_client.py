@@ -13,6 +13,7 @@ import importlib
 import json
 import math
 import os
+import re
 import select
 import socket
 import struct
@@ -26,6 +27,8 @@ import urllib.request
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 PATIENCE_S = 20
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+# Of movement in `lore.v1.proto`.
+STEP_MM = 20
 
 
 def http(method, url, body=None, token=None):
@@ -134,7 +137,7 @@ class Json:
         message = json.loads(payload)
         for one in message if isinstance(message, list) else [message]:
             assert one.pop("jsonrpc") == "2.0", one
-            yield one
+            yield one.pop("seq", None), one
 
 
 class Proto:
@@ -154,7 +157,7 @@ class Proto:
             call.id = call_id
         field = getattr(call, underscored(method))
         field.SetInParent()
-        self.schema.fill(params, field)
+        fill(field, params)
         return frame.SerializeToString()
 
     def unknown_call(self, call_id):
@@ -165,16 +168,17 @@ class Proto:
 
     def messages(self, payload):
         frame = self.schema.frames.ServerFrame.FromString(payload)
+        seq = getattr(frame, "seq", 0) or None
         for response in frame.responses:
             outcome = response.WhichOneof("outcome")
             value = plain(getattr(response, outcome))
             # What is written as `null` in JSON is 0 here.
             message = {"id": response.id or None}
-            yield message | ({"error": value} if outcome == "error" else {"result": value})
+            yield seq, message | ({"error": value} if outcome == "error" else {"result": value})
         for notification in frame.notifications:
             method = notification.WhichOneof("method")
             if method is not None:  # else it is of a newer schema
-                yield {"method": dotted(method), "params": plain(getattr(notification, method))}
+                yield seq, {"method": dotted(method), "params": plain(getattr(notification, method))}
 
 
 def dotted(name):
@@ -216,21 +220,33 @@ def plain_value(field, value):
     if field.message_type is not None:
         return plain(value)
     if field.enum_type is not None:
-        # NPC_STATE_IDLE of NpcState is `idle`.
-        prefix = "".join("_" + letter if letter.isupper() else letter for letter in field.enum_type.name)
-        return field.enum_type.values_by_number[value].name[len(prefix) :].lower()
+        return field.enum_type.values_by_number[value].name[len(prefix(field.enum_type)) :].lower()
     return value
+
+
+def prefix(enum):
+    """NPC_STATE_IDLE of NpcState is `idle`."""
+    return re.sub("(?<=.)([A-Z])", r"_\1", enum.name).upper() + "_"
+
+
+def fill(message, params):
+    """The other way round; params hold no messages."""
+    for name, value in params.items():
+        field = message.DESCRIPTOR.fields_by_name[name]
+        if field.enum_type is not None:
+            value = field.enum_type.values_by_name[prefix(field.enum_type) + value.upper()].number
+        if field.is_repeated:
+            getattr(message, name).extend(value)
+        else:
+            setattr(message, name, value)
 
 
 class Schema:
     """proto/, compiled into a folder that is gone in the end."""
 
     def __init__(self, folder):
-        # Only who speaks this encoding, or checks the other one, needs these packages.
-        from google.protobuf.json_format import ParseDict
         from grpc_tools import protoc
 
-        self.fill = ParseDict
         self.compiled = tempfile.TemporaryDirectory()
         files = [f"lore/v1/{name}" for name in sorted(os.listdir(f"{folder}/lore/v1")) if name.endswith(".proto")]
         options = [f"--proto_path={folder}", f"--python_out={self.compiled.name}"]
@@ -268,6 +284,9 @@ class Client:
         self.told, self.events = [], []
         self.zone = self.you = self.at = None
         self.entities, self.seq, self.ack, self.tick = {}, 0, 0, 0
+        self.steps, self.acknowledged = {}, 0
+        # The number of the last message that must not be lost.
+        self.heard = 0
         self.closed = None
         Client.all.append(self)
 
@@ -362,7 +381,8 @@ class Client:
                 self.websocket.send(CLOSE, payload[:2])
             elif opcode in (TEXT, BINARY):
                 assert opcode == self.codec.opcode, "a frame of the other encoding"
-                for message in self.codec.messages(payload):
+                for seq, message in self.codec.messages(payload):
+                    self.heard = seq or self.heard
                     self.hear(message)
         if self.websocket.ended and self.closed is None:
             self.end(1006)
@@ -395,20 +415,43 @@ class Client:
     def understand(self, method, params):
         if method == "world.snapshot":
             self.zone, self.you, self.tick = params["zone"], params["you"], params["tick"]
-            self.entities = {entity["id"]: dict(entity) for entity in params["entities"]}
-            self.ack = params["ack"]
+            self.acknowledged = self.tick
+            self.entities, self.steps, self.ack = {}, {}, params["ack"]
+            self.place_all(params["entities"])
         elif method == "world.delta":
             assert params["tick"] > self.tick, "ticks go on"
             self.tick, self.ack = params["tick"], params.get("ack", self.ack)
             for entity in params.get("leave", []):
                 del self.entities[entity]
-            for entity in params.get("enter", []):
-                self.entities[entity["id"]] = dict(entity)
+            self.place_all(params.get("enter", []))
             for update in params.get("update", []):
-                self.entities[update["id"]].update(update)
+                assert update["id"] in self.entities, f"{update} of one that is not known"
+            self.place_all(params.get("update", []))
+            self.move_all(params.get("moves", {"ids": [], "dx": [], "dy": []}))
             self.events.extend(params.get("events", []))
+            if self.tick >= self.acknowledged + 10:
+                self.acknowledged = self.tick
+                self.send("world.ack", {"tick": self.tick}, with_id=False)
         elif method == "world.zone":
             self.zone = None
+
+    def place_all(self, entities):
+        """Takes over what was told of entities, whole or changed."""
+        for entity in entities:
+            known = self.entities.setdefault(entity["id"], {})
+            known.update(entity)
+            if "x" in entity or "y" in entity:
+                self.steps[entity["id"]] = [known["x"] // STEP_MM, known["y"] // STEP_MM]
+
+    def move_all(self, moves):
+        """Of `lore.v1.proto`: ids as differences, movement in steps."""
+        entity = 0
+        for further, east, north in zip(moves["ids"], moves["dx"], moves["dy"], strict=True):
+            entity += further
+            steps = self.steps[entity]
+            steps[0] += east
+            steps[1] += north
+            self.entities[entity].update(x=steps[0] * STEP_MM, y=steps[1] * STEP_MM)
 
     def place(self):
         own = self.entities[self.you]

@@ -79,8 +79,8 @@ class Mismatch(AssertionError):
 class Document:
     """The document, and what of it was seen."""
 
-    def __init__(self, text, schema):
-        self.schema = schema
+    def __init__(self, text, schema, subprotocol):
+        self.schema, self.subprotocol = schema, subprotocol
         notifications = section(text, "Notifications")
         self.methods = self.read_methods(section(text, "Methods"))
         self.notifications = self.read_notifications(notifications)
@@ -126,6 +126,9 @@ class Document:
         # "`update` holds only the changed members", "`self` are members of the own character".
         notifications["world.delta"]["update"] = [Shape("ENTITY")]
         notifications["world.delta"]["self"] = Shape("SELF")
+        if self.subprotocol == "lore.v1.proto":
+            # "those who did nothing but move are in `moves`", on this one only.
+            notifications["world.delta"]["moves"] = {"ids": [33], "dx": [10], "dy": [-5]}
         return notifications
 
     def read_shapes(self, text):
