@@ -4,6 +4,7 @@
 
 mod audit;
 mod author_tools;
+mod autobahn;
 mod balance;
 mod browser;
 mod canary;
