@@ -41,6 +41,7 @@ async fn a_newcomer_plays_in_a_browser() {
     let saw: Value =
         serde_json::from_str(said.trim()).unwrap_or_else(|error| panic!("{error}: {said} {complaint}"));
     assert_eq!(saw["ok"], true, "{saw:#} {complaint}");
+    assert_eq!(saw["encoding"], "proto", "the client of the page asks for it first");
     assert!(output.status.success());
     eprintln!("browser: {} s, {} fights, {}", saw["seconds"], saw["fights"], saw["quest"]["objectives"]);
 }

@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
+mod abuse;
 mod audit;
 mod author_tools;
 mod autobahn;
 mod balance;
+mod bench;
 mod browser;
 mod canary;
 mod content_changes;
@@ -19,6 +21,7 @@ mod full_zones;
 mod fuzz_corpus;
 mod grants;
 mod hostile;
+mod hostile_frames;
 mod http_bad_input;
 mod http_characters;
 mod http_conduct;

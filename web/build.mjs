@@ -1,4 +1,4 @@
-// Builds the client into dist/ (committed, embedded by the server), or the unit tests into build/.
+// Builds the client into dist/ (committed, embedded by the server), or the unit tests into build/ and sdk/build/.
 // Deterministic: the same sources and lock file give the same bytes.
 
 import { copyFile, mkdir, readdir, rm } from 'node:fs/promises';
@@ -28,11 +28,12 @@ async function copyStatic() {
   }
 }
 
-if (mode === '--tests') {
-  await rm(`${root}build`, { recursive: true, force: true });
-  const files = (await readdir(`${root}test`)).filter((file) => file.endsWith('.test.ts'));
+/** Unit tests of a folder into its build/. */
+async function buildTests(folder) {
+  await rm(`${folder}build`, { recursive: true, force: true });
+  const files = (await readdir(`${folder}test`)).filter((file) => file.endsWith('.test.ts'));
   await build({
-    absWorkingDir: root,
+    absWorkingDir: folder,
     entryPoints: files.map((file) => `test/${file}`),
     outdir: 'build',
     outExtension: { '.js': '.mjs' },
@@ -45,6 +46,11 @@ if (mode === '--tests') {
     sourcemap: 'inline',
     logLevel: 'warning',
   });
+}
+
+if (mode === '--tests') {
+  await buildTests(root);
+  await buildTests(`${root}sdk/`);
 } else if (mode === '--watch') {
   await copyStatic();
   await (await context({ ...app, minify: false, sourcemap: 'inline' })).watch();

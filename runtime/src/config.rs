@@ -2,6 +2,7 @@
 //! (`crate::cli`). Names are kebab-case in the file (`access-ttl = "24h"`) and upper snake case in
 //! the environment (`LORE_ACCESS_TTL=24h`).
 
+use crate::abuse::Policy;
 use host_api::{Capability, Grants, is_script_name};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -68,6 +69,9 @@ pub struct Config {
     pub reload: Reload,
     /// What scripts may have.
     pub scripts: Scripts,
+    /// What clients may do.
+    #[serde(deserialize_with = "Policy::in_settings")]
+    pub limits: Policy,
 }
 
 /// What players see of each other's presence.
@@ -179,6 +183,7 @@ impl Default for Config {
             presence: Presence::default(),
             reload: Reload::default(),
             scripts: Scripts::default(),
+            limits: Policy::default(),
         }
     }
 }
@@ -207,10 +212,12 @@ impl Config {
                 sources = sources.set_override(setting, value.as_str())?;
             }
         }
-        for setting in SETTINGS {
+        let limits = Policy::default().limits();
+        let limits: Vec<String> = limits.into_iter().map(|(name, _)| format!("limits.{name}")).collect();
+        for setting in SETTINGS.iter().copied().chain(limits.iter().map(String::as_str)) {
             let variable = format!("LORE_{}", setting.replace(['-', '.'], "_").to_uppercase());
             let Some(value) = variables.get(&variable) else { continue };
-            sources = if LISTS.contains(setting) {
+            sources = if LISTS.contains(&setting) {
                 let items: Vec<_> = value.split(',').map(str::trim).filter(|item| !item.is_empty()).collect();
                 sources.set_override(setting, items)?
             } else {
@@ -321,7 +328,7 @@ const SETTINGS: &[&str] = &[
 ];
 
 /// Those of them that are lists, separated by commas in a variable.
-const LISTS: &[&str] = &["cors-origins", "scripts.grant"];
+const LISTS: &[&str] = &["cors-origins", "scripts.grant", "limits.trusted-proxies"];
 
 /// `scheme://user:secret@host` without the secret.
 fn redact_password(url: &str) -> String {
@@ -338,6 +345,7 @@ fn redact_password(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::abuse::Rate;
 
     fn load(toml: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let folder = tempfile::tempdir().unwrap();
@@ -391,6 +399,24 @@ mod tests {
             config.redacted()
         );
         assert!(!Config::default().redacted().contains("grant-to"));
+    }
+
+    #[test]
+    fn limits_are_settings() {
+        let file = "[limits.connection]\nattack = \"3/s burst 3\"\n[limits.sockets]\nper-account = 9";
+        let variables = [
+            ("LORE_LIMITS_CONNECTION_QUEST_ACCEPT", "7/s burst 8"),
+            ("LORE_LIMITS_SOCKETS_PER_ACCOUNT", "5"),
+            ("LORE_LIMITS_TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8"),
+        ];
+        let limits = load(file, &variables).unwrap().limits;
+        assert_eq!(limits.connection.attack, Rate::per_second(3, 3));
+        assert_eq!(limits.connection.quest_accept, Rate::per_second(7, 8));
+        assert_eq!((limits.sockets.per_account, limits.trusted_proxies.len()), (5, 2));
+        assert_eq!(limits.account, Policy::default().account);
+        let wrong = load("[limits.conection]\nchat = \"1/s\"\n[limits.sockets]\nper-account = 0", &[]);
+        let told = wrong.unwrap_err().to_string();
+        assert!(told.contains("did you mean `connection`?") && told.contains("must be 1 to 10000"), "{told}");
     }
 
     #[test]

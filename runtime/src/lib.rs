@@ -3,9 +3,11 @@
 //! `lore` is a thin binary over this library. Game rules live in scripts, game state in [`sim`],
 //! WebAssembly in [`host_api`]; here are sockets, HTTP, storage, the zone threads and the tools.
 
+pub mod abuse;
 pub mod admin;
 pub mod auth;
 pub mod author;
+pub mod bench;
 pub mod build;
 pub mod bus;
 pub mod cache;

@@ -6,6 +6,7 @@ mod upkeep;
 
 pub use pack::{Assembled, Pack, PackError};
 
+use crate::abuse::Abuse;
 use crate::admin::{self, AdminState, AdminToken, TokenNote};
 use crate::auth::Auth;
 use crate::bus::Bus;
@@ -105,6 +106,7 @@ impl Server {
         let auth = Auth::open(store.clone(), &config.data, config.access_ttl, config.refresh_ttl)
             .await
             .context("set up identity")?;
+        let abuse = Abuse::open(&config, store.clone()).await.context("read the bans")?;
         let cache = match &config.redis_url {
             Some(url) => Cache::redis(url).context("set up the cache")?,
             None => Cache::memory(),
@@ -187,6 +189,7 @@ impl Server {
             presences,
             store: store.clone(),
             auth: auth.clone(),
+            abuse: abuse.clone(),
             content: pipeline.watch_content(),
             tick_ms: config.tick_ms,
             heartbeat: config.heartbeat,
@@ -214,6 +217,8 @@ impl Server {
             token: Arc::new(AdminToken::new(&token)),
             bus,
             stop: stop.clone(),
+            abuse: abuse.clone(),
+            store: store.clone(),
             open_status: config.profile == Profile::Development,
         });
         tokio::spawn(probation_loop(Arc::clone(&pipeline), stop.clone()));
@@ -222,6 +227,7 @@ impl Server {
         let upkeep = tokio::spawn(upkeep::upkeep_loop(
             store.clone(),
             auth.clone(),
+            abuse.clone(),
             Arc::clone(&pipeline),
             Arc::clone(&zones),
             metrics.clone(),
@@ -234,15 +240,16 @@ impl Server {
             online,
             content: pipeline.watch_content(),
             limits: RateLimits::new(&config),
+            abuse: abuse.clone(),
             config: Arc::new(config),
             metrics,
             draining: Arc::clone(&draining),
         })
         .merge(gateway::router(Arc::clone(&gateway)));
-        let limits = ServeLimits::default();
+        let for_players = ServeLimits { abuse: Some(abuse), ..ServeLimits::default() };
         let listeners = vec![
-            tokio::spawn(http::serve(listener, router, stop.clone(), limits)),
-            tokio::spawn(http::serve(admin_listener, admin_router, stop.clone(), limits)),
+            tokio::spawn(http::serve(listener, router, stop.clone(), for_players)),
+            tokio::spawn(http::serve(admin_listener, admin_router, stop.clone(), ServeLimits::default())),
         ];
         Ok(Self {
             listen,

@@ -137,6 +137,12 @@ fn describe() {
     describe_counter!("game_tick_phase_nanoseconds_total", "time of ticks, by part; step holds the scripts");
     describe_histogram!("journal_commit_duration_seconds", "from the first attempt to the commit");
     describe_counter!("game_ticks_late_total", "ticks longer than they may be, by cause: swap or load");
+    describe_counter!("websocket_refused_total", "sockets refused");
+    describe_counter!("http_connections_refused_total", "connections of addresses that had enough");
+    describe_counter!("calls_refused_total", "calls beyond a rate, by whose: connection, account or address");
+    describe_counter!("abuse_points_total", "points of misbehaviour, by offence");
+    describe_counter!("abuse_bans_total", "bans, by kind and cause");
+    describe_gauge!("abuse_bans_active", "bans that are remembered");
     describe_counter!("log_lines_dropped_total", "lines of the server's log that nobody took in time");
 }
 
@@ -158,7 +164,7 @@ fn describe_modules() {
     describe_counter!("script_log_lines_dropped_total", "lines of components over their limits");
 }
 
-/// What the system says about this process; zeros where it says nothing.
+/// What the system says about a process; zeros where it says nothing.
 #[derive(Clone, Copy, Debug, Default, serde::Serialize)]
 pub struct ProcessUse {
     /// CPU time since the start, milliseconds.
@@ -174,8 +180,17 @@ const PAGE_BYTES: u64 = 4_096;
 impl ProcessUse {
     /// Now.
     pub fn now() -> Self {
-        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-        let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+        Self::read("self")
+    }
+
+    /// Another process, now.
+    pub fn of(process: u32) -> Self {
+        Self::read(&process.to_string())
+    }
+
+    fn read(process: &str) -> Self {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        let statm = std::fs::read_to_string(format!("/proc/{process}/statm")).unwrap_or_default();
         Self::parse(&stat, &statm).unwrap_or_default()
     }
 

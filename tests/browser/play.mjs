@@ -1,6 +1,6 @@
 // Plays the first minutes of the game in a real browser against a running server:
 //
-//   node tests/browser/play.mjs --url http://127.0.0.1:8080 --screenshot play.png [--timeout 120]
+//   node tests/browser/play.mjs --url http://127.0.0.1:8080 --screenshot play.png [--timeout 120] [--encoding json]
 //
 // Registers, creates a warrior, walks by key, talks to the innkeeper, accepts the quest in the dialog,
 // walks over the crossing, kills a wolf by mouse and key, and sees experience and quest progress.
@@ -24,10 +24,15 @@ const CROSSINGS = 8;
 const FIGHTS = 6;
 
 const { values: options } = parseArgs({
-  options: { url: { type: 'string' }, screenshot: { type: 'string' }, timeout: { type: 'string', default: '120' } },
+  options: {
+    url: { type: 'string' },
+    screenshot: { type: 'string' },
+    timeout: { type: 'string', default: '120' },
+    encoding: { type: 'string', default: 'proto' },
+  },
 });
 if (!options.url) {
-  console.error('usage: node tests/browser/play.mjs --url http://127.0.0.1:8080 [--screenshot out.png] [--timeout seconds]');
+  console.error('usage: node tests/browser/play.mjs --url http://127.0.0.1:8080 [--screenshot out.png] [--timeout seconds] [--encoding json]');
   process.exit(2);
 }
 
@@ -84,7 +89,7 @@ async function play() {
 
 async function register() {
   step = 'registering';
-  await page.goto(options.url);
+  await page.goto(options.encoding === 'proto' ? options.url : `${options.url}/?encoding=${options.encoding}`);
   await page.getByRole('tab', { name: 'Register' }).click();
   const username = `e2e${letters(8)}`;
   await page.fill('input[name=username]', username);
@@ -104,6 +109,7 @@ async function createWarrior() {
   await noProblem(async () => (await you()) !== undefined);
   saw.character = name;
   saw.start = await you();
+  saw.encoding = await page.evaluate(() => window.lore.client.encoding);
 }
 
 /** Holds a key and sees the server acknowledge the new place. */

@@ -2,6 +2,7 @@
 
 use super::content::small_content;
 use reqwest::{Method, RequestBuilder, StatusCode};
+use runtime::abuse::Abuse;
 use runtime::auth::Auth;
 use runtime::cache::Cache;
 use runtime::config::Config;
@@ -55,8 +56,10 @@ impl HttpServer {
     }
 
     async fn start_in(folder: Arc<TempDir>, config: Config, limits: ServeLimits) -> Self {
+        let config = Config { data: folder.path().to_owned(), ..config };
         let store = Store::open_sqlite(folder.path()).await.unwrap();
         store.migrate().await.unwrap();
+        let abuse = Abuse::open(&config, store.clone()).await.unwrap();
         let auth =
             Auth::open(store.clone(), folder.path(), config.access_ttl, config.refresh_ttl).await.unwrap();
         let (sender, content) = watch::channel(Arc::new(small_content()));
@@ -68,6 +71,7 @@ impl HttpServer {
             online: Online::default(),
             content,
             limits: RateLimits::new(&config),
+            abuse,
             config: Arc::new(config),
             metrics,
             draining: Arc::default(),

@@ -12,15 +12,31 @@ pub struct Raw {
     stream: TcpStream,
 }
 
-/// The answer to an upgrade: status and the whole head.
-pub async fn upgrade(http: &str, path: &str, headers: &[(&str, &str)]) -> (u16, String, TcpStream) {
-    let address = http.trim_start_matches("http://");
-    let mut stream = TcpStream::connect(address).await.unwrap();
+/// A request for an upgrade.
+fn request(address: &str, path: &str, headers: &[(&str, &str)]) -> String {
     let mut request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n");
     for (name, value) in headers {
         request.push_str(&format!("{name}: {value}\r\n"));
     }
-    stream.write_all(format!("{request}\r\n").as_bytes()).await.unwrap();
+    format!("{request}\r\n")
+}
+
+/// The answer to an upgrade: status and the whole head.
+pub async fn upgrade(http: &str, path: &str, headers: &[(&str, &str)]) -> (u16, String, TcpStream) {
+    upgrade_followed_by(http, path, headers, &[]).await
+}
+
+/// The same, with bytes right behind the request.
+async fn upgrade_followed_by(
+    http: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    more: &[u8],
+) -> (u16, String, TcpStream) {
+    let address = http.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = request(address, path, headers);
+    stream.write_all(&[request.as_bytes(), more].concat()).await.unwrap();
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let byte = timeout(PATIENCE, stream.read_u8()).await.unwrap().unwrap();
@@ -56,6 +72,42 @@ impl Raw {
         Self { stream }
     }
 
+    /// A connection that was let in with these headers more.
+    pub async fn open_with(http: &str, token: &str, more: &[(&str, &str)]) -> Self {
+        let headers = [&PROPER[..], more].concat();
+        let (status, head, stream) = upgrade(http, &format!("/v1/world/ws?token={token}"), &headers).await;
+        assert_eq!(status, 101, "{head}");
+        Self { stream }
+    }
+
+    /// A connection that was let in, and has sent bytes with its request already.
+    pub async fn open_followed_by(http: &str, token: &str, more: &[u8]) -> Self {
+        let path = format!("/v1/world/ws?token={token}");
+        let (status, head, stream) = upgrade_followed_by(http, &path, &PROPER, more).await;
+        assert_eq!(status, 101, "{head}");
+        Self { stream }
+    }
+
+    /// Sends a call as a text frame.
+    pub async fn call(&mut self, method: &str) {
+        let call = serde_json::json!({"jsonrpc": "2.0", "id": 1, "method": method}).to_string();
+        self.frame(0x81, call.as_bytes()).await;
+    }
+
+    /// Reads frames until a text that holds this word.
+    pub async fn told(&mut self, word: &str) -> String {
+        let reading = async {
+            loop {
+                let (opcode, payload) = self.read_frame().await.expect("a frame");
+                let text = String::from_utf8_lossy(&payload).into_owned();
+                if opcode == 1 && text.contains(word) {
+                    return text;
+                }
+            }
+        };
+        timeout(PATIENCE, reading).await.expect("the server says it")
+    }
+
     /// Sends bytes as they are; the server may have closed already.
     pub async fn bytes(&mut self, bytes: &[u8]) {
         // A reset is seen by whoever reads next.
@@ -88,18 +140,24 @@ impl Raw {
 
     async fn read_to_close(&mut self) -> Option<u16> {
         loop {
-            let first = self.stream.read_u8().await.ok()?;
-            let length = match self.stream.read_u8().await.ok()? & 0x7f {
-                126 => u64::from(self.stream.read_u16().await.ok()?),
-                127 => self.stream.read_u64().await.ok()?,
-                short => u64::from(short),
-            };
-            let mut payload = vec![0; length as usize];
-            self.stream.read_exact(&mut payload).await.ok()?;
-            if first & 0x0f == 8 {
+            let (opcode, payload) = self.read_frame().await?;
+            if opcode == 8 {
                 return Some(payload.get(..2).map_or(1005, |code| u16::from_be_bytes([code[0], code[1]])));
             }
         }
+    }
+
+    /// The opcode and the payload of the next frame; `None` at the end of the connection.
+    async fn read_frame(&mut self) -> Option<(u8, Vec<u8>)> {
+        let first = self.stream.read_u8().await.ok()?;
+        let length = match self.stream.read_u8().await.ok()? & 0x7f {
+            126 => u64::from(self.stream.read_u16().await.ok()?),
+            127 => self.stream.read_u64().await.ok()?,
+            short => u64::from(short),
+        };
+        let mut payload = vec![0; length as usize];
+        self.stream.read_exact(&mut payload).await.ok()?;
+        Some((first & 0x0f, payload))
     }
 
     /// Waits until the server has closed the TCP connection.

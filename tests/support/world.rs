@@ -5,6 +5,7 @@ use super::http_server::Answer;
 use super::socket::Socket;
 use crate::live::{lore, root};
 use reqwest::Method;
+use runtime::abuse::Policy;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -118,6 +119,23 @@ impl Setup {
     pub fn setting(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// A limit of `docs/limits.md`: `connection.chat`.
+    pub fn limit(self, name: &str, value: &str) -> Self {
+        let variable = format!("LORE_LIMITS_{}", name.replace(['.', '-'], "_").to_uppercase());
+        self.setting(&variable, value)
+    }
+
+    /// Nobody is slowed down or banned: for stories that ask more in a second than players do.
+    pub fn unlimited(self) -> Self {
+        let rates = Policy::default().limits().into_iter().map(|(name, _)| name);
+        let rates = rates.filter(|name| name.starts_with("connection.") || name.starts_with("account."));
+        let open = rates.fold(self, |setup, name| match name.as_str() {
+            "connection.messages" => setup.limit(&name, "100000/s burst 120"),
+            _ => setup.limit(&name, "100000/s burst 100000"),
+        });
+        open.limit("score.account-threshold", "1000000000")
     }
 
     /// `lore serve --dev` inside this copy of the project, which builds the scripts there.

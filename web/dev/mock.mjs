@@ -5,10 +5,14 @@ import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { decode, encode } from '@loreforge/client/wire';
 import { WebSocketServer } from 'ws';
 
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
+/** Which member of a Response a method is answered with, where it is not `done`. */
+const OUTCOMES = { 'world.join': 'joined', 'npc.interact': 'interaction', 'quest.list': 'quests', 'inventory.list': 'inventory', 'system.ping': 'pong' };
+const SUBPROTOCOLS = new Set(['lore.v1.json', 'lore.v1.proto']);
 const QUEST = 'wolves_at_the_gate';
 const ZONES = {
   downtown: zone('downtown', 'Downtown', 20000, [{ x0: 245000, y0: 100000, x1: 250000, y1: 150000, to: 'greywood' }]),
@@ -62,7 +66,7 @@ export async function startMock({ host = '127.0.0.1', port = 0, tickMs = 50 } = 
   const environment = () => ({ minute_of_day: mock.minute, lighting: mock.minute > 1080 ? 'sunset' : 'daylight', weather: mock.weather, temperature: 12.5 });
   const quest = (s) => ({ name: QUEST, title: 'Wolves at the Gate', text: 'Thin the pack that prowls the Greywood road.', state: s.quest,
     objectives: [{ text: 'Kill grey wolves', deed: 'kill', done: s.kills, needed: 3 }, { text: 'Speak to Mira again', deed: 'talk', done: 0, needed: 1 }] });
-  const notify = (s, method, params) => s.socket.send(JSON.stringify({ jsonrpc: '2.0', method, params }));
+  const notify = (s, method, params) => s.socket.send(s.proto ? encode('ServerFrame', { notifications: [{ method, params }] }) : JSON.stringify({ jsonrpc: '2.0', method, params }));
   const snapshot = (s) => {
     s.delta = {};
     notify(s, 'world.snapshot', { tick, zone: ZONES[s.entity.zone], environment: environment(), you: s.entity.id, ack: s.ack, self: s.self,
@@ -188,7 +192,11 @@ export async function startMock({ host = '127.0.0.1', port = 0, tickMs = 50 } = 
   };
 
   const answer = (s, call) => {
-    const reply = (body) => call.id !== undefined && s.socket.send(JSON.stringify({ jsonrpc: '2.0', id: call.id, ...body }));
+    const reply = ({ result, error }) => {
+      if (call.id === undefined) return;
+      const said = error ? { outcome: 'error', result: error } : { outcome: OUTCOMES[call.method] ?? 'done', result };
+      s.socket.send(s.proto ? encode('ServerFrame', { responses: [{ id: call.id, ...said }] }) : JSON.stringify({ jsonrpc: '2.0', id: call.id, ...(error ? { error } : { result }) }));
+    };
     try {
       const method = methods[call.method] ?? fail(-32601, 'no such method', { reason: 'method_not_found' });
       if (!s.entity && call.method !== 'world.join' && call.method !== 'system.ping') fail(-32003, 'join first', { reason: 'invalid_state' });
@@ -232,21 +240,22 @@ export async function startMock({ host = '127.0.0.1', port = 0, tickMs = 50 } = 
       const [status, body] = !open && (!token || mock.refuseTokens.has(token)) ? [401, problem('unauthorized', 'Log in.')] : route(text ? JSON.parse(text) : {});
       return send(status, body ? JSON.stringify(body) : undefined);
     }
-    const path = request.url === '/' ? '/index.html' : request.url.split('?')[0];
+    const { pathname } = new URL(request.url, 'http://mock');
+    const path = pathname === '/' ? '/index.html' : pathname;
     try {
       return send(200, await readFile(DIST + path.replaceAll('..', '')), TYPES[extname(path)]);
     } catch {
       return send(404, JSON.stringify(problem('not_found', path)));
     }
   });
-  const sockets = new WebSocketServer({ noServer: true, handleProtocols: (offered) => offered.has('lore.v1.json') && 'lore.v1.json' });
+  const sockets = new WebSocketServer({ noServer: true, handleProtocols: (offered) => [...offered].find((each) => SUBPROTOCOLS.has(each)) ?? false });
   http.on('upgrade', (request, socket, head) => {
     const token = new URL(request.url, 'http://mock').searchParams.get('token');
     if (!token || mock.refuseTokens.has(token)) return socket.end('HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n\r\n');
     return sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const s = { socket: webSocket, delta: {} };
+      const s = { socket: webSocket, proto: webSocket.protocol === 'lore.v1.proto', delta: {} };
       sessions.add(s);
-      webSocket.on('message', (text) => [JSON.parse(text)].flat().forEach((call) => answer(s, call)));
+      webSocket.on('message', (frame) => (s.proto ? decode('ClientFrame', frame).calls : [JSON.parse(frame)].flat()).forEach((call) => answer(s, call)));
       webSocket.on('close', () => { sessions.delete(s); if (s.entity) remove(s.entity); });
       notify(s, 'session.welcome', { session: '8f0c', server: 'mock/0.1.0', tick_ms: tickMs, account: 1, heartbeat_ms: 30000, max_message_bytes: 16384 });
     });
@@ -284,7 +293,9 @@ export async function startMock({ host = '127.0.0.1', port = 0, tickMs = 50 } = 
     /** Tells every client, as a restarting server does, and closes with `code`. */
     closeAll: (code, reconnect) => { for (const s of sessions) { if (reconnect) notify(s, 'system.reconnect', reconnect); s.socket.close(code); } },
     notifyAll: (method, params) => { for (const s of sessions) notify(s, method, params); },
-    send: (text) => { for (const s of sessions) s.socket.send(text); },
+    /** Sends every client a frame as it is. */
+    send: (frame) => { for (const s of sessions) s.socket.send(frame); },
+    encodings: () => [...sessions].map((s) => (s.proto ? 'proto' : 'json')),
     change,
     close: () => { clearInterval(timer); for (const s of sessions) s.socket.terminate(); http.close(); },
   });

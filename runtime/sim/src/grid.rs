@@ -9,8 +9,9 @@ use crate::ids::EntityId;
 /// Edge of a cell. A compromise between the interest radius (100 m) and what NPCs look for (20 m).
 const CELL_MM: i32 = 20_000;
 
+/// The index over the ground of one zone.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Grid {
+pub struct Grid {
     columns: usize,
     rows: usize,
     /// Where each cell begins in `points`; one more than there are cells.
@@ -20,16 +21,20 @@ pub(crate) struct Grid {
     cells: Vec<u32>,
 }
 
+/// An entity and where it is.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Point {
-    pub(crate) id: EntityId,
+pub struct Point {
+    /// Who.
+    pub id: EntityId,
     /// Place in the order of all entities.
-    pub(crate) index: u32,
-    pub(crate) at: Position,
+    pub index: u32,
+    /// Where.
+    pub at: Position,
 }
 
 impl Grid {
-    pub(crate) fn new(width_mm: i32, height_mm: i32) -> Self {
+    /// An empty index of a ground of this extent, millimetres.
+    pub fn new(width_mm: i32, height_mm: i32) -> Self {
         let cells = |extent_mm: i32| (extent_mm.max(1) as usize).div_ceil(CELL_MM as usize);
         Self { columns: cells(width_mm), rows: cells(height_mm), ..Self::default() }
     }
@@ -42,8 +47,8 @@ impl Grid {
         ((y_mm.max(0) / CELL_MM) as usize).min(self.rows - 1)
     }
 
-    /// Takes in all entities, in their order.
-    pub(crate) fn rebuild(&mut self, points: impl Iterator<Item = (EntityId, Position)> + Clone) {
+    /// Forgets everybody and takes these in, in the order of all entities; who is outside counts to the nearest cell.
+    pub fn rebuild(&mut self, points: impl Iterator<Item = (EntityId, Position)> + Clone) {
         let points = (0..).zip(points).map(|(index, (id, at))| Point { id, index, at });
         let mut cells = std::mem::take(&mut self.cells);
         cells.clear();
@@ -73,7 +78,7 @@ impl Grid {
     }
 
     /// Everybody within `radius_mm` of `centre`, row by row of cells.
-    pub(crate) fn within(&self, centre: Position, radius_mm: u32, mut visit: impl FnMut(&Point)) {
+    pub fn within(&self, centre: Position, radius_mm: u32, mut visit: impl FnMut(&Point)) {
         if self.points.is_empty() {
             return;
         }

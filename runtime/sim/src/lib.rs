@@ -24,7 +24,7 @@ pub mod entity;
 mod environment;
 mod event;
 mod fee;
-mod grid;
+pub mod grid;
 pub mod ids;
 pub mod input;
 mod inventory;

@@ -196,6 +196,53 @@ impl AdminClient {
         self.send(request.json(said)).await
     }
 
+    /// The limits in force.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn limits(&self) -> Result<Value, CallError> {
+        self.send(self.http.get(format!("{}/admin/v1/limits", self.url))).await
+    }
+
+    /// Replaces the limits, or goes back to those of the settings.
+    ///
+    /// # Errors
+    /// [`CallError`]; names every mistake.
+    pub async fn set_limits(&self, document: Option<&Value>) -> Result<Value, CallError> {
+        let url = format!("{}/admin/v1/limits", self.url);
+        let request = match document {
+            Some(document) => self.http.put(url).json(document),
+            None => self.http.delete(url),
+        };
+        self.send(request).await
+    }
+
+    /// Who is banned.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn bans(&self) -> Result<Value, CallError> {
+        self.send(self.http.get(format!("{}/admin/v1/bans", self.url))).await
+    }
+
+    /// Bans an account or an address, for good without a length.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn ban(&self, whom: &str, length: Option<Duration>, why: &str) -> Result<Value, CallError> {
+        let request = self.http.post(format!("{}/admin/v1/bans", self.url)).query(&asked(why));
+        let for_s = length.map(|length| length.as_secs());
+        self.send(request.json(&serde_json::json!({"whom": whom, "for_s": for_s}))).await
+    }
+
+    /// Lifts a ban.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn unban(&self, whom: &str) -> Result<Value, CallError> {
+        self.send(self.http.delete(format!("{}/admin/v1/bans", self.url)).query(&[("whom", whom)])).await
+    }
+
     /// What scripts said; with `follow` the answer goes on until the server ends.
     ///
     /// # Errors

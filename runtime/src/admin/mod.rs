@@ -1,10 +1,12 @@
 //! The operators' HTTP interface, on a listener of its own. Everything asks for the bearer token,
 //! but for reading the status, from the same machine, on a developer's server.
 
+mod bans;
 mod changes;
 pub mod client;
 mod costs;
 mod events;
+mod limits;
 mod logs;
 mod messages;
 mod note;
@@ -18,10 +20,12 @@ pub use note::TokenNote;
 pub use status::{ModuleRow, Status, ZoneRow, script_stats};
 pub use token::{AdminToken, TokenError};
 
+use crate::abuse::Abuse;
 use crate::bus::Bus;
 use crate::gateway::Gateway;
 use crate::http::Problem;
 use crate::reload::{Author, ContentFiles, ContentReport, MODULE_BYTES, Pipeline, Plan, PushError, Report};
+use crate::store::Store;
 use crate::zone::Zones;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -47,6 +51,10 @@ pub struct AdminState {
     pub gateway: Arc<Gateway>,
     /// What happens.
     pub bus: Bus,
+    /// Limits and bans.
+    pub abuse: Abuse,
+    /// Whom bans are about.
+    pub store: Store,
     /// Ends the event streams.
     pub stop: CancellationToken,
     /// Who may.
@@ -72,6 +80,8 @@ pub fn router(state: AdminState) -> Router {
         .route("/admin/v1/changes/{id}/proof", get(changes::proof))
         .route("/admin/v1/changes/{id}/approve", post(changes::approve))
         .route("/admin/v1/changes/{id}/reject", post(changes::reject))
+        .route("/admin/v1/limits", get(limits::show).put(limits::replace).delete(limits::reset))
+        .route("/admin/v1/bans", get(bans::list).post(bans::ban).delete(bans::lift))
         .route("/admin/v1/events", get(events::events))
         .route("/admin/v1/logs", get(logs::logs))
         .route("/admin/v1/messages", post(messages::say))
@@ -103,8 +113,16 @@ async fn authenticate(State(state): State<AdminState>, request: Request, next: N
     Problem::unauthorized("unauthorized", detail).into_response()
 }
 
-async fn status(State(state): State<AdminState>) -> Json<Status> {
-    Json(Status::collect(&state.pipeline, &state.zones).await)
+/// How far back figures go, in the query.
+#[derive(Deserialize)]
+struct Lately {
+    /// Of the last ticks; all that are remembered if missing.
+    ticks: Option<usize>,
+}
+
+async fn status(State(state): State<AdminState>, Query(lately): Query<Lately>) -> Json<Status> {
+    let ticks = lately.ticks.unwrap_or(usize::MAX);
+    Json(Status::collect(&state.pipeline, &state.zones, ticks).await)
 }
 
 /// `GET /admin/v1/costs`: sums; what two readings differ in was spent between them.

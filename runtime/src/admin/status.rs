@@ -81,7 +81,7 @@ pub struct ZoneRow {
     pub name: String,
     /// Ticks since its first start.
     pub tick: u64,
-    /// Durations of the last minute's ticks, milliseconds.
+    /// Durations of the last minute's ticks, or of as many as were asked about, milliseconds.
     pub tick_ms: TickSummary,
     /// How late the last tick began, milliseconds.
     pub lag_ms: f64,
@@ -100,8 +100,8 @@ pub struct ZoneRow {
 }
 
 impl Status {
-    /// Asks everybody.
-    pub async fn collect(pipeline: &Pipeline, zones: &Zones) -> Self {
+    /// Asks everybody. `ticks` is how many of the last ticks are summed up, at most a minute's.
+    pub async fn collect(pipeline: &Pipeline, zones: &Zones, ticks: usize) -> Self {
         let stats = script_stats(zones).await;
         let (generation, resting) = (pipeline.generation(), pipeline.resting());
         let modules = generation
@@ -134,7 +134,7 @@ impl Status {
         let zone_rows = zones.iter().map(|(_, zone)| ZoneRow {
             name: zone.name.to_string(),
             tick: zone.stats.tick.load(Relaxed),
-            tick_ms: zone.stats.summary(),
+            tick_ms: zone.stats.summary_of(ticks),
             lag_ms: f64::from(zone.stats.lag_micros.load(Relaxed)) / 1_000.0,
             population: zone.population(),
             entities: zone.stats.entities.load(Relaxed),

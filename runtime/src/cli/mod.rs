@@ -1,6 +1,7 @@
 //! The command line: one file per command, each parses its arguments and calls the library.
 
 mod audit;
+mod ban;
 mod bench;
 mod build;
 mod call;
@@ -8,6 +9,7 @@ mod changes;
 mod check;
 mod cost;
 mod doctor;
+mod limits;
 mod load;
 mod logs;
 mod migrate;
@@ -49,6 +51,8 @@ enum Command {
     Call(call::Args),
     Sim(sim::Args),
     Bench(bench::Args),
+    #[command(name = "bench-raw", hide = true)]
+    BenchRaw(bench::raw::Args),
     Plan(plan::Args),
     Push(push::Args),
     Rollback(rollback::Args),
@@ -62,6 +66,10 @@ enum Command {
     Logs(logs::Args),
     Top(top::Args),
     Replay(replay::Args),
+    Limits(limits::Args),
+    Ban(ban::Args),
+    Unban(ban::Lift),
+    Bans(ban::List),
     Load(load::Args),
     Migrate(migrate::Args),
     Audit(audit::Args),
@@ -83,6 +91,7 @@ impl Cli {
             Command::Call(args) => call::run(args),
             Command::Sim(args) => sim::run(args),
             Command::Bench(args) => return bench::run(args),
+            Command::BenchRaw(args) => bench::raw::run(&args),
             Command::Plan(args) => return plan::run(args),
             Command::Push(args) => push::run(args),
             Command::Rollback(args) => rollback::run(args),
@@ -94,6 +103,10 @@ impl Cli {
             Command::Logs(args) => logs::run(args),
             Command::Top(args) => top::run(args),
             Command::Replay(args) => replay::run(args),
+            Command::Limits(args) => limits::run(args),
+            Command::Ban(args) => ban::run(args),
+            Command::Unban(args) => ban::lift(args),
+            Command::Bans(args) => ban::list(args),
             Command::Load(args) => load::run(args),
             Command::Migrate(args) => migrate::run(args),
             Command::Audit(args) => audit::run(args),

@@ -17,7 +17,7 @@ use protocol::v1::{Done, Joined};
 use rpc::RpcError;
 use sim::{CharacterId, RequestId};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::{Notify, mpsc};
 use topics::Topics;
 
@@ -90,6 +90,8 @@ pub enum CloseReason {
     TooSlow,
     /// The same character joined on another connection.
     Elsewhere,
+    /// The account or the address is banned.
+    Banned,
 }
 
 impl CloseReason {
@@ -101,13 +103,14 @@ impl CloseReason {
             Self::Unsupported(Encoding::Json) => (1003, "binary frames are not part of lore.v1.json"),
             Self::Unsupported(Encoding::Proto) => (1003, "text frames are not part of lore.v1.proto"),
             Self::InvalidText => (1007, "invalid UTF-8"),
-            Self::Policy => (1008, "too many refused calls"),
+            Self::Policy => (1008, "too many refused calls or frames"),
             Self::TooBig => (1009, "a message is at most 16384 bytes"),
             Self::Restart => (1012, "the server restarts"),
             Self::Token => (4001, "the token has expired or was revoked"),
             Self::Heartbeat => (4002, "no answer to pings"),
             Self::TooSlow => (4003, "the client does not read fast enough"),
             Self::Elsewhere => (4004, "the character joined elsewhere"),
+            Self::Banned => (4005, "banned"),
         }
     }
 }
@@ -127,6 +130,8 @@ pub struct Client {
     /// Written once, by whoever is first to close the connection.
     closing: OnceLock<CloseReason>,
     close: Notify,
+    /// Impossible movements since the socket task looked; counted by the zone.
+    corrections: AtomicU32,
 }
 
 impl Client {
@@ -134,8 +139,8 @@ impl Client {
     pub fn new(encoding: Encoding) -> (Self, mpsc::Receiver<Outgoing>) {
         let (outbox, receiver) = mpsc::channel(limits::OUTBOX_FRAMES);
         let (zone, closing, close) = (AtomicUsize::new(0), OnceLock::new(), Notify::new());
-        let (topics, acknowledged) = (Topics::default(), AtomicU64::new(0));
-        let client = Self { encoding, topics, outbox, zone, acknowledged, closing, close };
+        let (topics, acknowledged, corrections) = (Topics::default(), AtomicU64::new(0), AtomicU32::new(0));
+        let client = Self { encoding, topics, outbox, zone, acknowledged, closing, close, corrections };
         (client, receiver)
     }
 
@@ -205,6 +210,16 @@ impl Client {
             }
             self.close.notified().await;
         }
+    }
+
+    /// The character tried a movement that is impossible.
+    pub fn count_correction(&self) {
+        self.corrections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many there were since the last time.
+    pub fn take_corrections(&self) -> u32 {
+        self.corrections.swap(0, Ordering::Relaxed)
     }
 
     /// The zone its character is in.

@@ -2,10 +2,12 @@
 //! holds. A single task, so that the session needs no lock: a client that does not read also does
 //! not get read.
 
+use super::meter::{Excess, Metered};
 use super::presence::{Attendance, is_input};
 use super::session::{Action, Session, State};
 use super::{Gateway, join};
-use crate::auth::Claims;
+use crate::abuse::{Allowance, Offence, Place, Policy};
+use crate::auth::{AuthError, Claims};
 use crate::client::frame::{Encoding, notification};
 use crate::client::limits;
 use crate::client::rpc::RpcError;
@@ -16,22 +18,23 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use protocol::v1::notification::Method as Notice;
 use protocol::v1::response::Outcome;
-use protocol::v1::{Done, Pong, SessionWelcome, SystemReconnect};
+use protocol::v1::{Done, Pong, Refreshed, SessionWelcome, SystemReconnect};
 use sim::{CharacterId, RequestId};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
-type Socket = WebSocketStream<TokioIo<Upgraded>>;
+type Socket = WebSocketStream<Metered<TokioIo<Upgraded>>>;
 
-/// Why a connection ended: we close it, or it is gone already.
+/// Why a connection ended: we close it, the client did, or it is gone already.
 enum End {
     Close(CloseReason),
+    Closed,
     Gone,
 }
 
@@ -46,6 +49,9 @@ pub struct Connection {
     token: String,
     /// Ids of sessions whose tokens are refused from now on.
     revocations: broadcast::Receiver<Arc<str>>,
+    policy: watch::Receiver<Arc<Policy>>,
+    /// Held until the connection has ended.
+    place: Arc<Place>,
     started: Instant,
     /// Something was heard since the last ping.
     alive: bool,
@@ -63,16 +69,24 @@ impl Connection {
         encoding: Encoding,
         claims: Claims,
         token: String,
+        place: Arc<Place>,
     ) -> Self {
         let (client, outbox) = Client::new(encoding);
+        let client = Arc::new(client);
+        place.attach(&client);
+        let mut policy = gateway.abuse.watch_policy();
+        // Also what was replaced since the place was taken.
+        policy.mark_changed();
         Self {
             revocations: gateway.auth.revocations(),
             attendance: Attendance::new(&gateway.presences),
+            policy,
             gateway,
             socket,
-            client: Arc::new(client),
+            client,
             outbox,
-            session: Session::new(encoding),
+            session: Session::limited(encoding, Allowance::of(Arc::clone(&place))),
+            place,
             claims,
             token,
             started: Instant::now(),
@@ -94,6 +108,9 @@ impl Connection {
         };
         drop(membership);
         self.leave_world().await;
+        if let End::Closed = end {
+            let _ = tokio::time::timeout(limits::CLOSE_TIMEOUT, linger(&mut self.socket)).await;
+        }
         if let End::Close(reason) = end {
             let (code, _) = reason.code();
             metrics::counter!("websocket_closed_total", "code" => code.to_string()).increment(1);
@@ -130,9 +147,14 @@ impl Connection {
         heartbeat.reset();
         let mut token_check = tokio::time::interval(limits::TOKEN_CHECK);
         token_check.reset();
-        let expiry = tokio::time::sleep(time_until(self.claims.expires_at));
+        let mut expires_at = self.claims.expires_at;
+        let expiry = tokio::time::sleep(time_until(expires_at));
         tokio::pin!(expiry);
         loop {
+            if expires_at != self.claims.expires_at {
+                expires_at = self.claims.expires_at;
+                expiry.as_mut().reset(tokio::time::Instant::now() + time_until(expires_at));
+            }
             let result = tokio::select! {
                 reason = client.closed() => Err(End::Close(reason)),
                 () = gateway.closing.cancelled() => Err(End::Close(CloseReason::Restart)),
@@ -143,6 +165,10 @@ impl Connection {
                 () = &mut expiry => Err(End::Close(CloseReason::Token)),
                 _ = token_check.tick() => self.check_token(),
                 revoked = self.revocations.recv() => self.revoked(revoked),
+                Ok(()) = self.policy.changed() => {
+                    self.take_policy();
+                    Ok(())
+                }
                 () = gateway.draining.cancelled(), if !self.told_to_reconnect => self.reconnect().await,
             };
             if let Err(end) = result {
@@ -155,7 +181,7 @@ impl Connection {
         self.alive = true;
         match message {
             Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
-                let now = self.started.elapsed();
+                let now = self.place.now();
                 metrics::counter!("websocket_received_bytes_total").increment(message.len() as u64);
                 let mut actions = std::mem::take(&mut self.actions);
                 match (self.client.encoding, &message) {
@@ -165,8 +191,9 @@ impl Connection {
                     (Encoding::Proto, Message::Binary(bytes)) => {
                         self.session.receive_binary(bytes, now, &mut actions);
                     }
-                    (encoding, _) => return Err(End::Close(CloseReason::Unsupported(encoding))),
+                    (encoding, _) => return Err(self.broken(CloseReason::Unsupported(encoding))),
                 }
+                self.session.allowance().settle();
                 for action in actions.drain(..) {
                     if is_input(&action) {
                         self.attendance.input(self.character(), now);
@@ -180,22 +207,39 @@ impl Connection {
             // tungstenite has queued the answer; a flush sends it.
             Some(Ok(Message::Close(_))) => {
                 let _ = tokio::time::timeout(limits::CLOSE_TIMEOUT, self.socket.flush()).await;
-                Err(End::Gone)
+                Err(End::Closed)
             }
-            Some(Err(Error::Capacity(_))) => Err(End::Close(CloseReason::TooBig)),
-            Some(Err(Error::Utf8(_))) => Err(End::Close(CloseReason::InvalidText)),
+            Some(Err(Error::Capacity(_))) => Err(self.broken(CloseReason::TooBig)),
+            Some(Err(Error::Utf8(_))) => Err(self.broken(CloseReason::InvalidText)),
             Some(Err(Error::Protocol(
                 tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
             ))) => Err(End::Gone),
-            Some(Err(Error::Protocol(_))) => Err(End::Close(CloseReason::Protocol)),
+            Some(Err(Error::Protocol(_))) => Err(self.broken(CloseReason::Protocol)),
+            Some(Err(Error::Io(error))) if Excess::of(&error).is_some() => Err(self.flood()),
             Some(Err(_)) | None => Err(End::Gone),
         }
+    }
+
+    /// The frames are not what they should be.
+    fn broken(&self, reason: CloseReason) -> End {
+        self.place.offend(Offence::Breach, 1);
+        End::Close(reason)
+    }
+
+    /// There is too much of something.
+    fn flood(&self) -> End {
+        self.place.offend(Offence::Flood, 1);
+        End::Close(CloseReason::Policy)
     }
 
     async fn act(&mut self, action: Action) -> Result<(), End> {
         match action {
             Action::Send(frame) => self.feed(frame).await,
-            Action::Flood => Err(End::Close(CloseReason::Policy)),
+            Action::Flood => Err(self.flood()),
+            Action::Refresh { request, token } => {
+                let refreshed = self.refresh(token);
+                self.answer(request, refreshed).await
+            }
             Action::Join { request, character } => {
                 let (gateway, client) = (Arc::clone(&self.gateway), Arc::clone(&self.client));
                 let account = self.claims.account;
@@ -244,6 +288,39 @@ impl Connection {
         }
     }
 
+    /// The connection goes on with another token of the same account, which ends no sooner.
+    fn refresh(&mut self, token: String) -> Result<Outcome, RpcError> {
+        let claims = match self.gateway.auth.verify(&token) {
+            Ok(claims) => claims,
+            Err(AuthError::Expired) => {
+                return Err(RpcError::Unauthorized("this token has expired; get another"));
+            }
+            Err(AuthError::Revoked) => {
+                return Err(RpcError::Unauthorized("this token was revoked; log in again"));
+            }
+            Err(AuthError::Invalid) => {
+                self.place.offend(Offence::BadToken, 1);
+                return Err(RpcError::Unauthorized("this is no access token; log in"));
+            }
+        };
+        if claims.account != self.claims.account {
+            let why = "this token is of another account; open a connection for that";
+            return Err(RpcError::Unauthorized(why));
+        }
+        if claims.expires_at < self.claims.expires_at {
+            return Err(RpcError::Unauthorized("this token ends before the one in use; get a newer one"));
+        }
+        let expires_in_ms = time_until(claims.expires_at).as_millis() as u64;
+        (self.claims, self.token) = (claims, token);
+        Ok(Outcome::Refreshed(Refreshed { expires_in_ms }))
+    }
+
+    fn take_policy(&mut self) {
+        let policy = Arc::clone(&self.policy.borrow_and_update());
+        self.socket.get_mut().set_policy(Arc::clone(&policy));
+        self.session.allowance().set_policy(policy);
+    }
+
     fn pong(&self, nonce: Option<i64>) -> Pong {
         let tick = match self.session.state() {
             State::Joined(_) => {
@@ -287,12 +364,16 @@ impl Connection {
             next = self.outbox.try_recv().ok();
         }
         self.attendance.walk(self.character(), self.client.zone(), &self.gateway.zones);
+        match self.client.take_corrections() {
+            0 => {}
+            count => self.place.offend(Offence::Corrected, count),
+        }
         self.flush().await
     }
 
     async fn answer(&mut self, request: RequestId, result: Result<Outcome, RpcError>) -> Result<(), End> {
         if let Some(received_at) = self.session.received_at(request) {
-            let latency = self.started.elapsed().saturating_sub(received_at);
+            let latency = self.place.now().saturating_sub(received_at);
             metrics::histogram!("websocket_message_latency_seconds").record(latency);
         }
         match self.session.answer(request, result) {
@@ -397,7 +478,7 @@ async fn close(socket: &mut Socket, reason: CloseReason) {
         if socket.close(Some(frame)).await.is_err() {
             return;
         }
-        let stream = socket.get_mut();
+        let stream = socket.get_mut().unmetered();
         let mut rest = [0; 1024];
         let mut left = 64 * limits::MESSAGE_BYTES;
         while let Ok(read @ 1..) = stream.read(&mut rest).await {
@@ -410,6 +491,23 @@ async fn close(socket: &mut Socket, reason: CloseReason) {
         let _ = stream.shutdown().await;
     };
     let _ = tokio::time::timeout(limits::CLOSE_TIMEOUT, farewell).await;
+}
+
+/// The client has said goodbye and was answered: ends our side, and reads what comes behind its goodbye, so that the
+/// socket is not reset before it has read the answer.
+async fn linger(socket: &mut Socket) {
+    let stream = socket.get_mut().unmetered();
+    if stream.shutdown().await.is_err() {
+        return;
+    }
+    let mut rest = [0; 1024];
+    let mut left = 64 * limits::MESSAGE_BYTES;
+    while let Ok(read @ 1..) = stream.read(&mut rest).await {
+        left = left.saturating_sub(read);
+        if left == 0 {
+            return;
+        }
+    }
 }
 
 fn time_until(unix_seconds: i64) -> Duration {

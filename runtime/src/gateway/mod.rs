@@ -6,14 +6,14 @@ pub mod session;
 mod connection;
 mod crowd;
 mod join;
+mod meter;
 mod placement;
-mod places;
 mod presence;
-mod rate;
 mod upgrade;
 
 pub use upgrade::router;
 
+use crate::abuse::{Abuse, Bucket, Rate};
 use crate::auth::Auth;
 use crate::client::frame::Shared;
 use crate::client::limits;
@@ -38,21 +38,24 @@ pub struct Gateway {
     presences: Presences,
     store: Store,
     auth: Auth,
+    abuse: Abuse,
     content: watch::Receiver<Arc<Content>>,
     tick_ms: u32,
     heartbeat: Duration,
     away_after: Duration,
     origins: Vec<String>,
     /// How often the operator speaks, since the gateway began.
-    speech: (Mutex<rate::TokenBucket>, Instant),
+    speech: (Mutex<Bucket>, Instant),
     crowd: crowd::Crowd,
     /// Clients are told to go, no new ones are let in.
     draining: CancellationToken,
     /// Connections that are still there are closed.
     closing: CancellationToken,
     connections: TaskTracker,
-    places: places::Places,
 }
+
+/// What operators say to players: each message wakes every connection.
+const OPERATOR_MESSAGES: Rate = Rate::per_second(1, 5);
 
 /// What [`Gateway::new`] needs.
 pub struct GatewaySetup {
@@ -66,6 +69,8 @@ pub struct GatewaySetup {
     pub store: Store,
     /// Who may come in.
     pub auth: Auth,
+    /// How much, and who may not.
+    pub abuse: Abuse,
     /// Definitions in force.
     pub content: watch::Receiver<Arc<Content>>,
     /// Milliseconds per tick.
@@ -87,30 +92,30 @@ impl Gateway {
             presences,
             store,
             auth,
+            abuse,
             content,
             tick_ms,
             heartbeat,
             away_after,
             origins,
         } = setup;
-        let speech = Mutex::new(rate::TokenBucket::new(limits::OPERATOR_MESSAGES));
         Arc::new(Self {
             zones,
             roster,
             presences,
             store,
             auth,
+            abuse,
             content,
             tick_ms,
             heartbeat,
             away_after,
             origins,
-            speech: (speech, Instant::now()),
+            speech: (Mutex::default(), Instant::now()),
             crowd: crowd::Crowd::default(),
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
             connections: TaskTracker::new(),
-            places: places::Places::default(),
         })
     }
 
@@ -126,7 +131,7 @@ impl Gateway {
         zones: &[ZoneIndex],
     ) -> Result<usize, Duration> {
         let (bucket, since) = &self.speech;
-        bucket.lock().unwrap_or_else(PoisonError::into_inner).take(since.elapsed())?;
+        bucket.lock().unwrap_or_else(PoisonError::into_inner).take(OPERATOR_MESSAGES, since.elapsed())?;
         let topic = Some(Topic::Operator.name().to_owned());
         let message = SystemMessage { text, topic, level: Some(level.into()) };
         let shared = Shared::new(Notice::SystemMessage(message));

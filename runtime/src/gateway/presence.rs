@@ -260,7 +260,7 @@ impl Attendance {
     pub(super) fn changes(&mut self) -> Option<Notice> {
         self.due = None;
         let presences: Vec<v1::Presence> = self.listener.take().into_iter().map(sighting).collect();
-        (!presences.is_empty()).then(|| Notice::PresenceChanged(v1::PresenceChanged { presences }))
+        (!presences.is_empty()).then_some(Notice::PresenceChanged(v1::PresenceChanged { presences }))
     }
 }
 

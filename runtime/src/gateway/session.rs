@@ -2,7 +2,7 @@
 //! frames out. No socket, no clock (time is an argument), no zone.
 
 use super::presence::Inquiry;
-use super::rate::TokenBucket;
+use crate::abuse::{Allowance, Policy};
 use crate::client::frame::{Encoding, Frame, response};
 use crate::client::rpc::{self, Call, Calls, Id, RpcError};
 use crate::client::{limits, names};
@@ -13,6 +13,7 @@ use sim::content::Position;
 use sim::input::Command;
 use sim::{CharacterId, DuelId, EntityId, RequestId, def_id};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Whether the client's character is in the world. Of the states in `docs/protocol.md` these are *authenticated* and *in
@@ -74,6 +75,13 @@ pub enum Action {
         /// What.
         inquiry: Inquiry,
     },
+    /// The connection goes on with this token, if it is good.
+    Refresh {
+        /// To answer.
+        request: RequestId,
+        /// Not yet looked at.
+        token: String,
+    },
     /// The client floods the server: close.
     Flood,
 }
@@ -85,19 +93,7 @@ pub struct Session {
     next_request: u64,
     pending: HashMap<RequestId, Pending>,
     batches: HashMap<u64, Batch>,
-    messages: TokenBucket,
-    attacks: TokenBucket,
-    skills: TokenBucket,
-    chats: TokenBucket,
-    challenges: TokenBucket,
-    turns: TokenBucket,
-    quest_accepts: TokenBucket,
-    inventory: TokenBucket,
-    joins: TokenBucket,
-    syncs: TokenBucket,
-    lists: TokenBucket,
-    presence_updates: TokenBucket,
-    subscriptions: TokenBucket,
+    allowance: Allowance,
     refused: u32,
     refused_since: Duration,
 }
@@ -116,27 +112,20 @@ struct Batch {
 }
 
 impl Session {
-    /// A session whose token was accepted.
+    /// A session whose token was accepted, with the limits that are the default.
     pub fn new(encoding: Encoding) -> Self {
+        Self::limited(encoding, Allowance::alone(Arc::new(Policy::default())))
+    }
+
+    /// The same with other limits.
+    pub fn limited(encoding: Encoding, allowance: Allowance) -> Self {
         Self {
             encoding,
             state: State::Connected,
             next_request: 1,
             pending: HashMap::new(),
             batches: HashMap::new(),
-            messages: TokenBucket::new(limits::MESSAGES),
-            attacks: TokenBucket::new(limits::ATTACKS),
-            skills: TokenBucket::new(limits::SKILLS),
-            chats: TokenBucket::new(limits::CHATS),
-            challenges: TokenBucket::new(limits::CHALLENGES),
-            turns: TokenBucket::new(limits::TURNS),
-            quest_accepts: TokenBucket::new(limits::QUEST_ACCEPTS),
-            inventory: TokenBucket::new(limits::INVENTORY),
-            joins: TokenBucket::new(limits::JOINS),
-            syncs: TokenBucket::new(limits::SYNCS),
-            lists: TokenBucket::new(limits::LISTS),
-            presence_updates: TokenBucket::new(limits::PRESENCE_UPDATES),
-            subscriptions: TokenBucket::new(limits::SUBSCRIPTIONS),
+            allowance,
             refused: 0,
             refused_since: Duration::ZERO,
         }
@@ -150,6 +139,11 @@ impl Session {
     /// The driver tells how a join or a leave ended, before it answers the request.
     pub fn set_state(&mut self, state: State) {
         self.state = state;
+    }
+
+    /// What the client may do, for the driver: to replace its policy, and to settle what was counted.
+    pub fn allowance(&mut self) -> &mut Allowance {
+        &mut self.allowance
     }
 
     /// Takes one text frame and appends what to do about it. `now` counts from any fixed moment.
@@ -171,9 +165,7 @@ impl Session {
             match call {
                 Ok(call) => self.call(call, None, now, actions),
                 Err((id, error)) => {
-                    if self.messages.take(now).is_err() {
-                        self.count_refusal(now, actions);
-                    }
+                    self.count_broken(now, actions);
                     actions.push(Action::Send(response(self.encoding, &id, Err(error))));
                 }
             }
@@ -189,9 +181,7 @@ impl Session {
             match call {
                 Ok(call) => self.call(call, Some(number), now, actions),
                 Err((id, error)) => {
-                    if self.messages.take(now).is_err() {
-                        self.count_refusal(now, actions);
-                    }
+                    self.count_broken(now, actions);
                     if let Some(batch) = self.batches.get_mut(&number) {
                         batch.append(&id, &Err(error));
                     }
@@ -211,13 +201,19 @@ impl Session {
             }
             self.pending.insert(request, Pending { id, batch, received_at: now });
         }
-        let outcome = match self.admit(&call.method, now) {
+        let outcome = match self.allowance.take(&call.method, now) {
             Err(wait) => {
                 self.count_refusal(now, actions);
                 Err(RpcError::RateLimited(wait))
             }
             Ok(()) if full => Err(RpcError::Busy(Duration::from_millis(100))),
-            Ok(()) => call.read().and_then(|method| self.dispatch(request, method)),
+            Ok(()) => match call.read() {
+                Ok(method) => self.dispatch(request, method),
+                Err(error) => {
+                    self.allowance.count_malformed();
+                    Err(error)
+                }
+            },
         };
         match outcome {
             Ok(action) => actions.push(action),
@@ -225,38 +221,22 @@ impl Session {
         }
     }
 
-    fn admit(&mut self, method: &str, now: Duration) -> Result<(), Duration> {
-        self.messages.take(now)?;
-        match method {
-            "combat.attack" => self.attacks.take(now),
-            "combat.use_skill" => self.skills.take(now),
-            "chat.send" => self.chats.take(now),
-            "duel.challenge" => self.challenges.take(now),
-            "duel.act" => self.turns.take(now),
-            "quest.accept" => self.quest_accepts.take(now),
-            "world.join" => self.joins.take(now),
-            "state.sync" => self.syncs.take(now),
-            "presence.update" => self.presence_updates.take(now),
-            "presence.subscribe"
-            | "presence.unsubscribe"
-            | "presence.query"
-            | "system.subscribe"
-            | "system.unsubscribe" => self.subscriptions.take(now),
-            "quest.list" | "inventory.list" | "shop.list" | "craft.list" => self.lists.take(now),
-            _ if ["inventory.", "shop.", "craft."].iter().any(|domain| method.starts_with(domain)) => {
-                self.inventory.take(now)
-            }
-            _ => Ok(()),
+    /// A call that cannot be read costs as much as any, and is remembered.
+    fn count_broken(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        self.allowance.count_malformed();
+        if self.allowance.take("", now).is_err() {
+            self.count_refusal(now, actions);
         }
     }
 
     fn count_refusal(&mut self, now: Duration, actions: &mut Vec<Action>) {
-        if now.saturating_sub(self.refused_since) > limits::FLOOD_WINDOW {
+        let flood = &self.allowance.policy().flood;
+        if now.saturating_sub(self.refused_since) > flood.window {
             self.refused = 0;
             self.refused_since = now;
         }
         self.refused += 1;
-        if self.refused == limits::FLOOD_CALLS {
+        if self.refused == flood.calls {
             actions.push(Action::Flood);
         }
     }
@@ -293,6 +273,7 @@ impl Session {
                 }
                 Ok(Action::Inquire { request, inquiry })
             }
+            Method::AuthRefresh(it) => Ok(Action::Refresh { request, token: it.token }),
             method => {
                 let ask = ask(method)?;
                 self.require_joined()?;
@@ -411,6 +392,7 @@ fn ask(method: Method) -> Result<Ask, RpcError> {
         | Method::WorldLeave(_)
         | Method::WorldAck(_)
         | Method::SystemPing(_)
+        | Method::AuthRefresh(_)
         | Method::PresenceUpdate(_)
         | Method::PresenceSubscribe(_)
         | Method::PresenceUnsubscribe(_)

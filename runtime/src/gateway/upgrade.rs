@@ -5,17 +5,21 @@
 
 use super::Gateway;
 use super::connection::Connection;
-use super::places::NoPlace;
+use super::meter::Metered;
+use crate::abuse::{Abuse, Address, Ban, NoPlace, Offence, Subject};
+use crate::auth::AuthError;
 use crate::client::frame::Encoding;
 use crate::client::limits;
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use hyper_util::rt::TokioIo;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
@@ -44,15 +48,33 @@ enum Refusal {
     Token,
     #[error("the server is going down; connect again in a moment")]
     Draining,
-    #[error("this account has {} connections already; close one", limits::SOCKETS_PER_ACCOUNT)]
-    AccountFull,
+    #[error("this account has {0} connections already; close one")]
+    AccountFull(u32),
+    #[error("this address has {0} connections already; close one")]
+    AddressFull(u32),
+    #[error("too many attempts from this address; try again later")]
+    TooOften(Duration),
+    #[error("{}", .0.told())]
+    Banned(Box<Ban>),
     #[error("the server has no room for more connections; try again later")]
     Full,
 }
 
+impl Refusal {
+    /// Seconds after which to try again, where that may help.
+    fn retry_after_s(&self) -> Option<u64> {
+        match self {
+            Self::Draining | Self::AccountFull(_) | Self::AddressFull(_) | Self::Full => Some(1),
+            Self::TooOften(wait) => Some(wait.as_secs() + 1),
+            Self::Banned(ban) => ban.left_s(),
+            _ => None,
+        }
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let (status, code) = match self {
+        let (status, code) = match &self {
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::NotAnUpgrade | Self::Version => (StatusCode::UPGRADE_REQUIRED, "upgrade_required"),
             Self::Key => (StatusCode::BAD_REQUEST, "bad_handshake"),
@@ -60,7 +82,11 @@ impl IntoResponse for Refusal {
             Self::Origin => (StatusCode::FORBIDDEN, "forbidden_origin"),
             Self::Token => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
-            Self::AccountFull => (StatusCode::TOO_MANY_REQUESTS, "too_many_connections"),
+            Self::AccountFull(_) | Self::AddressFull(_) => {
+                (StatusCode::TOO_MANY_REQUESTS, "too_many_connections")
+            }
+            Self::TooOften(_) => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
+            Self::Banned(_) => (StatusCode::FORBIDDEN, "banned"),
             Self::Full => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
         };
         let problem = serde_json::json!({
@@ -73,6 +99,9 @@ impl IntoResponse for Refusal {
         let mut response = (status, problem.to_string()).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after_s() {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
         match self {
             Self::Method => {
                 headers.insert(header::ALLOW, HeaderValue::from_static("GET"));
@@ -83,9 +112,6 @@ impl IntoResponse for Refusal {
             }
             Self::Token => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            }
-            Self::Draining | Self::AccountFull | Self::Full => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             _ => {}
         }
@@ -104,6 +130,11 @@ async fn upgrade(State(gateway): State<Arc<Gateway>>, request: Request) -> Respo
 }
 
 fn accept(gateway: Arc<Gateway>, mut request: Request) -> Result<Response, Refusal> {
+    let address = address_of(&gateway.abuse, &request);
+    if let Some(ban) = gateway.abuse.ban_on(Subject::Address(address.network)) {
+        return Err(Refusal::Banned(Box::new(ban)));
+    }
+    gateway.abuse.count_handshake(address).map_err(Refusal::TooOften)?;
     if request.method() != Method::GET {
         return Err(Refusal::Method);
     }
@@ -126,23 +157,28 @@ fn accept(gateway: Arc<Gateway>, mut request: Request) -> Result<Response, Refus
         return Err(Refusal::Draining);
     }
     let token = find_token(&request).ok_or(Refusal::Token)?;
-    let claims = gateway.auth.verify(&token).map_err(|_| Refusal::Token)?;
-    let place = gateway.places.take(claims.account).map_err(|no_place| match no_place {
-        NoPlace::Account => Refusal::AccountFull,
-        NoPlace::Server => Refusal::Full,
+    let claims = gateway.auth.verify(&token).map_err(|error| {
+        // An old one is no guess.
+        if error == AuthError::Invalid {
+            gateway.abuse.offend_from(address, Offence::BadToken);
+        }
+        Refusal::Token
     })?;
+    let place = gateway.abuse.enter(address, claims.account, &claims.username);
+    let place = Arc::new(place.map_err(|no_place| match no_place {
+        NoPlace::Account(most) => Refusal::AccountFull(most),
+        NoPlace::Address(most) => Refusal::AddressFull(most),
+        NoPlace::Server => Refusal::Full,
+        NoPlace::Banned(ban) => Refusal::Banned(ban),
+    })?);
     let upgraded = hyper::upgrade::on(&mut request);
     let tracker = gateway.connections.clone();
     tracker.spawn(async move {
-        let _place = place;
         match upgraded.await {
             Ok(upgraded) => {
-                let socket = WebSocketStream::from_raw_socket(
-                    TokioIo::new(upgraded),
-                    Role::Server,
-                    Some(socket_config()),
-                );
-                Connection::new(gateway, socket.await, encoding, claims, token).run().await;
+                let stream = Metered::new(TokioIo::new(upgraded), Arc::clone(&place));
+                let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(socket_config()));
+                Connection::new(gateway, socket.await, encoding, claims, token, place).run().await;
             }
             Err(error) => tracing::debug!(%error, "a client went away during the upgrade"),
         }
@@ -157,6 +193,13 @@ fn accept(gateway: Arc<Gateway>, mut request: Request) -> Result<Response, Refus
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(encoding.subprotocol()));
     }
     Ok(response)
+}
+
+/// Where a request comes from; whose peer is not known comes from nowhere, which is one place too.
+fn address_of(abuse: &Abuse, request: &Request) -> Address {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
+    abuse.address(peer, request.headers())
 }
 
 fn socket_config() -> WebSocketConfig {

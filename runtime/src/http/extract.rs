@@ -2,7 +2,9 @@
 //! wrong with them ends here as a problem.
 
 use super::AppState;
+use super::admission::admit_account;
 use super::problem::Problem;
+use crate::abuse::{Address, Offence};
 use crate::auth::{AuthError, Claims};
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, JsonRejection};
@@ -26,7 +28,13 @@ pub(super) async fn authenticate(
     let token = bearer(request.headers()).ok_or_else(|| {
         Problem::unauthorized("missing_token", "send an access token: Authorization: Bearer TOKEN")
     })?;
-    let claims = state.auth.verify(token)?;
+    let claims = state.auth.verify(token).inspect_err(|error| {
+        // An old one is no guess.
+        if let (AuthError::Invalid, Some(address)) = (error, request.extensions().get::<Address>()) {
+            state.abuse.offend_from(*address, Offence::BadToken);
+        }
+    })?;
+    admit_account(&state.abuse, claims.account)?;
     if let Err(wait_s) = state.limits.count_account(claims.account) {
         let detail = "too many requests of this account";
         return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).retry_after(wait_s));

@@ -1,9 +1,10 @@
 //! The players' HTTP interface: routes, conduct, and the loop that accepts connections.
 //!
-//! A request passes, from outside in: request id and span, CORS, time limit, panic guard, body limit;
+//! A request passes, from outside in: request id and span, CORS, time limit, panic guard, the bans, body limit;
 //! routes of an account then check the token, the account's rate, and the idempotency key. What does
 //! not live here: the world's socket (`crate::gateway`), the operators' interface (`crate::admin`).
 
+mod admission;
 mod assets;
 mod conduct;
 mod extract;
@@ -18,6 +19,7 @@ pub use problem::Problem;
 pub use rates::RateLimits;
 pub use serve::{ServeLimits, serve};
 
+use crate::abuse::Abuse;
 use crate::auth::Auth;
 use crate::cache::Cache;
 use crate::config::Config;
@@ -59,6 +61,8 @@ pub struct AppState {
     pub draining: Arc<AtomicBool>,
     /// Counts of requests.
     pub limits: RateLimits,
+    /// Who may not come in.
+    pub abuse: Abuse,
 }
 
 impl AppState {
@@ -79,6 +83,7 @@ pub fn router(state: AppState) -> Router {
     let document = openapi::finish(document);
     let api = api.route("/openapi.json", get(move || std::future::ready(axum::Json(document.clone()))));
     let api = api.fallback(assets::serve).method_not_allowed_fallback(problem::method_not_allowed);
+    let api = api.layer(from_fn_with_state(state.abuse.clone(), admission::admit));
     conduct::layer(api, &state.config).with_state(state)
 }
 

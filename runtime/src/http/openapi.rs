@@ -64,6 +64,7 @@ fn finish_operation(operation: &mut Operation, mutates: bool) {
     let mut shared: Vec<(&str, &str)> = vec![("500", "A defect of the server.")];
     if secured {
         shared.push(("401", "No access token, or one that is not good (any more)."));
+        shared.push(("403", "`banned`."));
         shared.push(("429", "Too many requests of this account."));
         shared.push(("503", "The store cannot be reached; nothing was changed."));
     }

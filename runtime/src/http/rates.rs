@@ -2,15 +2,15 @@
 
 use super::AppState;
 use super::problem::Problem;
+use crate::abuse::{Address, Network, Offence};
 use crate::auth::AccountId;
-use crate::config::{Config, Profile};
-use axum::extract::{ConnectInfo, Request, State};
+use crate::config::Config;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::Response;
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,9 +23,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 pub struct RateLimits(Arc<Inner>);
 
 struct Inner {
-    by_address: Buckets<IpAddr>,
+    by_address: Buckets<Network>,
     by_account: Buckets<AccountId>,
-    count_loopback: bool,
 }
 
 impl RateLimits {
@@ -34,7 +33,6 @@ impl RateLimits {
         Self(Arc::new(Inner {
             by_address: Buckets::per_minute(config.auth_attempts_per_minute),
             by_account: Buckets::per_minute(config.requests_per_minute),
-            count_loopback: config.profile == Profile::Production,
         }))
     }
 
@@ -43,22 +41,8 @@ impl RateLimits {
         self.0.by_account.take(account, Instant::now())
     }
 
-    fn count_address(&self, address: IpAddr) -> Result<(), u64> {
-        if address.is_loopback() && !self.0.count_loopback {
-            return Ok(());
-        }
-        self.0.by_address.take(network(address), Instant::now())
-    }
-}
-
-/// One home has a /64 of IPv6, not one address.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-        v4 => v4,
+    fn count_address(&self, address: Network) -> Result<(), u64> {
+        self.0.by_address.take(address, Instant::now())
     }
 }
 
@@ -68,12 +52,16 @@ pub(super) async fn per_address(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-    if let Some(Err(wait_s)) = peer.map(|peer| state.limits.count_address(peer)) {
+    let address = request.extensions().get::<Address>().copied().filter(|address| address.counted);
+    if let Some(Err(wait_s)) = address.map(|address| state.limits.count_address(address.network)) {
         let detail = "too many attempts from this address";
         return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).retry_after(wait_s));
     }
-    Ok(next.run(request).await)
+    let response = next.run(request).await;
+    if let (StatusCode::UNAUTHORIZED, Some(address)) = (response.status(), address) {
+        state.abuse.offend_from(address, Offence::BadToken);
+    }
+    Ok(response)
 }
 
 /// One bucket per key: full at first, refilled evenly within a minute.
@@ -136,13 +124,5 @@ mod tests {
             assert_eq!(buckets.take(key, now), Ok(()));
         }
         assert!(buckets.buckets.lock().unwrap().len() <= BUCKETS);
-    }
-
-    #[test]
-    fn neighbours_in_a_network_share_a_bucket() {
-        let network = |text: &str| network(text.parse().unwrap());
-        assert_eq!(network("2001:db8::1"), network("2001:db8::ffff"));
-        assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
-        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
     }
 }

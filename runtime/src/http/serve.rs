@@ -1,6 +1,7 @@
 //! Accepting connections. Our own loop instead of `axum::serve`, for the limits: a time for the
 //! headers, a size for buffers, a number of connections, and an end.
 
+use crate::abuse::Abuse;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
@@ -19,7 +20,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 /// Bounds of a listener.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub struct ServeLimits {
     /// Connections that speak HTTP at once; more wait in the kernel's queue. A connection that
     /// became a WebSocket no longer counts here.
@@ -32,6 +33,8 @@ pub struct ServeLimits {
     pub buffer: usize,
     /// From the shutdown to cutting requests that are still running.
     pub drain: Duration,
+    /// Who has how many connections, and the policy's time for the headers; `None` where everybody is trusted.
+    pub abuse: Option<Abuse>,
 }
 
 impl Default for ServeLimits {
@@ -41,6 +44,7 @@ impl Default for ServeLimits {
             header_read: Duration::from_secs(10),
             buffer: 16 * 1024,
             drain: Duration::from_secs(10),
+            abuse: None,
         }
     }
 }
@@ -61,10 +65,21 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
         };
         match accepted {
             Ok((stream, peer)) => {
+                let mut limits = limits.clone();
+                let mut of_address = None;
+                if let Some(abuse) = &limits.abuse {
+                    of_address = abuse.connect(peer.ip());
+                    if of_address.is_none() {
+                        // Closed without a word, which costs least.
+                        metrics::counter!("http_connections_refused_total").increment(1);
+                        continue;
+                    }
+                    limits.header_read = abuse.policy().frames.head;
+                }
                 let connection = connection_loop(stream, peer, router.clone(), shutdown.clone(), limits);
                 connections.spawn(async move {
                     connection.await;
-                    drop(place);
+                    drop((place, of_address));
                 });
             }
             Err(error) => {

@@ -98,7 +98,7 @@ impl Walker {
 
     /// A snapshot came: stand where it says. What to ask now.
     pub fn placed(&mut self, replica: &Replica) -> Option<Method> {
-        let Some((zone, own)) = replica.zone.as_ref().zip(replica.own()) else { return None };
+        let (zone, own) = replica.zone.as_ref().zip(replica.own())?;
         self.at = Some((own.x, own.y));
         self.goal = None;
         if self.zone != zone.name {

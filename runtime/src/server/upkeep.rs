@@ -1,5 +1,6 @@
 //! What has to be done every few seconds: clocks, sessions, figures.
 
+use crate::abuse::Abuse;
 use crate::admin::{definition, script_stats};
 use crate::auth::Auth;
 use crate::reload::Pipeline;
@@ -15,7 +16,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 const EVERY: Duration = Duration::from_secs(5);
-/// Sessions are looked after every so many rounds.
+/// Sessions and bans are looked after every so many rounds.
 const SESSIONS: u64 = 12;
 /// The archive is tidied up every so many rounds.
 const ARCHIVE: u64 = 12;
@@ -26,6 +27,7 @@ const IDEMPOTENCY_KEYS: u64 = 720;
 pub async fn upkeep_loop(
     store: Store,
     auth: Auth,
+    abuse: Abuse,
     pipeline: Arc<Pipeline>,
     zones: Arc<Zones>,
     metrics: Metrics,
@@ -42,6 +44,11 @@ pub async fn upkeep_loop(
             && let Err(error) = auth.upkeep().await
         {
             tracing::warn!(%error, "sessions could not be looked after");
+        }
+        if round.is_multiple_of(SESSIONS)
+            && let Err(error) = abuse.upkeep().await
+        {
+            tracing::warn!(%error, "bans could not be looked after");
         }
         if round.is_multiple_of(IDEMPOTENCY_KEYS)
             && let Err(error) = store.forget_idempotency_keys().await

@@ -439,6 +439,34 @@ async fn an_idempotency_key_is_for_one_request() {
     .await;
 }
 
+#[tokio::test]
+async fn bans_are_kept_until_they_are_forgotten() {
+    on_every_database(async |store: Store| {
+        let ban = |subject: &str, until_s| BanRow {
+            subject: subject.to_owned(),
+            name: "ada".to_owned(),
+            since_s: 5,
+            until_s,
+            why: "spam".to_owned(),
+            by: "loreforge".to_owned(),
+            times: 2,
+        };
+        let (brief, for_good) = (ban("account 3", Some(20)), ban("address 192.0.2.1", None));
+        store.save_ban(&ban("account 3", None)).await.unwrap();
+        store.save_ban(&brief).await.unwrap();
+        store.save_ban(&for_good).await.unwrap();
+        assert_eq!(store.bans().await.unwrap(), [brief.clone(), for_good.clone()]);
+        store.forget_bans(19).await.unwrap();
+        assert_eq!(store.bans().await.unwrap(), [brief, for_good.clone()]);
+        store.forget_bans(20).await.unwrap();
+        assert_eq!(store.bans().await.unwrap(), [for_good]);
+        store.delete_ban("address 192.0.2.1").await.unwrap();
+        store.delete_ban("address 192.0.2.1").await.unwrap();
+        assert_eq!(store.bans().await.unwrap(), []);
+    })
+    .await;
+}
+
 /// Prints what committing costs: `cargo test -p runtime --lib commit_speed -- --nocapture`.
 #[tokio::test]
 async fn commit_speed() {

@@ -42,6 +42,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../../migrations/sqlite/0004_event_ends.sql"),
         include_str!("../../../migrations/postgres/0004_event_ends.sql"),
     ),
+    (
+        5,
+        "bans",
+        include_str!("../../../migrations/sqlite/0005_bans.sql"),
+        include_str!("../../../migrations/postgres/0005_bans.sql"),
+    ),
 ];
 
 impl Store {

@@ -10,6 +10,7 @@
 mod accounts;
 mod audit;
 mod backend;
+mod bans;
 mod characters;
 mod claim;
 mod commit;
@@ -28,6 +29,7 @@ mod states;
 pub use accounts::{Account, AccountId, NewAccount};
 pub use audit::{AuditReport, Discrepancy};
 pub use backend::Backend;
+pub use bans::BanRow;
 pub use characters::{CHARACTERS_PER_ACCOUNT, CharacterSummary, Inventory, InventorySlot, QuestRow};
 pub use claim::{ClaimError, DatabaseClaim, FolderClaim};
 pub use commit::{FactWriter, StampedFact, TickFacts};

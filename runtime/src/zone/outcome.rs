@@ -155,6 +155,7 @@ impl Room {
         let Some(member) = self.members.get_mut(&character) else { return };
         let told = match notice {
             Notice::Corrected { seq, at } => {
+                member.client.count_correction();
                 Told::WorldCorrected(v1::WorldCorrected { seq: *seq, x: at.x_mm, y: at.y_mm })
             }
             Notice::DialogShown { npc, dialog, node, text, choices, origin } => {

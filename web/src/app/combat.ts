@@ -1,6 +1,6 @@
 // Whom the player fights and with what: the target, the repeated plain attack, cooldowns.
 
-import { RpcError, type Ability, type Entity, type WorldClient } from '../client/index.js';
+import { RpcError, type Entity, type v1, type WorldClient } from '@loreforge/client';
 import type { Controls } from './controls.js';
 
 /** Between two plain attacks: the server allows two a second, this leaves room for jitter. */
@@ -43,7 +43,7 @@ export class Combat {
     return this.#world.replica.entities.get(this.#target);
   }
 
-  get abilities(): Ability[] {
+  get abilities(): v1.Ability[] {
     return this.#world.character?.abilities ?? [];
   }
 
@@ -83,7 +83,7 @@ export class Combat {
     }
     const enemy = isEnemy(this.target) ? this.target : this.#enemies(PICK_MM)[0];
     if (!enemy) {
-      this.#refused(new RpcError(-32011, 'No target', { rejection: 'no_target' }));
+      this.#refused(new RpcError(-32011, 'No target', { reason: 'rejected', rejection: 'no_target' }));
       return;
     }
     this.attack(enemy);
@@ -91,7 +91,7 @@ export class Combat {
   }
 
   /** Part of the cooldown that is left, 1 to 0. */
-  cooldown(ability: Ability): number {
+  cooldown(ability: v1.Ability): number {
     const ready = this.#ready.get(ability.name);
     if (!ready) return 0;
     return Math.max(0, (ready.until - performance.now()) / (ready.until - ready.from));
@@ -129,7 +129,7 @@ export class Combat {
       await this.#world.call('combat.attack', { target });
       this.#nextAttack = Math.max(this.#nextAttack, performance.now() + (this.abilities[0]?.cooldown_ms ?? 0));
     } catch (error) {
-      const reason = error instanceof RpcError ? error.reason : '';
+      const reason = error instanceof RpcError ? error.stableCode : '';
       if (error instanceof RpcError && error.retryAfterMs) this.#nextAttack = performance.now() + error.retryAfterMs;
       else if (reason === 'out_of_range' || reason === 'too_soon' || reason === 'on_cooldown' || reason === 'stunned') {
         this.#nextAttack = performance.now() + RETRY_MS;
@@ -143,20 +143,20 @@ export class Combat {
   }
 
   /** Walks into reach of an ability; false when something else took over. */
-  async #inReach(ability: Ability, enemy: Entity): Promise<boolean> {
+  async #inReach(ability: v1.Ability, enemy: Entity): Promise<boolean> {
     const { x, y } = this.#world.movement;
     if (Math.hypot(enemy.x - x, enemy.y - y) <= ability.range) return true;
     const at = () => (this.#target === enemy.id ? this.target : undefined);
     return (await this.#controls.follow(at, ability.range * REACH)) === 'arrived';
   }
 
-  async #skill(ability: Ability, target: { target?: number }): Promise<void> {
+  async #skill(ability: v1.Ability, target: { target?: number }): Promise<void> {
     const use = async () => {
       for (let attempt = 1; ; attempt += 1) {
         try {
           return await this.#world.call('combat.use_skill', { ability: ability.name, ...target });
         } catch (error) {
-          const early = error instanceof RpcError && (error.reason === 'too_soon' || error.reason === 'rate_limited');
+          const early = error instanceof RpcError && (error.stableCode === 'too_soon' || error.stableCode === 'rate_limited');
           if (!early || attempt >= SKILL_TRIES) throw error;
           await new Promise((resolve) => setTimeout(resolve, error.retryAfterMs ?? SKILL_RETRY_MS));
         }

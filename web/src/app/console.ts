@@ -1,7 +1,7 @@
 // `window.lore`: the running game for the browser's console and for end-to-end tests. Everything a
 // player can do is here as a function; nothing here can do more than a player.
 
-import type { Ability, Entity, Point, Quest, WorldClient } from '../client/index.js';
+import type { Entity, Point, v1, WorldClient } from '@loreforge/client';
 import type { Combat } from './combat.js';
 import type { Controls } from './controls.js';
 import type { MapView } from './map/view.js';
@@ -12,8 +12,8 @@ export interface LoreConsole {
   readonly client: WorldClient;
   /** Name of the zone, level, experience, gold, health, predicted place; undefined before joining. */
   readonly you: (Point & { zone: string; level: number; experience: number; gold: number; hp: number; alive: boolean }) | undefined;
-  readonly quests: Quest[];
-  readonly abilities: Ability[];
+  readonly quests: v1.Quest[];
+  readonly abilities: v1.Ability[];
   readonly target: Entity | undefined;
   /** Versions of the scripts that decided last. */
   readonly scripts: string[];
@@ -46,7 +46,7 @@ export function openConsole(
   controls: Controls,
   combat: Combat,
   map: MapView,
-  quests: () => Quest[],
+  quests: () => v1.Quest[],
   provenance: Provenance,
 ): LoreConsole {
   const { replica, movement } = client;

@@ -1,6 +1,6 @@
 // What the player wants to do with their feet: keys held down, or a goal to walk to.
 
-import type { Point, WorldClient } from '../client/index.js';
+import type { Point, WorldClient } from '@loreforge/client';
 import { typing } from './dom.js';
 
 const DIRECTIONS: Record<string, Point> = {

@@ -1,6 +1,6 @@
 // One character's stay in the world: puts the parts together and runs the frame loop.
 
-import { WorldClient, type ApiClient, type Character, type Entity } from '../client/index.js';
+import { WorldClient, type ApiClient, type CharacterInfo, type Entity } from '@loreforge/client';
 import { Combat, isEnemy } from './combat.js';
 import { openConsole } from './console.js';
 import { Controls } from './controls.js';
@@ -21,7 +21,7 @@ import { explain } from './words.js';
 
 /** A frame never counts as longer: a tab that slept does not run off. */
 const FRAME_MOST_S = 0.1;
-const PING_MS = 5_000;
+const LATENCY_MS = 1_000;
 
 export class Game {
   readonly #root: HTMLElement;
@@ -46,16 +46,18 @@ export class Game {
   readonly #abort = new AbortController();
   #exit: () => void = () => {};
   #lastFrame = 0;
-  #lastPing = 0;
+  #lastLatency = 0;
   #lastScripts = 0;
   #frame = 0;
 
-  constructor(root: HTMLElement, api: ApiClient, character: Character) {
+  constructor(root: HTMLElement, api: ApiClient, character: CharacterInfo) {
     this.#root = root;
     const socketOrigin = location.origin.replace(/^http/, 'ws');
     this.#world = new WorldClient({
       url: `${socketOrigin}/v1/world/ws`,
       character: character.id,
+      // Frames that people can read, for looking at them: `/?encoding=json`.
+      encoding: new URLSearchParams(location.search).get('encoding') === 'json' ? 'json' : 'proto',
       token: async (check) => (check ? api.freshToken() : (api.tokens?.access_token ?? '')),
     });
     const failed = (error: unknown) => this.#toasts.show(explain(error), 'bad');
@@ -142,17 +144,10 @@ export class Game {
       this.#lastScripts = now;
       this.#chat.scripts(this.#narrator.provenance.live, this.#narrator.provenance.fallbacks);
     }
-    if (now - this.#lastPing > PING_MS && this.#world.state.kind === 'joined') {
-      this.#lastPing = now;
-      void this.#ping();
-    }
-  }
-
-  async #ping(): Promise<void> {
-    try {
-      this.#latency.textContent = `${Math.round(await this.#world.ping())} ms`;
-    } catch {
-      this.#latency.textContent = ''; // The veil says what is wrong with the connection.
+    if (now - this.#lastLatency > LATENCY_MS) {
+      this.#lastLatency = now;
+      const { rttMs } = this.#world.serverClock;
+      this.#latency.textContent = rttMs === undefined ? '' : `${Math.round(rttMs)} ms`;
     }
   }
 

@@ -1,6 +1,6 @@
 // Before the world: log in, register or come as a guest; choose or create a character.
 
-import { ApiError, type ApiClient, type Character } from '../client/index.js';
+import { ApiError, type ApiClient, type CharacterInfo } from '@loreforge/client';
 import { fill, h } from './dom.js';
 import { capitalise, explain } from './words.js';
 
@@ -62,7 +62,7 @@ export function signIn(root: HTMLElement, api: ApiClient): Promise<void> {
 }
 
 /** Resolves with the character to play, or nothing when the player logged out. */
-export async function chooseCharacter(root: HTMLElement, api: ApiClient): Promise<Character | undefined> {
+export async function chooseCharacter(root: HTMLElement, api: ApiClient): Promise<CharacterInfo | undefined> {
   page(root, h('p', { class: 'hint' }, 'One moment…'));
   for (;;) {
     try {
@@ -98,7 +98,7 @@ async function forget(api: ApiClient): Promise<void> {
   }
 }
 
-function characterRow(character: Character, chosen: (character: Character) => void): HTMLElement {
+function characterRow(character: CharacterInfo, chosen: (character: CharacterInfo) => void): HTMLElement {
   const about = `Level ${character.level} ${character.class}${character.zone ? `, ${capitalise(character.zone)}` : ''}`;
   const button = h(
     'button',
@@ -114,7 +114,7 @@ function characterRow(character: Character, chosen: (character: Character) => vo
 function creation(
   api: ApiClient,
   classes: { name: string; title: string }[],
-  created: (character: Character) => void,
+  created: (character: CharacterInfo) => void,
 ): HTMLElement {
   const problem = h('p', { class: 'problem', role: 'alert' });
   const name = h('input', { name: 'name', required: true, minLength: 2, maxLength: 20, autocomplete: 'off', placeholder: 'Name' });

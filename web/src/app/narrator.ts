@@ -1,6 +1,6 @@
 // Tells the player what happened: turns events into numbers on the map, lines in the log and toasts.
 
-import type { Delta, Entity, SwingEvent, WorldClient, WorldEvent } from '../client/index.js';
+import type { Entity, v1, WorldClient } from '@loreforge/client';
 import type { Chat, LogLine } from './hud/chat.js';
 import type { Toasts } from './hud/notices.js';
 import { elementColour } from './map/effects.js';
@@ -49,17 +49,17 @@ export class Narrator {
     world.on('world.snapshot', ({ zone }) => chat.system(`You are in ${zone.title}.`));
   }
 
-  #delta(delta: Delta, left: Map<number, Entity>): void {
+  #delta(delta: v1.WorldDelta, left: Map<number, Entity>): void {
     const who = (id: number) => this.#world.replica.entities.get(id) ?? left.get(id);
-    for (const update of delta.update ?? []) {
+    for (const update of delta.update) {
       if (update.id === this.#world.replica.you && update.level !== undefined && update.level > 1) {
         this.#toasts.show(`You are level ${update.level} now`, 'good');
       }
     }
-    for (const event of delta.events ?? []) this.#event(event, who);
+    for (const event of delta.events) this.#event(event, who);
   }
 
-  #event(event: WorldEvent, who: (id: number) => Entity | undefined): void {
+  #event(event: v1.Event, who: (id: number) => Entity | undefined): void {
     if (event.type === 'environment') return;
     this.#note(event.by);
     if (event.type === 'swing') {
@@ -79,7 +79,7 @@ export class Narrator {
     }
   }
 
-  #swing(event: SwingEvent, attacker: Entity | undefined, defender: Entity | undefined): void {
+  #swing(event: v1.Swing, attacker: Entity | undefined, defender: Entity | undefined): void {
     this.#map.struck(event.attacker, event.defender, event.amount > 0);
     if (attacker && defender) {
       this.#map.effects.blow(this.#map.place(attacker), this.#map.place(defender), event.element, event.duration_ms);

@@ -1,6 +1,6 @@
 // The tokens of this browser tab: they survive a reload, and two tabs can be two players.
 
-import { ApiClient, type Tokens } from '../client/index.js';
+import { ApiClient, type Tokens } from '@loreforge/client';
 
 const KEY = 'loreforge.tokens';
 

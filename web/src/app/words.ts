@@ -1,6 +1,6 @@
 // Names and codes turned into words for people.
 
-import { ApiError, ConnectionError, RpcError } from '../client/index.js';
+import { ApiError, ConnectionError, RpcError } from '@loreforge/client';
 
 const REFUSALS: Record<string, string> = {
   dead: 'You are dead',
@@ -36,7 +36,7 @@ const REFUSALS: Record<string, string> = {
 
 /** What to tell a player about something that went wrong. */
 export function explain(error: unknown): string {
-  if (error instanceof RpcError) return REFUSALS[error.reason] ?? error.message;
+  if (error instanceof RpcError) return REFUSALS[error.stableCode] ?? error.message;
   if (error instanceof ApiError || error instanceof ConnectionError) return error.message;
   if (error instanceof DOMException && error.name === 'TimeoutError') return 'The server did not answer in time';
   if (error instanceof TypeError) return 'The server cannot be reached';

@@ -2,6 +2,7 @@
 
 use crate::auth::{LoginError, RefreshError, RegisterError, Registration, Tokens};
 use crate::http::AppState;
+use crate::http::admission::admit_account;
 use crate::http::extract::{Body, Caller};
 use crate::http::problem::Problem;
 use axum::Json;
@@ -121,6 +122,7 @@ pub(crate) async fn guest(
     responses(
         (status = 200, description = "Logged in.", body = TokensBody),
         (status = 401, description = "`bad_credentials`."),
+        (status = 403, description = "`banned`."),
         (status = 429, description = "Too many attempts from this address."),
         (status = 503, description = "`busy`: too many passwords at once; or `unavailable`."),
     ))]
@@ -128,7 +130,9 @@ pub(crate) async fn login(
     State(state): State<AppState>,
     Body(body): Body<LoginBody>,
 ) -> Result<Json<TokensBody>, Problem> {
-    Ok(Json(state.auth.login(&body.login, body.password).await?.into()))
+    let tokens = state.auth.login(&body.login, body.password).await?;
+    admit_account(&state.abuse, tokens.account.id)?;
+    Ok(Json(tokens.into()))
 }
 
 /// Spend a refresh token for new tokens.

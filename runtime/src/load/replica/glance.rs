@@ -103,7 +103,7 @@ impl Replica {
     fn glance_at_snapshot(&mut self, snapshot: Snapshot, faults: &mut Vec<Fault>) -> Result<Heard, Fault> {
         let Snapshot { tick, zone, you, ack, entities } = snapshot;
         self.begin_snapshot(tick, zone, you, ack, faults)?;
-        entities.into_iter().for_each(|entity| self.glance_at_entity(entity));
+        entities.iter().for_each(|entity| self.glance_at_entity(entity));
         Ok(Heard::Snapshot)
     }
 
@@ -112,14 +112,14 @@ impl Replica {
         for id in delta.leave {
             self.entities.remove(&id);
         }
-        delta.enter.into_iter().for_each(|entity| self.glance_at_entity(entity));
+        delta.enter.iter().for_each(|entity| self.glance_at_entity(entity));
         Ok(Heard::Delta { tick: delta.tick, ticks, events: Vec::new() })
     }
 
-    fn glance_at_entity(&mut self, entity: Seen) {
+    fn glance_at_entity(&mut self, entity: &Seen) {
         let hostile = entity.hostile.unwrap_or_default();
         if hostile || entity.id == self.you {
-            let Seen { id, x, y, hp, .. } = entity;
+            let Seen { id, x, y, hp, .. } = *entity;
             let kind = if hostile { v1::EntityKind::Npc } else { v1::EntityKind::Player };
             let (x, y, hp) = (x.unwrap_or_default(), y.unwrap_or_default(), hp.unwrap_or_default());
             self.entities.insert(id, Entity { id, kind, template: String::new(), x, y, hp, hostile });

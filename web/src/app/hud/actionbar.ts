@@ -1,13 +1,13 @@
 // The abilities on the keys 1 to 4, with what they cost and when they are ready.
 
-import type { Ability, WorldClient } from '../../client/index.js';
+import type { v1, WorldClient } from '@loreforge/client';
 import type { Combat } from '../combat.js';
 import { fill, h } from '../dom.js';
 
 const KEYS = 4;
 
 interface Button {
-  ability: Ability;
+  ability: v1.Ability;
   element: HTMLButtonElement;
   sweep: HTMLElement;
 }
@@ -59,7 +59,7 @@ export class ActionBar {
   }
 }
 
-function describe(ability: Ability): string {
+function describe(ability: v1.Ability): string {
   const facts = [
     ability.title,
     ability.target === 'enemy' ? `reach ${ability.range / 1000} m` : `on ${ability.target === 'ally' ? 'yourself or an ally' : 'yourself'}`,

@@ -1,11 +1,14 @@
 // What the character carries and wears: click to wear or use, shift-click or right-click to drop.
 
-import type { Equipment, EquipmentPlace, Slot, WorldClient } from '../../client/index.js';
+import type { v1, WorldClient } from '@loreforge/client';
 import { fill, h } from '../dom.js';
 import { humanise } from '../words.js';
 
 const SLOTS = 32;
-const PLACES: readonly EquipmentPlace[] = ['main_hand', 'off_hand', 'head', 'chest', 'legs', 'feet'];
+const PLACES = ['main_hand', 'off_hand', 'head', 'chest', 'legs', 'feet'];
+
+/** A slot as far as it is known: updates leave out what does not change with the count. */
+type Slot = v1.SlotUpdate & Partial<v1.Slot>;
 
 export class Bag {
   readonly #grid = h('div', { class: 'slots' });
@@ -17,7 +20,7 @@ export class Bag {
   readonly #slots = new Map<number, Slot>();
   /** Titles of items seen, because worn ones come by name only. */
   readonly #titles = new Map<string, string>();
-  #equipment: Equipment = {};
+  #equipment: Record<string, string> = {};
 
   constructor(world: WorldClient, failed: (error: unknown) => void) {
     this.#world = world;
@@ -26,7 +29,7 @@ export class Bag {
     const hint = h('p', { class: 'hint' }, 'Click to wear or use · shift-click to drop');
     this.element = h('section', { class: 'panel window bag', hidden: true }, h('header', {}, h('b', {}, 'Bag'), this.#gold, close), this.#worn, this.#grid, hint);
     world.on('joined', () => void this.#load());
-    world.on('inventory.update', (update) => this.#merge(update.slots ?? [], update.equipment ?? {}));
+    world.on('inventory.update', (update) => this.#merge(update.slots, update.equipment));
     world.on('character.update', () => this.#showGold());
   }
 
@@ -47,7 +50,7 @@ export class Bag {
     }
   }
 
-  #merge(slots: Slot[], equipment: Equipment): void {
+  #merge(slots: v1.SlotUpdate[], equipment: Record<string, string>): void {
     let unknown = false;
     for (const slot of slots) {
       if (!slot.item) {
@@ -71,7 +74,7 @@ export class Bag {
     fill(this.#grid, ...Array.from({ length: SLOTS }, (_, index) => this.#slot(index)));
   }
 
-  #place(place: EquipmentPlace): HTMLElement {
+  #place(place: string): HTMLElement {
     const item = this.#equipment[place];
     const title = item ? this.#title(item) : humanise(place);
     const button = h('button', { class: item ? 'slot full' : 'slot', title: item ? `${title}\nClick to take off` : title, disabled: !item }, h('span', {}, title));

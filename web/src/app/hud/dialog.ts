@@ -1,6 +1,6 @@
 // The window of a conversation.
 
-import type { Notifications, WorldClient } from '../../client/index.js';
+import type { v1, WorldClient } from '@loreforge/client';
 import { fill, h } from '../dom.js';
 
 export class DialogWindow {
@@ -50,7 +50,7 @@ export class DialogWindow {
     return button !== undefined;
   }
 
-  #show(dialog: Notifications['dialog.show']): void {
+  #show(dialog: v1.DialogShow): void {
     this.#speaker.textContent = this.#world.replica.entities.get(dialog.npc)?.name ?? 'Conversation';
     this.#text.textContent = dialog.text;
     this.#stamp.textContent = dialog.by;

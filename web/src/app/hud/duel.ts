@@ -1,12 +1,9 @@
 // A duel: the question whether to have one, and its panel with both sides and the moves of one's own.
 
-import type { Duelist, DuelMove, Notifications, WorldClient } from '../../client/index.js';
+import type { v1, WorldClient } from '@loreforge/client';
 import { fill, h } from '../dom.js';
 import { humanise } from '../words.js';
 import { Bar } from './frames.js';
-
-type Turn = Notifications['duel.turn'];
-type Ended = Notifications['duel.ended'];
 
 const OUTCOMES: Record<string, string> = { won: 'You have won the duel', lost: 'You have lost the duel', drawn: 'Nobody has won the duel' };
 const ENDS: Record<string, string> = {
@@ -83,7 +80,7 @@ export class DuelPanel {
     if (this.#whose.textContent !== text) this.#whose.textContent = text;
   }
 
-  #challenged({ duel, name }: Notifications['duel.challenged']): void {
+  #challenged({ duel, name }: v1.DuelChallenged): void {
     this.#duel = duel;
     this.#question.textContent = `${name} challenges you to a duel.`;
     this.#asked.hidden = false;
@@ -99,7 +96,7 @@ export class DuelPanel {
     this.#world.call('duel.act', { duel: this.#duel, ...choice }).catch(this.#failed);
   }
 
-  #turn(turn: Turn): void {
+  #turn(turn: v1.DuelTurn): void {
     const { you } = this.#world.replica;
     this.#duel = turn.duel;
     this.#asked.hidden = true;
@@ -108,7 +105,7 @@ export class DuelPanel {
     this.#whose.dataset['who'] = turn.actor === you ? 'own' : 'other';
     this.#round.textContent = `Round ${turn.round}`;
     // Oneself first, whoever has challenged.
-    const sides = turn.sides[0].entity === you ? turn.sides : [turn.sides[1], turn.sides[0]];
+    const sides = turn.sides[0]?.entity === you ? turn.sides : turn.sides.toReversed();
     sides.forEach((side, index) => {
       this.#names[index]!.textContent = this.#name(side);
       this.#health[index]!.show(side.hp, side.hp_max);
@@ -121,7 +118,7 @@ export class DuelPanel {
     this.#last.textContent = turn.last ? this.#describe(turn.last) : turn.by;
   }
 
-  #button(move: DuelMove, mine: boolean): HTMLElement {
+  #button(move: v1.DuelMove, mine: boolean): HTMLElement {
     const rests = move.cooldown_turns > 0 ? ` (${move.cooldown_turns})` : '';
     const button = h('button', { data: { move: move.ability } }, move.title + rests);
     button.disabled = !mine || !move.ready;
@@ -129,18 +126,18 @@ export class DuelPanel {
     return button;
   }
 
-  #name(side: Duelist): string {
+  #name(side: v1.Duelist): string {
     return this.#world.replica.entities.get(side.entity)?.name ?? 'Opponent';
   }
 
-  #describe(last: NonNullable<Turn['last']>): string {
+  #describe(last: v1.DuelBlow): string {
     const name = this.#world.replica.entities.get(last.actor)?.name ?? 'Opponent';
     if (!last.ability) return `${name} ${last.timed_out ? 'lets time pass' : 'passes'} · ${last.by}`;
     const what = last.heal > 0 ? `+${last.heal}` : `${last.hit ?? ''} ${last.amount}`;
     return `${name}: ${humanise(last.ability)}, ${what} · ${last.by}`;
   }
 
-  #ended({ result, why }: Ended): void {
+  #ended({ result, why }: v1.DuelEnded): void {
     this.#hide();
     this.#told(!result ? (ENDS[why] ?? 'There is no duel') : (OUTCOMES[result] ?? 'The duel is over'));
   }

@@ -1,6 +1,6 @@
 // World events that run in the zone: what to do, how far it is, how long it lasts; and what a part was worth.
 
-import type { WorldClient } from '../../client/index.js';
+import type { WorldClient } from '@loreforge/client';
 import { fill, h } from '../dom.js';
 import type { Toasts } from './notices.js';
 

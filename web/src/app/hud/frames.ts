@@ -1,6 +1,6 @@
 // The frames of the own character and of the target, and the experience bar.
 
-import type { Entity, WorldClient } from '../../client/index.js';
+import type { Entity, WorldClient } from '@loreforge/client';
 import type { Combat } from '../combat.js';
 import { fill, h } from '../dom.js';
 import { capitalise, humanise } from '../words.js';

@@ -1,6 +1,6 @@
 // What lies over everything for a while: toasts, the veil of death, the lost connection.
 
-import type { ConnectionState, WorldClient } from '../../client/index.js';
+import type { ConnectionState, WorldClient } from '@loreforge/client';
 import { fill, h } from '../dom.js';
 
 const TOAST_MS = 4_500;

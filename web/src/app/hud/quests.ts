@@ -1,6 +1,6 @@
 // The quest log, and the short list of what is to be done at the side of the map.
 
-import type { Quest, WorldClient } from '../../client/index.js';
+import type { v1, WorldClient } from '@loreforge/client';
 import { fill, h } from '../dom.js';
 import { humanise } from '../words.js';
 
@@ -12,7 +12,7 @@ export class Quests {
   readonly tracker = h('section', { class: 'panel tracker', hidden: true });
   readonly #world: WorldClient;
   readonly #failed: (error: unknown) => void;
-  readonly #quests = new Map<string, Quest>();
+  readonly #quests = new Map<string, v1.Quest>();
 
   constructor(world: WorldClient, failed: (error: unknown) => void) {
     this.#world = world;
@@ -26,7 +26,7 @@ export class Quests {
     });
   }
 
-  get all(): Quest[] {
+  get all(): v1.Quest[] {
     return [...this.#quests.values()];
   }
 
@@ -55,7 +55,7 @@ export class Quests {
     fill(this.tracker, ...open.map((quest) => h('div', { data: { quest: quest.name } }, h('b', {}, quest.title), objectives(quest))));
   }
 
-  #entry(quest: Quest): HTMLElement {
+  #entry(quest: v1.Quest): HTMLElement {
     const act = (method: 'quest.turn_in' | 'quest.abandon') => () => {
       this.#world.call(method, { quest: quest.name }).catch(this.#failed);
     };
@@ -72,7 +72,7 @@ export class Quests {
   }
 }
 
-function objectives(quest: Quest): HTMLElement {
+function objectives(quest: v1.Quest): HTMLElement {
   return h(
     'ul',
     { class: 'objectives' },

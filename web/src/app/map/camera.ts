@@ -1,6 +1,6 @@
 // From the zone's millimetres to the screen's pixels and back.
 
-import type { Point } from '../../client/index.js';
+import type { Point } from '@loreforge/client';
 
 const ZOOM_LEAST = 5;
 const ZOOM_MOST = 36;

@@ -1,6 +1,6 @@
 // What flashes up on the map for a moment: numbers, swings, projectiles, speech.
 
-import type { Point } from '../../client/index.js';
+import type { Point } from '@loreforge/client';
 import type { Camera } from './camera.js';
 
 const NUMBER_MS = 1_100;

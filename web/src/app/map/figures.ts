@@ -1,6 +1,6 @@
 // How entities look: players and NPCs from above, animals, things on the ground.
 
-import type { Entity } from '../../client/index.js';
+import type { Entity } from '@loreforge/client';
 
 const CLASS_COLOURS: Record<string, string> = {
   warrior: '#b5533f',

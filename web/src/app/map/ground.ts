@@ -1,7 +1,7 @@
 // The ground: grid, decoration, bounds and crossings of a zone. The protocol says nothing about
 // terrain: fast zones are drawn as paved cities, slow ones as wilderness; nothing here blocks the way.
 
-import type { Crossing, Zone } from '../../client/index.js';
+import type { v1 } from '@loreforge/client';
 import { humanise } from '../words.js';
 import type { Camera } from './camera.js';
 
@@ -19,7 +19,7 @@ interface Palette {
 const CITY: Palette = { outside: '#0b0d12', base: '#2b2f3a', patch: '#313644', line: '#23262f', edge: '#8d7a55' };
 const WILD: Palette = { outside: '#090d0b', base: '#243128', patch: '#29382c', line: '#202b24', edge: '#6f7d52' };
 
-export function drawGround(context: CanvasRenderingContext2D, camera: Camera, zone: Zone, time: number): void {
+export function drawGround(context: CanvasRenderingContext2D, camera: Camera, zone: v1.Zone, time: number): void {
   const city = zone.max_speed >= CITY_SPEED;
   const palette = city ? CITY : WILD;
   context.fillStyle = palette.outside;
@@ -120,7 +120,7 @@ function drawGrowth(context: CanvasRenderingContext2D, x: number, y: number, sid
   }
 }
 
-function drawCrossing(context: CanvasRenderingContext2D, camera: Camera, zone: Zone, crossing: Crossing, time: number): void {
+function drawCrossing(context: CanvasRenderingContext2D, camera: Camera, zone: v1.Zone, crossing: v1.Crossing, time: number): void {
   const from = camera.toScreen({ x: crossing.x0, y: crossing.y1 });
   const to = camera.toScreen({ x: crossing.x1, y: crossing.y0 });
   const glow = 0.2 + 0.08 * Math.sin(time / 600);

@@ -1,6 +1,6 @@
 // The whole zone in a corner: where one is, who is near, where the crossings are.
 
-import type { WorldClient } from '../../client/index.js';
+import type { WorldClient } from '@loreforge/client';
 import { isEnemy } from '../combat.js';
 import { h } from '../dom.js';
 import { capitalise, clock } from '../words.js';

@@ -1,6 +1,6 @@
 // Light of the hour and the weather, laid over the map.
 
-import type { Environment, Weather } from '../../client/index.js';
+import type { v1 } from '@loreforge/client';
 
 type Colour = readonly [red: number, green: number, blue: number, alpha: number];
 
@@ -17,7 +17,7 @@ const HOURS: readonly (readonly [hour: number, colour: Colour])[] = [
   [24, [10, 16, 48, 0.46]],
 ];
 
-const VEIL: Record<Weather, Colour> = {
+const VEIL: Readonly<Record<string, Colour>> = {
   clear: [0, 0, 0, 0],
   cloudy: [60, 68, 80, 0.12],
   rain: [40, 52, 70, 0.15],
@@ -26,13 +26,13 @@ const VEIL: Record<Weather, Colour> = {
   snow: [190, 205, 225, 0.12],
 };
 
-const DROPS: Partial<Record<Weather, number>> = { rain: 160, storm: 320, snow: 180 };
+const DROPS: Readonly<Record<string, number>> = { rain: 160, storm: 320, snow: 180 };
 
 export function drawSky(
   context: CanvasRenderingContext2D,
   width: number,
   height: number,
-  environment: Environment,
+  environment: v1.Environment,
   time: number,
 ): void {
   // Darkness is thinner around the player in the middle, as by a lantern.

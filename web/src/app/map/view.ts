@@ -1,6 +1,6 @@
 // The canvas: draws the zone around the player and finds what a click means.
 
-import type { Entity, Point, WorldClient } from '../../client/index.js';
+import type { Entity, Point, WorldClient } from '@loreforge/client';
 import { Camera } from './camera.js';
 import { Effects, outlined } from './effects.js';
 import { drawFigure, nameColour, radius, type Pose } from './figures.js';
@@ -13,8 +13,10 @@ interface Shown extends Pose, Point {
   swingAt: number;
 }
 
-/** Farther than this a change of place is a jump, not a walk. */
-const JUMP_MM = 8_000;
+/** Farther than this in one frame is a jump, not a walk. */
+const JUMP_MM = 2_000;
+/** Who is slower, millimetres a second, is only put right and does not turn. */
+const STROLL_MM_S = 300;
 const FLASH_MS = 260;
 
 export class MapView {
@@ -104,12 +106,12 @@ export class MapView {
     this.effects.draw(context, this.camera, now);
   }
 
-  /** Moves what is shown towards what is known. */
+  /** Follows everybody to where they are shown now, and turns them to where they go. */
   #settle(now: number, seconds: number): void {
-    const { entities, you } = this.#world.replica;
+    const { entities } = this.#world.replica;
     for (const id of this.#shown.keys()) if (!entities.has(id)) this.#shown.delete(id);
     for (const entity of entities.values()) {
-      const at = entity.id === you ? this.#world.movement : entity;
+      const at = this.#world.shown(entity.id) ?? entity;
       let shown = this.#shown.get(entity.id);
       if (!shown) {
         shown = { x: at.x, y: at.y, facing: -Math.PI / 2, stride: 0, hurt: 0, swing: 0, hurtAt: -FLASH_MS, swingAt: -FLASH_MS };
@@ -117,12 +119,11 @@ export class MapView {
       }
       const away = { x: at.x - shown.x, y: at.y - shown.y };
       const distance = Math.hypot(away.x, away.y);
-      const part = distance > JUMP_MM ? 1 : 1 - Math.exp(-seconds * (entity.id === you ? 30 : 13));
-      shown.x += away.x * part;
-      shown.y += away.y * part;
-      if (distance > 60) {
+      shown.x = at.x;
+      shown.y = at.y;
+      if (distance > STROLL_MM_S * seconds && distance < JUMP_MM) {
         shown.facing = Math.atan2(away.y, away.x);
-        shown.stride += (distance * part) / 450;
+        shown.stride += distance / 450;
       }
       shown.hurt = Math.max(0, 1 - (now - shown.hurtAt) / FLASH_MS);
       shown.swing = Math.max(0, 1 - (now - shown.swingAt) / FLASH_MS);

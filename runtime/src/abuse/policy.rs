@@ -1,0 +1,413 @@
+//! The policy: every limit a client can run into, with its default. `docs/limits.md` lists them.
+//!
+//! What is not an operator's choice, because buffers are sized by it, is in `client::limits`.
+
+use super::network::Block;
+use super::rate::{Bucket, Rate};
+use crate::client::limits::{BATCH_CALLS, MESSAGES_BURST, SOCKETS};
+use humantime_serde::re::humantime::format_duration;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// What clients may do, and what becomes of those who do more.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Policy {
+    /// Proxies that are believed when they say whom they speak for (`X-Forwarded-For`).
+    pub trusted_proxies: Vec<Block>,
+    /// Open connections.
+    pub sockets: SocketLimits,
+    /// Calls of one connection.
+    pub connection: CallRates,
+    /// Calls of one account, over all its connections.
+    pub account: CallRates,
+    /// What comes from one address.
+    pub address: AddressRates,
+    /// Frames of one connection.
+    pub frames: FrameLimits,
+    /// What of one connection is a flood.
+    pub flood: FloodRule,
+    /// What misbehaviour counts.
+    pub score: Score,
+    /// What becomes of a score that is too high.
+    pub bans: BanRules,
+}
+
+/// Connections that may be open at once.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SocketLimits {
+    /// Sockets of one account: a player in two tabs who reconnects both before the server has noticed that
+    /// the former sockets are dead.
+    pub per_account: u32,
+    /// Sockets of one address: a school or a mobile network shares one.
+    pub per_address: u32,
+    /// Connections of one address that speak HTTP, half-open ones included.
+    pub http_per_address: u32,
+}
+
+/// Rates of calls: of any method, and of those that cost more.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct CallRates {
+    /// Calls of any method.
+    pub messages: Rate,
+    /// `combat.attack`.
+    pub attack: Rate,
+    /// `combat.use_skill`.
+    pub skill: Rate,
+    /// `chat.send`.
+    pub chat: Rate,
+    /// `duel.challenge`: nobody is pestered, and who is turned down may ask somebody else.
+    pub challenge: Rate,
+    /// `duel.act`: as often as an attack; a turn takes no less than half a second.
+    pub turn: Rate,
+    /// `quest.accept`.
+    pub quest_accept: Rate,
+    /// What changes the inventory: `inventory.*`, `shop.*` and `craft.*` but for the lists.
+    pub inventory: Rate,
+    /// `world.join`, which reads the store.
+    pub join: Rate,
+    /// `state.sync`, which writes all that is in sight.
+    pub sync: Rate,
+    /// `quest.list`, `inventory.list`, `shop.list` and `craft.list`.
+    pub list: Rate,
+    /// `presence.update`: whoever listens is told each time.
+    pub presence: Rate,
+    /// `presence.subscribe`, `presence.unsubscribe`, `presence.query`, `system.subscribe`, `system.unsubscribe`.
+    pub subscription: Rate,
+    /// `auth.refresh`, which checks a signature.
+    pub refresh: Rate,
+}
+
+/// What may come from one address, over all its accounts.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct AddressRates {
+    /// Attempts to open a socket.
+    pub handshakes: Rate,
+    /// Calls.
+    pub messages: Rate,
+    /// Bytes.
+    pub bytes: Rate,
+}
+
+/// What the frames of one connection may look like.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct FrameLimits {
+    /// How long the head of an HTTP request may take, the handshake's included.
+    #[serde(with = "humantime_serde")]
+    pub head: Duration,
+    /// Pings and pongs.
+    pub control: Rate,
+    /// Frames one message may come in.
+    pub fragments: u32,
+}
+
+/// Refused calls that close a connection.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct FloodRule {
+    /// So many.
+    pub calls: u32,
+    /// Within this time.
+    #[serde(with = "humantime_serde")]
+    pub window: Duration,
+}
+
+/// What misbehaviour counts, in points of the account and of the address it comes from.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Score {
+    /// A call beyond a rate.
+    pub refused: u32,
+    /// A call that is none, or has params that do not fit.
+    pub malformed: u32,
+    /// A movement that was impossible.
+    pub corrected: u32,
+    /// A token that was never issued, a wrong password.
+    pub bad_token: u32,
+    /// Frames that break the WebSocket protocol.
+    pub breach: u32,
+    /// A connection that was closed because of a flood.
+    pub flood: u32,
+    /// Points that are forgotten every second.
+    pub decay_per_second: u32,
+    /// Points at which an account is banned.
+    pub account_threshold: u32,
+    /// Points at which an address is banned; many players may share one.
+    pub address_threshold: u32,
+}
+
+/// How long automatic bans last.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct BanRules {
+    /// The first one; each further one twice as long as the one before.
+    #[serde(with = "humantime_serde")]
+    pub first: Duration,
+    /// The longest one.
+    #[serde(with = "humantime_serde")]
+    pub longest: Duration,
+    /// How long after its end a ban is remembered for the length of the next.
+    #[serde(with = "humantime_serde")]
+    pub memory: Duration,
+}
+
+/// Methods that share a bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// See [`CallRates::attack`].
+    Attack,
+    /// See [`CallRates::skill`].
+    Skill,
+    /// See [`CallRates::chat`].
+    Chat,
+    /// See [`CallRates::challenge`].
+    Challenge,
+    /// See [`CallRates::turn`].
+    Turn,
+    /// See [`CallRates::quest_accept`].
+    QuestAccept,
+    /// See [`CallRates::inventory`].
+    Inventory,
+    /// See [`CallRates::join`].
+    Join,
+    /// See [`CallRates::sync`].
+    Sync,
+    /// See [`CallRates::list`].
+    List,
+    /// See [`CallRates::presence`].
+    Presence,
+    /// See [`CallRates::subscription`].
+    Subscription,
+    /// See [`CallRates::refresh`].
+    Refresh,
+}
+
+impl Group {
+    const COUNT: usize = Self::Refresh as usize + 1;
+
+    /// The group of a method; most are in none.
+    pub fn of(method: &str) -> Option<Self> {
+        Some(match method {
+            "combat.attack" => Self::Attack,
+            "combat.use_skill" => Self::Skill,
+            "chat.send" => Self::Chat,
+            "duel.challenge" => Self::Challenge,
+            "duel.act" => Self::Turn,
+            "quest.accept" => Self::QuestAccept,
+            "world.join" => Self::Join,
+            "state.sync" => Self::Sync,
+            "auth.refresh" => Self::Refresh,
+            "presence.update" => Self::Presence,
+            "presence.subscribe"
+            | "presence.unsubscribe"
+            | "presence.query"
+            | "system.subscribe"
+            | "system.unsubscribe" => Self::Subscription,
+            "quest.list" | "inventory.list" | "shop.list" | "craft.list" => Self::List,
+            _ if ["inventory.", "shop.", "craft."].iter().any(|domain| method.starts_with(domain)) => {
+                Self::Inventory
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl CallRates {
+    /// The rate of a group.
+    pub fn rate(&self, group: Group) -> Rate {
+        match group {
+            Group::Attack => self.attack,
+            Group::Skill => self.skill,
+            Group::Chat => self.chat,
+            Group::Challenge => self.challenge,
+            Group::Turn => self.turn,
+            Group::QuestAccept => self.quest_accept,
+            Group::Inventory => self.inventory,
+            Group::Join => self.join,
+            Group::Sync => self.sync,
+            Group::List => self.list,
+            Group::Presence => self.presence,
+            Group::Subscription => self.subscription,
+            Group::Refresh => self.refresh,
+        }
+    }
+}
+
+/// The buckets of one connection, or of one account.
+#[derive(Clone, Debug, Default)]
+pub struct CallBuckets {
+    messages: Bucket,
+    groups: [Bucket; Group::COUNT],
+}
+
+impl CallBuckets {
+    /// Takes what a call of this method costs.
+    ///
+    /// # Errors
+    /// It is beyond a rate: how long it will be.
+    pub fn take(&mut self, rates: &CallRates, method: &str, now: Duration) -> Result<(), Duration> {
+        self.messages.take(rates.messages, now)?;
+        match Group::of(method) {
+            Some(group) => self.groups[group as usize].take(rates.rate(group), now),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            trusted_proxies: Vec::new(),
+            sockets: SocketLimits { per_account: 4, per_address: 100, http_per_address: 200 },
+            connection: CallRates {
+                messages: Rate::per_second(60, MESSAGES_BURST),
+                attack: Rate::per_second(2, 2),
+                skill: Rate::per_second(2, 2),
+                chat: Rate::per_minute(30, 5),
+                challenge: Rate::per_minute(10, 5),
+                turn: Rate::per_second(2, 2),
+                quest_accept: Rate::per_second(1, 1),
+                inventory: Rate::per_second(10, 10),
+                join: Rate::per_minute(30, 5),
+                sync: Rate::per_second(1, 3),
+                list: Rate::per_second(2, 6),
+                presence: Rate::per_minute(30, 5),
+                subscription: Rate::per_second(2, 10),
+                refresh: Rate::per_minute(30, 5),
+            },
+            // Two characters at once are played as freely as one.
+            account: CallRates {
+                messages: Rate::per_second(120, 240),
+                attack: Rate::per_second(4, 4),
+                skill: Rate::per_second(4, 4),
+                chat: Rate::per_second(1, 10),
+                challenge: Rate::per_minute(20, 10),
+                turn: Rate::per_second(4, 4),
+                quest_accept: Rate::per_second(2, 2),
+                inventory: Rate::per_second(20, 20),
+                join: Rate::per_second(1, 10),
+                sync: Rate::per_second(2, 6),
+                list: Rate::per_second(4, 12),
+                presence: Rate::per_second(1, 10),
+                subscription: Rate::per_second(4, 20),
+                refresh: Rate::per_second(1, 10),
+            },
+            address: AddressRates {
+                handshakes: Rate::per_second(20, 100),
+                messages: Rate::per_second(2_000, 4_000),
+                bytes: Rate::per_second(1_048_576, 4_194_304),
+            },
+            frames: FrameLimits {
+                head: Duration::from_secs(10),
+                control: Rate::per_second(10, 40),
+                fragments: 128,
+            },
+            flood: FloodRule { calls: 500, window: Duration::from_secs(10) },
+            score: Score {
+                refused: 1,
+                malformed: 1,
+                corrected: 1,
+                bad_token: 20,
+                breach: 50,
+                flood: 200,
+                decay_per_second: 10,
+                account_threshold: 1_000,
+                address_threshold: 3_000,
+            },
+            bans: BanRules {
+                first: Duration::from_secs(10 * 60),
+                longest: Duration::from_secs(7 * 24 * 60 * 60),
+                memory: Duration::from_secs(24 * 60 * 60),
+            },
+        }
+    }
+}
+
+/// Longest time of a rule about bans: about a year.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+/// What one read of a socket may bring, and more.
+const READ_BYTES: u32 = 65_536;
+
+impl Policy {
+    /// What makes no sense, each with its name and what would.
+    pub fn mistakes(&self) -> Vec<String> {
+        let mut mistakes = Vec::new();
+        let mut range = |name: &str, value: u32, least: u32, most: u32| {
+            if !(least..=most).contains(&value) {
+                mistakes.push(format!("{name}: it is {value}, must be {least} to {most}"));
+            }
+        };
+        let most = SOCKETS as u32;
+        range("sockets.per-account", self.sockets.per_account, 1, most);
+        range("sockets.per-address", self.sockets.per_address, 1, most);
+        range("sockets.http-per-address", self.sockets.http_per_address, 1, most);
+        // A whole batch fits; and the outbox is made for the answers to so many.
+        let batch = BATCH_CALLS as u32;
+        range("the burst of connection.messages", self.connection.messages.burst, batch, MESSAGES_BURST);
+        range("the burst of account.messages", self.account.messages.burst, batch, u32::MAX);
+        range("the burst of address.messages", self.address.messages.burst, batch, u32::MAX);
+        range("the burst of address.bytes", self.address.bytes.burst, READ_BYTES, u32::MAX);
+        range("frames.fragments", self.frames.fragments, 1, 16_384);
+        range("flood.calls", self.flood.calls, 1, u32::MAX);
+        range("score.decay-per-second", self.score.decay_per_second, 1, u32::MAX);
+        range("score.account-threshold", self.score.account_threshold, 1, u32::MAX);
+        range("score.address-threshold", self.score.address_threshold, 1, u32::MAX);
+        let mut span = |name: &str, value: Duration, least: Duration, most: Duration| {
+            if !(least..=most).contains(&value) {
+                let [value, least, most] = [value, least, most].map(format_duration);
+                mistakes.push(format!("{name}: it is {value}, must be {least} to {most}"));
+            }
+        };
+        let second = Duration::from_secs(1);
+        span("frames.head", self.frames.head, second / 10, 60 * second);
+        span("flood.window", self.flood.window, second, 600 * second);
+        span("bans.longest", self.bans.longest, second, LONGEST);
+        span("bans.first", self.bans.first, second, self.bans.longest.max(second));
+        span("bans.memory", self.bans.memory, Duration::ZERO, LONGEST);
+        mistakes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_makes_sense() {
+        assert_eq!(Policy::default().mistakes(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn all_mistakes_are_named_at_once() {
+        let mut policy = Policy::default();
+        policy.sockets.per_account = 0;
+        policy.connection.messages.burst = 500;
+        policy.bans.first = Duration::from_secs(30 * 24 * 60 * 60);
+        assert_eq!(
+            policy.mistakes(),
+            [
+                "sockets.per-account: it is 0, must be 1 to 10000",
+                "the burst of connection.messages: it is 500, must be 32 to 120",
+                "bans.first: it is 30days, must be 1s to 7days",
+            ]
+        );
+    }
+
+    #[test]
+    fn every_group_has_a_bucket_of_its_own() {
+        let (rates, now) = (Policy::default().connection, Duration::from_secs(1));
+        let mut buckets = CallBuckets::default();
+        for method in ["quest.accept", "combat.attack", "combat.attack", "dialog.close"] {
+            assert_eq!(buckets.take(&rates, method, now), Ok(()), "{method}");
+        }
+        assert_eq!(buckets.take(&rates, "quest.accept", now), Err(Duration::from_secs(1)));
+        assert_eq!(buckets.take(&rates, "combat.attack", now), Err(Duration::from_millis(500)));
+        assert_eq!(Group::of("shop.buy"), Some(Group::Inventory));
+        assert_eq!(Group::of("shop.list"), Some(Group::List));
+        assert_eq!(Group::of("world.move"), None);
+    }
+}

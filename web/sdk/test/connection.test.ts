@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Backoff } from '../src/backoff.js';
+import { afterClose, CloseCode } from '../src/close.js';
+import { ServerClock } from '../src/clock.js';
+import { ConnectionError, RpcError, TimeoutError } from '../src/errors.js';
+import { settled } from './support/fakes.js';
+import { TestServer } from './support/server.js';
+
+async function playing(options: { heartbeatMs?: number } = {}) {
+  const server = new TestServer(options);
+  server.client.connect();
+  await server.welcome();
+  await server.join();
+  return server;
+}
+
+test('Protocol Buffers are asked for first, JSON is taken too', async () => {
+  const server = new TestServer();
+  server.client.connect();
+  await settled();
+  assert.deepEqual(server.socket.offered, ['lore.v1.proto', 'lore.v1.json']);
+  assert.equal(server.socket.binaryType, 'arraybuffer');
+  server.socket.open('lore.v1.json');
+  assert.equal(server.client.encoding, 'json');
+});
+
+test('a call that is not answered in time fails, and its late answer is left aside', async () => {
+  const { client, clock, ...rest } = await playing();
+  void rest;
+  const call = assert.rejects(client.call('chat.send', { text: 'hi' }, 300), (error) => {
+    assert.ok(error instanceof TimeoutError && error instanceof ConnectionError);
+    assert.deepEqual([error.method, error.timeoutMs], ['chat.send', 300]);
+    return true;
+  });
+  await clock.pass(300);
+  await call;
+});
+
+test('calls of a batch are one frame with an answer each', async () => {
+  const server = await playing();
+  const before = server.socket.sent.length;
+  const [quests, chat, pong] = server.client.batch([
+    { method: 'quest.list', params: {} },
+    { method: 'chat.send', params: { text: '' } },
+    { method: 'state.sync', params: {} },
+  ]);
+  assert.equal(server.socket.sent.length, before + 1);
+  const ids = server.heard().map(({ id }) => id);
+  server.answer(ids[1], 'error', { code: -32011, message: 'no', data: { reason: 'rejected', rejection: 'bad_text' } });
+  server.answer(ids[2], 'done', {});
+  server.answer(ids[0], 'quests', { quests: [] });
+  assert.deepEqual((await quests).quests, []);
+  await assert.rejects(chat, (error) => {
+    assert.ok(error instanceof RpcError);
+    assert.deepEqual([error.code, error.reason, error.rejection, error.stableCode, error.retryAfterMs], [-32011, 'rejected', 'bad_text', 'bad_text', undefined]);
+    return true;
+  });
+  assert.deepEqual(await pong, {});
+  assert.throws(() => server.client.batch([]), RangeError);
+  assert.throws(() => server.client.batch(Array.from({ length: 33 }, () => ({ method: 'quest.list', params: {} }) as const)), RangeError);
+});
+
+test('a message beyond the limit of the server is not sent', async () => {
+  const server = await playing();
+  const before = server.socket.sent.length;
+  await assert.rejects(server.client.call('chat.send', { text: 'x'.repeat(20_000) }), RangeError);
+  assert.equal(server.socket.sent.length, before);
+});
+
+test('what is not of the protocol ends the connection for good', async () => {
+  const server = await playing();
+  server.socket.receive('{"jsonrpc":"2.0"}');
+  assert.equal(server.client.state.kind, 'closed');
+  assert.equal(server.socket.closedWith?.code, 4000);
+});
+
+test('every close code has its consequence', () => {
+  const actions = Object.values(CloseCode).map((code) => [code, afterClose(code).action]);
+  assert.deepEqual(actions, [
+    [1000, 'reconnect'], [1001, 'reconnect'], [1002, 'stop'], [1003, 'stop'], [1006, 'reconnect'], [1007, 'stop'], [1008, 'stop'], [1009, 'stop'],
+    [1011, 'reconnect'], [1012, 'reconnect'], [4001, 'refresh'], [4002, 'reconnect'], [4003, 'reconnect'], [4004, 'stop'], [4005, 'stop'],
+  ]);
+  assert.deepEqual(afterClose(4999, 'because'), { action: 'reconnect', reason: 'because' });
+});
+
+test('a close is followed by what it asks for', async () => {
+  for (const [code, state, checked] of [[1006, 'waiting', false], [4001, 'waiting', true], [4004, 'closed', undefined], [1008, 'closed', undefined]] as const) {
+    const server = await playing();
+    server.socket.drop(code);
+    assert.equal(server.client.state.kind, state, `${code}`);
+    await server.clock.pass(600);
+    assert.equal(server.tokens[1], checked, `${code}`);
+  }
+});
+
+test('attempts come later and later, and begin anew after a success', async () => {
+  const server = await playing();
+  const waits: number[] = [];
+  server.client.on('state', (state) => state.kind === 'waiting' && waits.push(state.inMs));
+  for (let attempt = 0; attempt < 7; attempt += 1) {
+    server.socket.drop();
+    await server.clock.pass(10_000);
+  }
+  assert.deepEqual(waits, [500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
+  await server.welcome();
+  await server.join();
+  server.socket.drop();
+  assert.equal(waits.at(-1), 500);
+  server.client.retryNow();
+  await settled();
+  assert.equal(server.client.state.kind, 'connecting');
+});
+
+test('no two clients come back at once, nor before the server wants them', () => {
+  const waits = Array.from({ length: 50 }, (_, index) => new Backoff({ firstMs: 100, mostMs: 1_000, random: () => index / 50 }).next());
+  assert.equal(new Set(waits).size, 50);
+  assert.ok(waits.every((wait) => wait >= 100 && wait < 150));
+  assert.equal(new Backoff({ firstMs: 100, mostMs: 1_000, random: () => 0.5 }).next(5_000), 6_250);
+});
+
+test('a server that says when it is back is given that time', async () => {
+  const server = await playing();
+  server.tell('system.reconnect', { reason: 'shutdown', after_ms: 3_000 });
+  server.socket.drop(1012);
+  assert.deepEqual(server.client.state, { kind: 'waiting', inMs: 3_000, reason: 'the server restarts' });
+});
+
+test('the heartbeat measures the way and the clock of the server', async () => {
+  const server = await playing();
+  assert.equal(server.client.serverClock.rttMs, 0);
+  assert.equal(server.client.serverClock.offsetMs, 1_000_000);
+  const before = server.socket.sent.length;
+  await server.clock.pass(5_000);
+  assert.equal(server.socket.sent.length, before + 1);
+});
+
+test('a connection on which nothing answers is given up', async () => {
+  const server = await playing({ heartbeatMs: 1_000 });
+  const kind = () => server.client.state.kind;
+  server.alive = false;
+  await server.clock.pass(2_900);
+  server.heard();
+  assert.equal(kind(), 'joined');
+  await server.clock.pass(200);
+  assert.equal(kind(), 'waiting');
+  assert.equal(server.socket.closedWith?.code, 4000);
+  // What a dead socket says later is nobody's business.
+  server.socket.drop(4004);
+  assert.equal(kind(), 'waiting');
+});
+
+test('the quickest round trip knows the time best', () => {
+  const clock = new ServerClock();
+  assert.deepEqual([clock.rttMs, clock.offsetMs], [undefined, undefined]);
+  clock.sample(1_000, 1_100, 51_090);
+  clock.sample(2_000, 2_020, 52_010);
+  clock.sample(3_000, 3_300, 53_010);
+  assert.equal(clock.offsetMs, 50_000);
+  assert.equal(clock.rttMs, (100 * 7 + 20) / 8 + (300 - (100 * 7 + 20) / 8) / 8);
+  assert.ok(clock.variationMs > 50);
+  for (let sent = 10_000; sent < 18_000; sent += 1_000) clock.sample(sent, sent + 40, sent + 20 + 50_007);
+  assert.equal(clock.offsetMs, 50_007, 'what was long ago counts no more');
+  clock.reset();
+  assert.equal(clock.rttMs, undefined);
+});
+
+test('others are shown smoothly between frames, oneself at once', async () => {
+  const server = await playing();
+  const wolf = { id: 33, kind: 'npc', name: 'Wolf', template: 'wolf', x: 0, y: 0 };
+  server.tell('world.delta', { tick: 101, enter: [wolf] });
+  const shown: number[] = [];
+  for (let tick = 102; tick < 112; tick += 1) {
+    await server.clock.pass(25);
+    shown.push(server.client.shown(33)!.x);
+    await server.clock.pass(25);
+    server.tell('world.delta', { tick, update: [{ id: 33, x: (tick - 101) * 200 }] });
+    shown.push(server.client.shown(33)!.x);
+  }
+  const steps = shown.slice(8).map((x, index) => x - shown[index + 7]!);
+  assert.ok(steps.every((step) => step > 80 && step < 120), `${steps}`);
+  assert.ok(server.client.replica.entities.get(33)!.x - shown.at(-1)! >= 300, 'a little in the past');
+  server.client.walk({ x: 1, y: 0 }, 0.05);
+  assert.deepEqual(server.client.shown(12), { x: 1_500, y: 2_000 });
+});

@@ -1,0 +1,189 @@
+import './support/preview.js';
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ConnectionError } from '../src/errors.js';
+import { Recovery } from '../src/recovery.js';
+import { settled } from './support/fakes.js';
+import { TestServer } from './support/server.js';
+
+/** Somebody plays, with a session that can be resumed. */
+async function playing(welcome: object = { recovery: 'first' }) {
+  const server = new TestServer();
+  server.client.connect();
+  await server.welcome(welcome);
+  await server.join(1);
+  return server;
+}
+
+test('a session goes on over another socket, and nothing is done twice or lost', async () => {
+  const server = await playing();
+  const texts: string[] = [];
+  server.client.on('system.message', ({ text }) => texts.push(text));
+  server.tell('system.message', { text: 'two' }, 2);
+  const answered = server.client.call('chat.send', { text: 'received' });
+  const lost = server.client.call('chat.send', { text: 'not received' });
+  const [received] = server.heard();
+  server.socket.drop();
+  await server.clock.pass(500);
+  await server.welcome({ recovery: 'second' });
+  const [resume, ...others] = server.heard();
+  assert.deepEqual([resume?.method, resume?.params], ['session.resume', { token: 'first', seq: 2 }]);
+  assert.deepEqual(others, [], 'it comes first and alone');
+
+  server.answer(resume?.id, 'resumed', { session: 's', recovery: 'second', character: 7, last_id: received?.id });
+  await settled();
+  server.tell('world.delta', { tick: 101, leave: [12] });
+  assert.ok(server.client.replica.own, 'that was before');
+  const [again, ...more] = server.heard();
+  assert.deepEqual([again?.method, again?.params, more.length], ['chat.send', { text: 'not received' }, 0]);
+  // What was heard before, and what was not.
+  server.tell('system.message', { text: 'two' }, 2);
+  server.tell('system.message', { text: 'three' }, 3);
+  server.answer(received?.id, 'done', {}, 4);
+  server.answer(again?.id, 'done', {}, 5);
+  server.show(140);
+  assert.deepEqual([await answered, await lost], [{}, {}]);
+  assert.deepEqual(texts, ['two', 'three']);
+  assert.deepEqual(server.states, ['connecting', 'joined', 'waiting', 'connecting', 'resumed']);
+  assert.ok(server.client.placed);
+
+  server.socket.drop();
+  await server.clock.pass(500);
+  await server.welcome({ recovery: 'third' });
+  assert.deepEqual(server.heard()[0]?.params, { token: 'second', seq: 5 }, 'each token is good once');
+});
+
+test('a session that is over is begun anew, and its calls fail', async () => {
+  const server = await playing();
+  const call = server.client.call('chat.send', { text: 'hi' });
+  server.heard();
+  server.socket.drop();
+  await server.clock.pass(500);
+  await server.welcome({ recovery: 'second' });
+  const failed = assert.rejects(call, ConnectionError);
+  server.answer(server.heard()[0]?.id, 'error', { code: -32000, message: 'too late', data: { reason: 'unauthorized' } });
+  await failed;
+  await server.join(1);
+  assert.deepEqual(server.states, ['connecting', 'joined', 'waiting', 'connecting', 'joined']);
+  // Numbers begin anew with the session.
+  const texts: string[] = [];
+  server.client.on('system.message', ({ text }) => texts.push(text));
+  server.tell('system.message', { text: 'hello' }, 2);
+  assert.deepEqual(texts, ['hello']);
+});
+
+test('a server that gives no token is joined anew', async () => {
+  const server = await playing({});
+  const call = server.client.call('chat.send', { text: 'hi' });
+  const failed = assert.rejects(call, ConnectionError);
+  server.socket.drop();
+  await failed;
+  await server.clock.pass(500);
+  await server.welcome();
+  assert.deepEqual(server.heard().map(({ method }) => method), ['world.join']);
+});
+
+test('when the line breaks again before the answer, both tokens may be the one', async () => {
+  const server = await playing();
+  const tries = () => server.heard().map(({ id, method, params }) => ({ id, asked: [method, params['token'] ?? ''] }));
+  server.socket.drop();
+  await server.clock.pass(500);
+  await server.welcome({ recovery: 'second' });
+  assert.deepEqual(tries().map(({ asked }) => asked), [['session.resume', 'first']]);
+  server.socket.drop();
+  await server.clock.pass(1_000);
+  await server.welcome({ recovery: 'third' });
+  for (const token of ['first', 'second']) {
+    const [call] = tries();
+    assert.deepEqual(call?.asked, ['session.resume', token]);
+    server.answer(call?.id, 'error', { code: -32000, message: 'spent', data: { reason: 'unauthorized' } });
+    await settled();
+  }
+  assert.deepEqual(tries().map(({ asked }) => asked), [['world.join', '']], 'its own token is that of its own session');
+});
+
+test('what was of a connection is not asked again on the next', async () => {
+  const server = await playing();
+  server.alive = false;
+  const ping = assert.rejects(server.client.ping(), ConnectionError);
+  server.socket.drop();
+  await ping;
+  for (const wait of [500, 1_000]) {
+    await server.clock.pass(wait);
+    await server.welcome({ recovery: 'second' });
+    if (wait === 500) server.socket.drop();
+  }
+  server.answer(server.heard()[0]?.id, 'resumed', { session: 's', recovery: 'third', character: 7 });
+  await settled();
+  assert.deepEqual(server.heard(), []);
+  assert.equal(server.states.at(-1), 'resumed');
+});
+
+test('a session in which nobody is in the world any more is joined', async () => {
+  const server = await playing();
+  server.socket.drop();
+  await server.clock.pass(500);
+  await server.welcome({ recovery: 'second' });
+  server.answer(server.heard()[0]?.id, 'resumed', { session: 's', recovery: 'second' });
+  await settled();
+  await server.join(2);
+  assert.deepEqual(server.states.slice(-2), ['connecting', 'joined']);
+  server.socket.drop();
+  await server.clock.pass(500);
+  await server.welcome({ recovery: 'third' });
+  assert.deepEqual(server.heard()[0]?.params, { token: 'second', seq: 2 }, 'numbers go on');
+});
+
+test('who has left does not come back', async () => {
+  const server = await playing();
+  const left = server.client.leave();
+  server.answer(server.heard()[0]?.id, 'done', {});
+  await left;
+  server.socket.drop();
+  await server.clock.pass(60_000);
+  assert.equal(server.sockets.length, 1);
+});
+
+test('what came is acknowledged together, after a while or when it is much', async () => {
+  const server = await playing();
+  const acked = () => server.heard().filter(({ method }) => method === 'session.ack').map(({ params }) => params['seq']);
+  await server.clock.pass(1_000);
+  assert.deepEqual(acked(), [1]);
+  server.tell('system.message', { text: '' }, 2);
+  server.tell('system.message', { text: '' }, 3);
+  assert.deepEqual(acked(), []);
+  await server.clock.pass(500);
+  assert.deepEqual(acked(), [3]);
+  for (let seq = 4; seq < 24; seq += 1) server.tell('system.message', { text: '' }, seq);
+  assert.deepEqual(acked(), [15]);
+  await server.clock.pass(2_000);
+  assert.deepEqual(acked(), [23]);
+});
+
+test('frames are acknowledged, and packed movement moves others', async () => {
+  const server = await playing();
+  const acked = () => server.heard().filter(({ method }) => method === 'world.ack').map(({ params }) => params['tick']);
+  server.tell('world.delta', { tick: 101, enter: [{ id: 33, kind: 'npc', name: 'Wolf', template: 'wolf', x: 5_010, y: 0 }] });
+  assert.deepEqual(acked(), [], 'the snapshot of tick 100 was');
+  const moved: number[][] = [];
+  server.client.on('updated', (updated) => moved.push(updated.moved));
+  server.tell('world.delta', { tick: 102, moves: { ids: [33], dx: [5], dy: [-1] } });
+  assert.deepEqual(acked(), [102]);
+  assert.deepEqual([server.client.replica.entities.get(33)?.x, server.client.replica.entities.get(33)?.y], [5_100, -20]);
+  assert.deepEqual(moved, [[33]]);
+});
+
+test('the memory of a session', () => {
+  const recovery = new Recovery();
+  assert.equal(recovery.params, undefined);
+  recovery.begin('token');
+  assert.deepEqual([recovery.heard(1), recovery.heard(1), recovery.heard(2)], [true, false, true]);
+  assert.equal(recovery.params, undefined, 'nobody is in the world');
+  recovery.joined();
+  assert.deepEqual(recovery.params, { token: 'token', seq: 2 });
+  assert.ok(recovery.owes && !recovery.overdue);
+  assert.deepEqual(recovery.ack(), { seq: 2 });
+  assert.ok(!recovery.owes);
+  recovery.end();
+  assert.equal(recovery.params, undefined);
+});

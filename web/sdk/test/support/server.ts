@@ -1,0 +1,95 @@
+// A server that says what a test wants, on fake sockets in binary frames.
+
+import type { SocketConstructor } from '../../src/connection.js';
+import { WorldClient } from '../../src/world.js';
+import { decode, encode } from '../../src/wire.js';
+import { FakeClock, FakeSocket, settled } from './fakes.js';
+
+export interface Heard {
+  id: number | undefined;
+  method: string;
+  params: Record<string, unknown>;
+}
+
+export const WELCOME = { session: 's', server: 'test/1', tick_ms: 50, account: 1, heartbeat_ms: 30_000, max_message_bytes: 16_384 };
+export const ZONE = { name: 'downtown', title: 'Downtown', width: 400_000, height: 400_000, max_speed: 10_000, interest_radius: 100_000, crossings: [] };
+export const ADA = { id: 12, kind: 'player', name: 'Ada', template: 'warrior', x: 1_000, y: 2_000, hp: 100, hp_max: 100 };
+
+export class TestServer {
+  readonly clock = new FakeClock();
+  readonly sockets: FakeSocket[] = [];
+  readonly states: string[] = [];
+  readonly client: WorldClient;
+  readonly tokens: boolean[] = [];
+  #read = 0;
+  /** Answers pings by itself. */
+  alive = true;
+
+  constructor(options: { heartbeatMs?: number } = {}) {
+    const { sockets } = this;
+    class Socket extends FakeSocket {
+      constructor(url: string, offered: string[]) {
+        super(url, offered);
+        sockets.push(this);
+      }
+    }
+    this.client = new WorldClient({
+      url: 'ws://test/v1/world/ws',
+      character: 7,
+      token: (check) => {
+        this.tokens.push(check);
+        return Promise.resolve('token');
+      },
+      webSocket: Socket as unknown as SocketConstructor,
+      clock: this.clock,
+      random: () => 0,
+      ...options,
+    });
+    this.client.on('state', ({ kind, ...rest }) => this.states.push('resumed' in rest && rest.resumed ? 'resumed' : kind));
+  }
+
+  get socket(): FakeSocket {
+    return this.sockets.at(-1)!;
+  }
+
+  /** Opens the newest socket and welcomes whoever is there. */
+  async welcome(members: object = {}): Promise<void> {
+    await settled();
+    this.#read = 0;
+    this.socket.open();
+    this.tell('session.welcome', { ...WELCOME, ...members });
+    await settled();
+  }
+
+  /** Takes in what the client has sent since the last time; pings are answered and left out. */
+  heard(): Heard[] {
+    const frames = this.socket.sent.slice(this.#read);
+    this.#read = this.socket.sent.length;
+    const calls = frames.flatMap((frame) => decode('ClientFrame', frame as Uint8Array)['calls'] as unknown as Heard[]);
+    const pings = calls.filter(({ method }) => method === 'system.ping');
+    if (this.alive) for (const { id } of pings) this.answer(id, 'pong', { server_time_ms: 1_000_000 + this.clock.now() });
+    return calls.filter((call) => !pings.includes(call));
+  }
+
+  tell(method: string, params: object, seq?: number): void {
+    this.socket.receive(encode('ServerFrame', { notifications: [{ method, params }], seq }).slice().buffer);
+  }
+
+  answer(id: number | undefined, outcome: string, result: object, seq?: number): void {
+    this.socket.receive(encode('ServerFrame', { responses: [{ id, outcome, result }], seq }).slice().buffer);
+  }
+
+  /** Answers the join that the client has asked for, and shows the world. */
+  async join(seq?: number): Promise<void> {
+    const join = this.heard().find(({ method }) => method === 'world.join');
+    if (!join) throw new Error('nobody wants to join');
+    this.answer(join.id, 'joined', { zone: 'downtown', entity: 12, tick: 100, character: { id: 7, name: 'Ada' } }, seq);
+    this.show();
+    await settled();
+    this.heard();
+  }
+
+  show(tick = 100, members: object = {}): void {
+    this.tell('world.snapshot', { tick, zone: ZONE, you: 12, ack: 0, self: {}, entities: [ADA], ...members });
+  }
+}
