@@ -55,7 +55,7 @@ fn frames_of_servers() {
 }
 
 /// Calls of every kind that a session tells apart, good and bad.
-const CALLS: [(&str, &str); 12] = [
+const CALLS: [(&str, &str); 13] = [
     ("world.join", r#"{"character":7}"#),
     ("world.leave", "{}"),
     ("world.move", r#"{"seq":1,"x":10500,"y":-20000}"#),
@@ -67,6 +67,7 @@ const CALLS: [(&str, &str); 12] = [
     ("state.sync", "{}"),
     ("presence.query", r#"{"characters":[7],"names":["Ada"]}"#),
     ("presence.update", r#"{"state":"busy"}"#),
+    ("auth.refresh", r#"{"token":"eyJ0"}"#),
     ("system.ping", r#"{"nonce":5}"#),
 ];
 

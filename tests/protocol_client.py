@@ -46,6 +46,10 @@ def http(method, url, body=None, token=None):
     return status, json.loads(text) if text else None
 
 
+class NotLetIn(Exception):
+    """The upgrade was refused."""
+
+
 class WebSocket:
     """The client's half of RFC 6455. It never waits for the server but while the connection is opened."""
 
@@ -73,7 +77,8 @@ class WebSocket:
         status, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, value in (line.split(":", 1) for line in lines)}
         expected = base64.b64encode(hashlib.sha1((key + GUID).encode()).digest()).decode()
-        assert " 101 " in status + " ", head
+        if " 101 " not in status + " ":
+            raise NotLetIn(status)
         assert headers["sec-websocket-accept"] == expected
         assert headers["sec-websocket-protocol"] == subprotocol
 

@@ -188,6 +188,7 @@ fn request(action: &Action) -> Option<RequestId> {
     | Action::Leave { request }
     | Action::Submit { request, .. }
     | Action::Ack { request, .. }
+    | Action::Refresh { request, .. }
     | Action::Ping { request, .. }
     | Action::Inquire { request, .. } = action
     {
