@@ -27,7 +27,8 @@ pub fn frame(bytes: &[u8]) {
             0..=2 => {
                 let Some(length) = take(&mut rest, 2) else { break };
                 let length = usize::from(u16::from_le_bytes([length[0], length[1]]));
-                let payload = take(&mut rest, length.min(rest.len())).unwrap_or_default();
+                let length = length.min(rest.len());
+                let payload = take(&mut rest, length).unwrap_or_default();
                 conversation.receive(payload);
             }
             3 => {
