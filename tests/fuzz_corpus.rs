@@ -1,11 +1,18 @@
 //! The committed corpus of the fuzz targets, through the same functions. See `tests/fuzz/Cargo.toml`.
 
 use crate::live::root;
+use proptest::prelude::*;
+use protocol::prost::Message as _;
+use protocol::v1::{Call, ClientFrame, call};
 
 #[path = "fuzz/replay.rs"]
 mod replay;
+#[path = "fuzz/replica.rs"]
+mod replica;
 #[path = "fuzz/scripts.rs"]
 mod scripts;
+#[path = "fuzz/session.rs"]
+mod session;
 
 /// Runs every file of a target's corpus; a failure names the file.
 fn run(target: &str, function: fn(&[u8])) {
@@ -35,4 +42,102 @@ fn manifests() {
 #[test]
 fn replay_logs() {
     run("replay", replay::read);
+}
+
+#[test]
+fn frames_of_clients() {
+    run("frame", session::frame);
+}
+
+#[test]
+fn frames_of_servers() {
+    run("delta", replica::delta);
+}
+
+/// Calls of every kind that a session tells apart, good and bad.
+const CALLS: [(&str, &str); 13] = [
+    ("world.join", r#"{"character":7}"#),
+    ("world.leave", "{}"),
+    ("world.move", r#"{"seq":1,"x":10500,"y":-20000}"#),
+    ("world.ack", r#"{"tick":345}"#),
+    ("combat.attack", r#"{"target":33}"#),
+    ("chat.send", r#"{"text":"hello"}"#),
+    ("quest.list", "{}"),
+    ("inventory.drop", r#"{"slot":70000,"count":1}"#),
+    ("state.sync", "{}"),
+    ("presence.query", r#"{"characters":[7],"names":["Ada"]}"#),
+    ("presence.update", r#"{"state":"busy"}"#),
+    ("auth.refresh", r#"{"token":"eyJ0"}"#),
+    ("system.ping", r#"{"nonce":5}"#),
+];
+
+/// One thing that happens to a session.
+#[derive(Clone, Debug)]
+enum Event {
+    /// The client calls, with or without an id.
+    Calls(Vec<(Option<u64>, usize)>),
+    /// Time passes, in 16 ms.
+    Time(u8),
+    /// Something is answered: 4 the oldest, 5 the newest, 6 the oldest with a refusal.
+    Answered(u8),
+}
+
+impl Event {
+    /// As `session::frame` reads it, in JSON or Protocol Buffers.
+    fn write(&self, is_proto: bool, out: &mut Vec<u8>) {
+        let calls = match self {
+            Self::Calls(calls) => calls,
+            Self::Time(time) => return out.extend([3, *time]),
+            Self::Answered(how) => return out.push(*how),
+        };
+        let frame = if is_proto { proto_frame(calls) } else { json_frame(calls) };
+        out.push(0);
+        out.extend((frame.len() as u16).to_le_bytes());
+        out.extend(frame);
+    }
+}
+
+fn json_frame(calls: &[(Option<u64>, usize)]) -> Vec<u8> {
+    let call = |(id, which): &(Option<u64>, usize)| {
+        let (method, params) = CALLS[*which];
+        let id = id.map(|id| format!(r#""id":{id},"#)).unwrap_or_default();
+        format!(r#"{{"jsonrpc":"2.0",{id}"method":"{method}","params":{params}}}"#)
+    };
+    match calls {
+        [one] => call(one).into_bytes(),
+        several => format!("[{}]", several.iter().map(call).collect::<Vec<_>>().join(",")).into_bytes(),
+    }
+}
+
+fn proto_frame(calls: &[(Option<u64>, usize)]) -> Vec<u8> {
+    let call = |(id, which): &(Option<u64>, usize)| {
+        let (method, params) = CALLS[*which];
+        Call { id: *id, method: Some(call::Method::from_json(method, params).unwrap().unwrap()) }
+    };
+    ClientFrame { calls: calls.iter().map(call).collect() }.encode_to_vec()
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let call = (proptest::option::of(0..1_000_u64), 0..CALLS.len());
+    prop_oneof![
+        6 => proptest::collection::vec(call, 0..40).prop_map(Event::Calls),
+        2 => any::<u8>().prop_map(Event::Time),
+        6 => (4..=6_u8).prop_map(Event::Answered),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_to_a_session_it_keeps_its_promises(
+        is_proto in any::<bool>(), events in proptest::collection::vec(event(), 0..60)
+    ) {
+        let mut bytes = vec![u8::from(is_proto)];
+        events.iter().for_each(|event| event.write(is_proto, &mut bytes));
+        session::frame(&bytes);
+    }
+
+    #[test]
+    fn whatever_a_server_says_a_client_survives(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        replica::delta(&bytes);
+    }
 }

@@ -5,6 +5,7 @@
 mod abuse;
 mod audit;
 mod author_tools;
+mod autobahn;
 mod balance;
 mod bench;
 mod browser;
@@ -25,6 +26,7 @@ mod http_bad_input;
 mod http_characters;
 mod http_conduct;
 mod http_login;
+mod independent;
 mod kill;
 mod languages;
 mod late_state;

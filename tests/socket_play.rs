@@ -193,7 +193,7 @@ async fn mira_talks_sells_beds_and_gives_work() {
 
     // Work: accepted in the conversation, given up, accepted by its name.
     assert_eq!(choose(&mut socket, "ask_work").await["node"], "wolves_at_the_gate_offer");
-    socket.done("dialog.choose", json!({"choice": "accept"})).await;
+    assert_eq!(socket.done("dialog.choose", json!({"choice": "accept"})).await, json!({}));
     let update = socket.notified("quest.update").await;
     assert_eq!(update["quest"]["state"], "active");
     assert!(update["by"].as_str().unwrap().starts_with("quests@"), "{update}");

@@ -180,10 +180,12 @@ impl World {
         let Some(character) = self.characters.get_mut(&talk.character) else {
             return Err(Rejection::NotInZone);
         };
+        // Who chooses has a conversation already, who speaks to somebody learns that it is one.
+        let accepted = if talk.choice == DefId::NONE { Accepted::Dialog } else { Accepted::Done };
         let Some(text) = text else {
             character.dialog = None;
             Self::notify(out, talk.character, Notice::DialogEnded);
-            return Ok(Accepted::Dialog);
+            return Ok(accepted);
         };
         character.dialog = Some(OpenDialog {
             npc: talk.npc,
@@ -200,7 +202,7 @@ impl World {
             origin: answer.origin,
         };
         Self::notify(out, talk.character, notice);
-        Ok(Accepted::Dialog)
+        Ok(accepted)
     }
 
     /// A reply counts as a whole: an unknown node or choice, or an action that cannot be carried

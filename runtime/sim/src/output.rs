@@ -42,7 +42,7 @@ pub struct Reply {
 pub enum Accepted {
     /// Nothing more to say.
     Done,
-    /// A conversation is open; the notice tells what is said.
+    /// A conversation was begun; the notice tells what is said.
     Dialog,
     /// An NPC without a dialog says its greeting, as an event.
     Greeting,

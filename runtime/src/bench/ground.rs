@@ -101,6 +101,7 @@ title = "Drill"
 animation = "slash"
 animation_time = "400ms"
 target = "caster"
+heal = 1
 "#,
             radius = metres(self.radius_mm),
             east = metres(east),

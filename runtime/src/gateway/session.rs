@@ -19,7 +19,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Whether the client's character is in the world.
+/// Whether the client's character is in the world. Of the states in `docs/protocol.md` these are *authenticated* and *in
+/// the world*, and the ways between them: before, there is no session, and afterwards nothing is asked of it any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// Welcomed, without a character.

@@ -123,7 +123,10 @@ impl Pipeline {
         let number = swapped.number + 1;
         let mut gone: Vec<&str> = swapped.zones.iter().map(|zone| zone.zone.as_str()).collect();
         gone.extend(swapped.pending.iter().map(String::as_str));
-        let (old, former) = (self.live().layout.clone(), self.live().former.clone());
+        let (old, former) = {
+            let live = self.live();
+            (live.layout.clone(), live.former.clone())
+        };
         let zones = self.zones.iter().filter(|(_, zone)| gone.contains(&&*zone.name));
         let changing: Result<Vec<_>, PushError> =
             zones.map(|(index, zone)| Ok((index, old.of(&zone.name, number)?))).collect();
