@@ -233,7 +233,7 @@ mod tests {
     }
 
     /// What may happen to a client and its session.
-    #[derive(Clone, Debug)]
+    #[derive(Clone, Copy, Debug)]
     enum Step {
         /// The client calls.
         Call,
