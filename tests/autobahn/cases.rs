@@ -166,7 +166,8 @@ pub(super) fn fragmentation() -> Vec<Case> {
     let with_ping = [halves[0].clone(), frame(PING, b"between"), halves[1].clone()];
     let nothing_ends = [frame(ENDS, b"nothing"), text(b"a")];
     let nothing_goes_on = [frame(GOES_ON, b"nothing"), text(b"a")];
-    let series: [(u32, &str, &[Vec<u8>], Vec<Heard>); 4] = [
+    type Series<'a> = (u32, &'a str, &'a [Vec<u8>], Vec<Heard>);
+    let series: [Series<'_>; 4] = [
         (3, "text in two fragments", &halves[..], vec![echo(b"two")]),
         (6, "the same with a ping between", &with_ping[..], vec![Pong(b"between".to_vec()), echo(b"two")]),
         (9, "the last fragment of nothing, then text", &nothing_ends[..], broken()),
