@@ -243,6 +243,46 @@ async fn who_does_not_answer_or_not_read_is_closed_and_nobody_else_notices() {
     tokio::time::timeout(Duration::from_secs(20), reading).await.expect("not kept open").ok();
 }
 
+#[tokio::test]
+async fn who_stops_acknowledging_is_closed_and_who_is_late_goes_on() {
+    let world = World::start();
+    let silent = async {
+        let (hero, mut socket) = world.player("warrior").await;
+        acknowledge_once(&mut socket).await;
+        assert_eq!(socket.close_code().await, 4003, "it hears nothing and is not told why");
+        let mut again = world.join(&hero).await;
+        again.step_in_place().await;
+        again.close().await;
+    };
+    let late = async {
+        let (_, mut socket) = world.player("mage").await;
+        for _ in 0..2 {
+            let unheard = acknowledge_once(&mut socket).await;
+            socket.acknowledge().await;
+            let caught_up = |socket: &mut Socket| (socket.replica.ack >= unheard).then_some(());
+            socket.until("what it was not told meanwhile", caught_up).await;
+        }
+        socket.close().await;
+    };
+    tokio::join!(silent, late);
+}
+
+/// Acknowledges the newest frame and no other, until the server holds back what it has to say; the last step that is
+/// not confirmed then.
+async fn acknowledge_once(socket: &mut Socket) -> u64 {
+    socket.acknowledge().await;
+    let (x, y) = socket.place();
+    loop {
+        // Something to be told of in every tick.
+        let seq = socket.step(x, y).await;
+        socket.pump_for(Duration::from_millis(50)).await;
+        let pong = socket.done("system.ping", json!({})).await;
+        if pong["tick"].as_u64().unwrap() >= socket.replica.tick + 20 {
+            return seq;
+        }
+    }
+}
+
 /// `websocket_active_connections` of `/metrics`.
 async fn open_sockets(world: &World) -> u64 {
     let metrics = reqwest::get(format!("{}/metrics", world.http)).await.unwrap().text().await.unwrap();

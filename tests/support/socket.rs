@@ -361,6 +361,12 @@ impl Socket {
         }
     }
 
+    /// Tells the server that the newest frame was taken in.
+    pub async fn acknowledge(&mut self) {
+        let params = json!({"tick": self.replica.tick});
+        self.text(json!({"jsonrpc": "2.0", "method": "world.ack", "params": params}).to_string()).await;
+    }
+
     /// Asks for one step to a place; its sequence number.
     pub async fn step(&mut self, x: i64, y: i64) -> u64 {
         self.seq += 1;

@@ -72,7 +72,7 @@ pub(super) struct Member {
     pub ack_base: u32,
     /// The socket that it was last sent something over.
     link: u32,
-    /// First tick in which the outbox had no room.
+    /// First tick in which it could be sent nothing: its outbox had no room, or too much was on its way to it.
     stuck_since: Option<u64>,
     /// The open conversation: `dialog/NAME` and `dialog/NAME/NODE`.
     pub dialog: Option<(DefId, DefId)>,
@@ -448,7 +448,7 @@ impl Room {
                 member.stuck_since = None;
             }
             let ack = character.last_seq.max(member.ack_base);
-            if !member.client.has_room() {
+            if !member.client.has_room() || member.view.is_flooded(&member.client) {
                 // What is due stays due.
                 if tick - *member.stuck_since.get_or_insert(tick) > patience {
                     member.client.unplug();
@@ -456,9 +456,6 @@ impl Room {
                 continue;
             }
             member.stuck_since = None;
-            if member.view.is_flooded(&member.client) {
-                continue;
-            }
             let encoding = member.client.encoding;
             if let Some(frame) = self.replication.frame(&mut member.view, encoding, entity, ack, &self.world)
             {

@@ -130,7 +130,9 @@ impl Flight {
         while let Some((_, bytes)) = self.frames.pop_front_if(|(tick, _)| *tick <= acknowledged) {
             self.bytes -= bytes;
         }
-        acknowledged > 0 && (self.frames.len() == FLIGHT_FRAMES || self.bytes > FLIGHT_BYTES)
+        // A client may acknowledge nothing before it has heard more: one frame alone, however large, is no flood.
+        let is_large = self.frames.len() > 1 && self.bytes > FLIGHT_BYTES;
+        acknowledged > 0 && (self.frames.len() == FLIGHT_FRAMES || is_large)
     }
 }
 
@@ -163,5 +165,17 @@ mod tests {
         assert!(flight.is_full(190));
         assert!(!flight.is_full(200));
         assert_eq!((flight.bytes, flight.frames.len()), (0, 0));
+    }
+
+    #[test]
+    fn one_large_frame_alone_does_not_keep_the_next_from_being_sent() {
+        let mut flight = Flight::default();
+        flight.sent(1, 10);
+        assert!(!flight.is_full(1));
+        flight.sent(2, 2 * FLIGHT_BYTES);
+        assert!(!flight.is_full(1), "who acknowledges every other tick waits for the next");
+        flight.sent(3, 10);
+        assert!(flight.is_full(1), "two are too much");
+        assert!(!flight.is_full(3));
     }
 }
