@@ -26,6 +26,8 @@ import urllib.request
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 PATIENCE_S = 20
+# A frame is acknowledged at the latest so long after it was heard.
+ACK_AFTER_S = 0.25
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 # Of movement in `lore.v1.proto`.
 STEP_MM = 20
@@ -284,12 +286,14 @@ class Client:
 
     def __init__(self, url, token, codec, judge, is_narrow=False, answers_pings=True):
         self.codec, self.judge, self.answers_pings = codec, judge, answers_pings
+        # Who reads when the server has given it up has nothing to tell it any more.
+        self.acknowledges = not is_narrow
         self.websocket = WebSocket(url, token, codec.subprotocol, is_narrow)
         self.called, self.next_id, self.answers, self.stray = {}, 1, {}, []
         self.told, self.events = [], []
         self.zone = self.you = self.at = None
         self.entities, self.seq, self.ack, self.tick = {}, 0, 0, 0
-        self.steps, self.acknowledged = {}, 0
+        self.steps, self.acknowledged, self.heard_at = {}, 0, 0
         # The number of the last message that must not be lost.
         self.heard = 0
         self.closed = None
@@ -420,9 +424,9 @@ class Client:
     def understand(self, method, params):
         if method == "world.snapshot":
             self.zone, self.you, self.tick = params["zone"], params["you"], params["tick"]
-            self.acknowledged = self.tick
             self.entities, self.steps, self.ack = {}, {}, params["ack"]
             self.place_all(params["entities"])
+            self.acknowledge()
         elif method == "world.delta":
             assert params["tick"] > self.tick, "ticks go on"
             self.tick, self.ack = params["tick"], params.get("ack", self.ack)
@@ -434,11 +438,21 @@ class Client:
             self.place_all(params.get("update", []))
             self.move_all(params.get("moves", {"ids": [], "dx": [], "dy": []}))
             self.events.extend(params.get("events", []))
+            self.heard_at = time.monotonic()
             if self.tick >= self.acknowledged + 10:
-                self.acknowledged = self.tick
-                self.send("world.ack", {"tick": self.tick}, with_id=False)
+                self.acknowledge()
         elif method == "world.zone":
             self.zone = None
+
+    def acknowledge(self):
+        self.acknowledged = self.tick
+        if self.acknowledges:
+            self.send("world.ack", {"tick": self.tick}, with_id=False)
+
+    def acknowledge_last(self):
+        """The last frame before a silence: the server may wait for that with what it has to say."""
+        if self.tick > self.acknowledged and time.monotonic() > self.heard_at + ACK_AFTER_S:
+            self.acknowledge()
 
     def place_all(self, entities):
         """Takes over what was told of entities, whole or changed."""
@@ -500,6 +514,8 @@ def pump(seconds):
     readable, _, _ = select.select(list(sockets), [], [], seconds)
     for one in readable:
         sockets[one].hear_all()
+    for client in list(Client.all):
+        client.acknowledge_last()
 
 
 def pause(seconds):

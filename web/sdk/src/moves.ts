@@ -44,7 +44,7 @@ export class FrameAcks {
   #tick = 0;
   #acked = 0;
 
-  /** Tells of a frame at most every so many ticks. */
+  /** So many ticks are acknowledged together. */
   constructor(everyTicks = 2) {
     this.#everyTicks = everyTicks;
   }
@@ -54,9 +54,14 @@ export class FrameAcks {
     this.#tick = tick;
   }
 
-  /** The tick to acknowledge now, if it is time. */
-  due(): number | undefined {
-    if (this.#tick - this.#acked < this.#everyTicks) return undefined;
+  /** Whether it is time to acknowledge. */
+  get overdue(): boolean {
+    return this.#tick - this.#acked >= this.#everyTicks;
+  }
+
+  /** The tick to acknowledge, if that was not done yet; it is then taken to be done. */
+  take(): number | undefined {
+    if (this.#tick === this.#acked) return undefined;
     this.#acked = this.#tick;
     return this.#tick;
   }

@@ -70,6 +70,8 @@ const MISSED_PINGS = 2;
 const OF_CONNECTION: ReadonlySet<string> = new Set(['session.resume', 'system.ping']);
 /** Reliable messages are acknowledged together. */
 const ACK_DELAY_MS = 500;
+/** So are frames of the world; the last before a silence is, too, or the server would wait for it for ever. */
+const FRAME_ACK_DELAY_MS = 250;
 
 export class WorldClient {
   readonly replica: Replica;
@@ -91,6 +93,7 @@ export class WorldClient {
   #attempt = 0;
   #cancelRetry = (): void => {};
   #cancelAck: (() => void) | undefined;
+  #cancelFrameAck: (() => void) | undefined;
   #restartAfterMs: number | undefined;
   #checkToken = false;
   #lastSent = -SEND_INTERVAL_MS;
@@ -394,12 +397,12 @@ export class WorldClient {
     this.#knowsWorld = true;
     this.#playout.heard(snapshot.tick, this.#clock.now());
     for (const entity of snapshot.entities) this.#track(entity.id);
-    this.#acknowledge(snapshot.tick);
+    this.#acknowledge(snapshot.tick, true);
     const own = this.replica.own;
     this.#placed = own !== undefined;
     if (!own) return;
     if (resync) {
-      // Sent because this client fell behind, perhaps in the middle of a walk: go on walking.
+      // Asked for, or the definitions are others now; perhaps in the middle of a walk: go on walking.
       this.movement.acknowledge(snapshot.ack);
       this.movement.serverAt(own);
     } else {
@@ -414,7 +417,7 @@ export class WorldClient {
     this.#others.heard(delta.tick);
     for (const id of applied.moved) this.#track(id);
     for (const id of applied.left.keys()) this.#others.remove(id);
-    this.#acknowledge(delta.tick);
+    this.#acknowledge(delta.tick, false);
     if (delta.ack !== undefined) this.movement.acknowledge(delta.ack);
     const own = this.replica.own;
     if (own && applied.moved.includes(own.id)) this.movement.serverAt(own);
@@ -426,12 +429,18 @@ export class WorldClient {
     if (entity && id !== this.replica.you) this.#others.put(id, this.replica.tick, entity);
   }
 
-  /** Tells the server which frame this client has, if it wants to know. */
-  #acknowledge(tick: number): void {
+  /** Tells the server which frame this client has, if it wants to know: `atOnce`, or with the next ones. */
+  #acknowledge(tick: number, atOnce: boolean): void {
     this.#frames.heard(tick);
     if (!paramsOf('world.ack')) return;
-    const due = this.#frames.due();
-    if (due !== undefined) this.#connection?.send([{ method: 'world.ack', params: { tick: due } }]);
+    const acknowledge = () => {
+      this.#cancelFrameAck?.();
+      this.#cancelFrameAck = undefined;
+      const newest = this.#frames.take();
+      if (newest !== undefined) this.#connection?.send([{ method: 'world.ack', params: { tick: newest } }]);
+    };
+    if (atOnce || this.#frames.overdue) acknowledge();
+    else this.#cancelFrameAck ??= this.#clock.after(FRAME_ACK_DELAY_MS, acknowledge);
   }
 
   #progress(update: CharacterUpdate): void {
@@ -449,6 +458,8 @@ export class WorldClient {
     this.#heartbeat.stop();
     this.#cancelAck?.();
     this.#cancelAck = undefined;
+    this.#cancelFrameAck?.();
+    this.#cancelFrameAck = undefined;
     const goesOn = this.#state.kind !== 'closed' && this.#recovery.params !== undefined && canResume();
     // What is of the connection itself is not asked again on the next.
     this.#calls.fail(new ConnectionError('the connection was lost'), (_, method) => !goesOn || OF_CONNECTION.has(method));

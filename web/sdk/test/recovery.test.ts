@@ -173,6 +173,22 @@ test('frames are acknowledged, and packed movement moves others', async () => {
   assert.deepEqual(moved, [[33]]);
 });
 
+test('the last frame before a silence is acknowledged, and a snapshot at once', async () => {
+  const server = await playing();
+  const acked = () => server.heard().filter(({ method }) => method === 'world.ack').map(({ params }) => params['tick']);
+  server.tell('world.delta', { tick: 102 });
+  server.tell('world.delta', { tick: 103 });
+  assert.deepEqual(acked(), [102]);
+  await server.clock.pass(250);
+  assert.deepEqual(acked(), [103]);
+  server.show(104);
+  assert.deepEqual(acked(), [104], 'it may be all that is let through');
+  server.tell('world.delta', { tick: 105 });
+  server.socket.drop();
+  await server.clock.pass(250);
+  assert.deepEqual(acked(), [], 'that connection is gone');
+});
+
 test('the memory of a session', () => {
   const recovery = new Recovery();
   assert.equal(recovery.params, undefined);

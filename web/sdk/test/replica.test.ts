@@ -126,13 +126,16 @@ test('a way in packed movement ends where it ended, to a step', () => {
   }
 });
 
-test('frames are acknowledged at most every other tick, the newest alone', () => {
+test('frames are acknowledged every other tick, the newest alone, and the last of them', () => {
   const acks = new FrameAcks(2);
   const due = (tick: number) => {
     acks.heard(tick);
-    return acks.due();
+    return acks.overdue ? acks.take() : undefined;
   };
   assert.deepEqual([10, 11, 12, 15, 16, 17].map(due), [10, undefined, 12, 15, undefined, 17]);
+  assert.equal(acks.take(), undefined, 'nothing is left');
+  assert.equal(due(18), undefined);
+  assert.deepEqual([acks.take(), acks.take()], [18, undefined], 'nothing came after it');
   acks.reset();
   assert.equal(due(3), 3);
 });
