@@ -5,9 +5,14 @@ use std::time::Duration;
 
 /// Open sockets in all: twice the load the server is made for.
 pub const SOCKETS: usize = 10_000;
-/// Bytes of one message, either way a batch included. The longest sensible call is a chat line of
+/// Bytes of one message of a client, a batch included. The longest sensible call is a chat line of
 /// 500 bytes; 32 of those fit.
 pub const MESSAGE_BYTES: usize = 16 * 1024;
+/// Bytes of one message to a client: what some seconds of its share of the line carry. Only the answer to a batch may be
+/// longer: it holds as many answers, each of them shorter.
+pub const TOLD_BYTES: usize = 64 * 1024;
+/// Bytes of the list in one answer; the rest of [`TOLD_BYTES`] is for what is around it.
+pub const LIST_BYTES: usize = 60 * 1024;
 /// Calls in one batch.
 pub const BATCH_CALLS: usize = 32;
 /// Requests of one connection that wait for their answer; more are answered with `busy`. Two
@@ -46,7 +51,7 @@ pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 pub const TOKEN_CHECK: Duration = Duration::from_secs(300);
 /// Messages that are kept for one client until it acknowledges them: half a minute of a lively fight.
 pub const KEPT_MESSAGES: usize = 512;
-/// Bytes of them. A client that acknowledges what it hears has a few hundred.
+/// Bytes of them, but for the newest, which is always kept. A client that acknowledges what it hears has a few hundred.
 pub const KEPT_BYTES: usize = 64 * 1024;
 /// Sessions of one account that wait for their client: as many as it may have sockets by default.
 pub const LINKDEAD_PER_ACCOUNT: usize = 4;
@@ -63,6 +68,7 @@ const _: () = {
     assert!(OUTBOX_RESERVE >= PENDING_REQUESTS + MESSAGES_BURST as usize);
     assert!(OUTBOX_FRAMES > OUTBOX_RESERVE);
     assert!(KEPT_MESSAGES >= OUTBOX_FRAMES);
+    assert!(LIST_BYTES < TOLD_BYTES);
 };
 
 #[cfg(test)]

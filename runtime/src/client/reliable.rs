@@ -36,14 +36,14 @@ pub struct Missed {
 }
 
 impl Reliable {
-    /// The message as it is sent. Beyond the bounds the oldest are forgotten: a client that never acknowledges can
-    /// come back too, if it has missed little.
+    /// The message as it is sent. Beyond the bounds the oldest are forgotten, never this one: a client that never
+    /// acknowledges can come back too, if it has missed little.
     pub fn send(&mut self, frame: &Frame, answers: Option<u64>) -> Frame {
         self.last += 1;
         let frame = frame.numbered(self.last);
         self.bytes += frame.len();
         self.kept.push_back(Kept { frame: frame.clone(), answers });
-        while self.kept.len() > KEPT_MESSAGES || self.bytes > KEPT_BYTES {
+        while self.kept.len() > KEPT_MESSAGES || (self.bytes > KEPT_BYTES && self.kept.len() > 1) {
             self.forget_oldest();
         }
         frame
@@ -158,9 +158,11 @@ mod tests {
         assert!(sent.is_half_full());
         sent.send(&frame(&"c".repeat(KEPT_BYTES / 2)), None);
         assert_eq!(sent.after(1), Err(Missed { first: 3, last: 3 }));
-        sent.send(&frame(&"d".repeat(KEPT_BYTES)), None);
-        assert_eq!(sent.after(4), Ok(Vec::new()), "one that is too large for it is gone at once");
-        assert_eq!(sent.bytes, 0);
+        let large = sent.send(&frame(&"d".repeat(KEPT_BYTES)), None);
+        assert_eq!(sent.after(3), Ok(vec![large]), "one that is too large for it is kept alone");
+        let small = sent.send(&frame("e"), None);
+        assert_eq!(sent.after(4), Ok(vec![small.clone()]));
+        assert_eq!(sent.bytes, small.len());
     }
 
     /// One step of a client and its server over a line that breaks.

@@ -1,15 +1,19 @@
 //! From what the simulation knows to the messages of `docs/protocol.md`. What is told every tick is in
 //! `zone::encode`.
 
+use super::frame::to_json;
+use super::limits::LIST_BYTES;
 use super::names::{
     deed_name, equip_slot_name, event_outcome_name, hit_name, item_kind_name, lighting_name,
     quest_state_name, rarity_name, weather_name,
 };
 use protocol::v1;
+use serde::Serialize;
 use sim::DefId;
 use sim::content::{AbilityTarget, Content, EquipSlot, ItemCount};
 use sim::input::{CharacterState, QuestProgress, Stack};
 use sim::output::{DuelBlow, DuelState, DuelistState, Environment, EventReport, MoveState, PriceList};
+use sim::rules::QuestState;
 
 /// The character as the store has it; `experience_to_next` as the zone says.
 pub fn character(state: &CharacterState, content: &Content, experience_to_next: u64) -> v1::Character {
@@ -123,10 +127,27 @@ pub fn quest(id: DefId, progress: &QuestProgress, content: &Content) -> Option<v
     })
 }
 
-/// Every quest the character ever accepted.
+/// Every quest the character ever accepted, those first that it can still do something about; as many as fit.
 pub fn quests(state: &CharacterState, content: &Content) -> v1::Quests {
-    let quests = state.quests.iter().filter_map(|(id, kept)| quest(*id, &kept.value, content));
-    v1::Quests { quests: quests.collect() }
+    let mut kept: Vec<_> = state.quests.iter().collect();
+    kept.sort_by_key(|(_, kept)| !matches!(kept.value.state, QuestState::Active | QuestState::Complete));
+    let quests = kept.into_iter().filter_map(|(id, kept)| quest(*id, &kept.value, content));
+    v1::Quests { quests: fitting(quests.collect()) }
+}
+
+/// Those from the beginning of a list that fit into one answer.
+fn fitting<M: Serialize>(mut list: Vec<M>) -> Vec<M> {
+    let mut left = LIST_BYTES;
+    let fit = list.iter().take_while(|item| {
+        // The longer of the encodings, and a comma.
+        let bytes = to_json(*item).len() + 1;
+        let fits = bytes <= left;
+        left = left.saturating_sub(bytes);
+        fits
+    });
+    let fit = fit.count();
+    list.truncate(fit);
+    list
 }
 
 /// Time of day and weather.
@@ -220,4 +241,19 @@ fn duel_move(known: &MoveState, content: &Content) -> Option<v1::DuelMove> {
         cooldown_turns: known.cooldown_turns,
         ready: known.ready,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_cut_where_its_answer_would_be_too_long() {
+        let entry = |length: usize| "x".repeat(length);
+        assert_eq!(fitting(vec![entry(10); 100]).len(), 100);
+        let fit = fitting(vec![entry(10_000); 100]);
+        assert_eq!(fit.len(), LIST_BYTES / 10_003);
+        // No gap: what comes behind the first that does not fit is left out, too.
+        assert_eq!(fitting(vec![entry(10), entry(LIST_BYTES), entry(10)]).len(), 1);
+    }
 }

@@ -17,6 +17,9 @@ pub use diff::{Comparison, changed_rows, compare};
 pub use figures::{Figure, MoveLimits};
 pub use host_api::closest;
 
+use crate::client::craft::recipes;
+use crate::client::frame::to_json;
+use crate::client::limits::LIST_BYTES;
 use sim::content::Content;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -103,12 +106,28 @@ pub fn load_files(files: &BTreeMap<String, String>) -> Result<(Content, Summary)
     let mut check = check::Check::default();
     let definitions = source::parse(files, &mut check);
     let (mut content, mut summary) = convert::convert(definitions, &mut check);
+    if check.errors.is_empty() {
+        check_lists(&content, &mut check);
+    }
     if !check.errors.is_empty() {
         return Err(check.into_errors());
     }
     content.digest = digest(files);
     summary.files = files.len();
     Ok((content, summary))
+}
+
+/// What clients are told in one answer has to fit into it.
+fn check_lists(content: &Content, check: &mut check::Check<'_>) {
+    let bytes = to_json(&recipes(content)).len();
+    if bytes > LIST_BYTES {
+        let number = content.recipes.len();
+        let what = format!(
+            "the {number} recipes are {bytes} bytes as `craft.list` tells them, at most {LIST_BYTES} fit into its answer"
+        );
+        let hint = "have fewer recipes, or shorter names and titles".to_owned();
+        check.error_with(check::At::ALL, what, Some(hint));
+    }
 }
 
 /// First eight bytes of the digest over paths and texts. Line ends do not count, so that a

@@ -327,6 +327,24 @@ goods = []
 }
 
 #[test]
+fn more_recipes_than_one_answer_holds_are_refused() {
+    let with = |number: usize| {
+        let recipe = |index: usize| {
+            let made =
+                r#"ingredients = [{ item = "wolf_pelt", count = 2 }], product = { item = "leather_cap" }"#;
+            format!("cap_{index} = {{ title = \"Leather Cap\", {made}, chance_permille = 900 }}\n")
+        };
+        let text = std::iter::once("[recipe]\n".to_owned()).chain((0..number).map(recipe)).collect();
+        let mut files = starter_files();
+        files.insert("more.toml".to_owned(), text);
+        load_files(&files)
+    };
+    with(100).unwrap();
+    let error = with(1_000).unwrap_err().to_string();
+    assert!(error.contains("all files:0: the 1003 recipes are "), "{error}");
+}
+
+#[test]
 fn recipes_without_sense_are_named() {
     let things = r#"
 [item.pelt]
