@@ -347,6 +347,12 @@ impl World {
         }
     }
 
+    /// Whom a character fights in a duel now.
+    pub fn duel_opponent(&self, id: CharacterId) -> Option<EntityId> {
+        let (duel, side) = self.duels.duel_of(id)?;
+        self.duels.running.get(&duel).map(|duel| duel.sides[1 - side].entity)
+    }
+
     /// A character leaves the zone, and with it what it was challenged to.
     pub(crate) fn leave_duels(&mut self, id: CharacterId, out: &mut Output) {
         if let Some(challenge) = self.duels.challenge_of(id) {

@@ -67,6 +67,18 @@ fn fight_on(scenario: &mut Scenario, both: [CharacterId; 2]) {
 }
 
 #[test]
+fn the_two_of_a_duel_are_opponents_while_it_lasts() {
+    let (mut scenario, first, second) = two();
+    assert_eq!(scenario.world.duel_opponent(first), None);
+    begin(&mut scenario, second);
+    assert_eq!(scenario.world.duel_opponent(first), Some(scenario.body(second)));
+    assert_eq!(scenario.world.duel_opponent(second), Some(scenario.body(first)));
+    scenario.take_log();
+    fight_on(&mut scenario, [first, second]);
+    assert_eq!(scenario.world.duel_opponent(first), None);
+}
+
+#[test]
 fn a_duel_is_agreed_on_and_fought_to_its_end() {
     let (mut scenario, first, second) = two();
     let before = [first, second].map(|who| scenario.world.entity(scenario.body(who)).expect("a body").health);
