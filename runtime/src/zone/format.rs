@@ -3,12 +3,17 @@
 
 use super::changes::MoveList;
 use crate::client::frame::{Encoding, Frame, to_json};
+use bytes::BytesMut;
 use protocol::prost::Message;
 use protocol::prost::encoding::{self, WireType, encode_key, encode_varint};
 use protocol::v1;
 use serde::Serialize;
 use std::io::Write as _;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+/// Bytes of the memory that frames share: some sixty of a lively place. What the slowest client has not been sent yet
+/// keeps a piece of it each.
+const BLOCK_BYTES: usize = 64 * 1024;
 /// Number of `WorldSnapshot.entities`.
 pub const ENTITIES: u32 = 8;
 /// Number of `WorldDelta.enter`.
@@ -33,12 +38,25 @@ mod number {
     pub const DELTA_MOVES: u32 = 8;
 }
 
+/// Where frames are put together, and the memory they share: one allocation for many. A block is written anew when none
+/// of its frames waits any more.
+pub struct Press {
+    /// What stands in the frame.
+    body: Vec<u8>,
+    block: BytesMut,
+}
+
+impl Default for Press {
+    fn default() -> Self {
+        // A block that is full is followed by one of the same size.
+        Self { body: Vec::new(), block: BytesMut::with_capacity(BLOCK_BYTES) }
+    }
+}
+
 /// The lists of one frame, as they grow.
 #[derive(Default)]
 pub struct Lists {
-    /// Of a snapshot.
-    pub entities: Vec<u8>,
-    /// Of a delta, as the others.
+    /// Whole entities: of a snapshot all there are.
     pub enter: Vec<u8>,
     /// Changed entities.
     pub update: Vec<u8>,
@@ -53,8 +71,7 @@ pub struct Lists {
 impl Lists {
     /// For the next frame.
     pub fn clear(&mut self) {
-        for list in [&mut self.entities, &mut self.enter, &mut self.update, &mut self.leave, &mut self.events]
-        {
+        for list in [&mut self.enter, &mut self.update, &mut self.leave, &mut self.events] {
             list.clear();
         }
         self.moves.clear();
@@ -113,16 +130,17 @@ pub fn zone(encoding: Encoding, out: &mut Vec<u8>, shared: &v1::WorldSnapshot) {
     }
 }
 
-/// A frame with `world.snapshot`; `frame` is its buffer.
+/// A frame with `world.snapshot`.
 pub fn snapshot(
     encoding: Encoding,
-    frame: &mut Vec<u8>,
+    press: &mut Press,
     zone: &[u8],
     you: u64,
     ack: u32,
     own: &v1::Own,
     entities: &[u8],
 ) -> Frame {
+    let frame = &mut press.body;
     frame.clear();
     match encoding {
         Encoding::Json => {
@@ -133,7 +151,7 @@ pub fn snapshot(
             frame.extend_from_slice(br#","entities":["#);
             frame.extend_from_slice(entities);
             frame.extend_from_slice(b"]}}");
-            text_frame(frame)
+            text_frame(press)
         }
         Encoding::Proto => {
             frame.extend_from_slice(zone);
@@ -141,20 +159,21 @@ pub fn snapshot(
             encoding::uint32::encode(number::SNAPSHOT_ACK, &ack, frame);
             push_message(frame, number::SNAPSHOT_SELF, own);
             frame.extend_from_slice(entities);
-            binary_frame(number::WORLD_SNAPSHOT, frame)
+            binary_frame(number::WORLD_SNAPSHOT, press)
         }
     }
 }
 
-/// A frame with `world.delta`; `frame` is its buffer.
+/// A frame with `world.delta`.
 pub fn delta(
     encoding: Encoding,
-    frame: &mut Vec<u8>,
+    press: &mut Press,
     tick: u64,
     ack: Option<u32>,
     own: Option<&v1::Own>,
     lists: &Lists,
 ) -> Frame {
+    let frame = &mut press.body;
     frame.clear();
     match encoding {
         Encoding::Json => {
@@ -178,7 +197,7 @@ pub fn delta(
                 frame.push(b']');
             }
             frame.extend_from_slice(b"}}");
-            text_frame(frame)
+            text_frame(press)
         }
         Encoding::Proto => {
             encoding::uint64::encode(number::DELTA_TICK, &tick, frame);
@@ -199,7 +218,7 @@ pub fn delta(
             if !lists.moves.moves.ids.is_empty() {
                 push_message(frame, number::DELTA_MOVES, &lists.moves.moves);
             }
-            binary_frame(number::WORLD_DELTA, frame)
+            binary_frame(number::WORLD_DELTA, press)
         }
     }
 }
@@ -214,22 +233,25 @@ fn text(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
     let _ = out.write_fmt(text);
 }
 
-fn text_frame(frame: &[u8]) -> Frame {
+fn text_frame(press: &mut Press) -> Frame {
+    let Press { body, block } = press;
+    block.extend_from_slice(body);
     // It is UTF-8: put together from JSON texts.
-    Frame::Text(String::from_utf8_lossy(frame).as_ref().into())
+    Frame::Text(Utf8Bytes::try_from(block.split().freeze()).unwrap_or_default())
 }
 
 /// The notification of this number, in a frame of its own.
-fn binary_frame(method: u32, body: &[u8]) -> Frame {
+fn binary_frame(method: u32, press: &mut Press) -> Frame {
+    let Press { body, block } = press;
     let length = |bytes: usize| encoding::encoded_len_varint(bytes as u64);
     let inner = encoding::key_len(method) + length(body.len()) + body.len();
-    let mut frame = Vec::with_capacity(encoding::key_len(number::NOTIFICATIONS) + length(inner) + inner);
-    encode_key(number::NOTIFICATIONS, WireType::LengthDelimited, &mut frame);
-    encode_varint(inner as u64, &mut frame);
-    encode_key(method, WireType::LengthDelimited, &mut frame);
-    encode_varint(body.len() as u64, &mut frame);
-    frame.extend_from_slice(body);
-    Frame::Binary(frame.into())
+    block.reserve(encoding::key_len(number::NOTIFICATIONS) + length(inner) + inner);
+    encode_key(number::NOTIFICATIONS, WireType::LengthDelimited, block);
+    encode_varint(inner as u64, block);
+    encode_key(method, WireType::LengthDelimited, block);
+    encode_varint(body.len() as u64, block);
+    block.extend_from_slice(body);
+    Frame::Binary(block.split().freeze())
 }
 
 #[cfg(test)]
@@ -285,6 +307,37 @@ mod tests {
         })
     }
 
+    fn memory(frame: &Frame) -> std::ops::Range<usize> {
+        let bytes = match frame {
+            Frame::Text(text) => text.as_bytes().as_ptr_range(),
+            Frame::Binary(bytes) => bytes.as_ptr_range(),
+        };
+        bytes.start as usize..bytes.end as usize
+    }
+
+    #[test]
+    fn frames_share_memory_and_that_is_used_again() {
+        for encoding in Encoding::ALL {
+            let mut press = Press::default();
+            let mut next = |tick| delta(encoding, &mut press, tick, Some(1), None, &Lists::default());
+            let (first, second) = (next(1), next(2));
+            assert_eq!(memory(&first).end, memory(&second).start, "side by side");
+            let block = memory(&first).start;
+            drop((first, second));
+            for tick in 3..10_000 {
+                let place = memory(&next(tick)).start;
+                assert!((block..block + BLOCK_BYTES).contains(&place), "another block in tick {tick}");
+            }
+            // What still waits is not written over.
+            let waiting = next(10_000);
+            let before = waiting.clone();
+            for tick in 10_001..20_000 {
+                assert!(!memory(&waiting).contains(&memory(&next(tick)).start));
+            }
+            assert_eq!(read(&waiting), read(&before));
+        }
+    }
+
     proptest! {
         #[test]
         fn a_delta_says_the_same_in_both_encodings(
@@ -313,7 +366,7 @@ mod tests {
                     push(encoding, &mut lists.events, EVENTS, &item);
                 }
                 gone.iter().for_each(|id| leave(encoding, &mut lists.leave, *id));
-                let frame = delta(encoding, &mut Vec::new(), tick, ack, own.as_ref(), &lists);
+                let frame = delta(encoding, &mut Press::default(), tick, ack, own.as_ref(), &lists);
                 let (enter, update, leave, events) = (enter.clone(), update.clone(), gone.clone(), events.clone());
                 let moves = None;
                 let expected = v1::WorldDelta { tick, ack, enter, update, leave, self_: own, events, moves };
@@ -345,7 +398,7 @@ mod tests {
                     put(encoding, &mut item, entity);
                     push(encoding, &mut list, ENTITIES, &item);
                 }
-                let frame = snapshot(encoding, &mut Vec::new(), &text, you, ack, &own, &list);
+                let frame = snapshot(encoding, &mut Press::default(), &text, you, ack, &own, &list);
                 let expected = v1::WorldSnapshot { you, ack, self_: Some(own), entities: entities.clone(), ..shared.clone() };
                 prop_assert_eq!(read(&frame), Method::WorldSnapshot(expected));
             }

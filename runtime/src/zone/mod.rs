@@ -1,6 +1,7 @@
 //! Zones at run time: threads that own worlds, and the handles by which everybody else reaches
 //! them. *Async ends at the inbox.* Game rules do not live here (`sim`, scripts), nor do sockets.
 
+mod blows;
 mod changes;
 mod encode;
 mod format;

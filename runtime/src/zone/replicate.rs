@@ -2,13 +2,16 @@
 //!
 //! Every entity and event is written once per tick and encoding (changes of an entity once for every set of changed
 //! members), and copied into the frames of those who see it; what nobody sees is not written. What a client was not
-//! told, because its budget was spent or its connection is slow, stays due: it is told later, as it is then.
+//! told, because its budget was spent, its connection is slow or a frame would be too long, stays due: it is told later,
+//! as it is then. Only events are told now or never.
 
+use super::blows::{Blows, actors};
 use super::changes::{ChangeLog, Steps};
 use super::encode;
-use super::format::{self, Lists};
+use super::format::{self, Lists, Press};
 use super::view::{Known, View};
 use crate::client::frame::{Encoding, Frame};
+use crate::client::limits::TOLD_BYTES;
 use protocol::v1;
 use sim::content::Position;
 use sim::entity::{Changes, Entity, EntityKind};
@@ -24,12 +27,22 @@ const LEAVE_PERMILLE: u64 = 1_100;
 const MOVE_BYTES: usize = 4;
 /// Bytes of a frame beside its lists, about.
 const FRAME_BYTES: usize = 32;
-/// How much sooner than others who is after the own character is told of.
+/// Bytes of a snapshot beside the zone and the entities, at most.
+const SNAPSHOT_BYTES: usize = 512;
+/// Bytes of the entities and events of one delta: some movements are longer than [`MOVE_BYTES`], and the rest is for
+/// [`LEAVE_BYTES`] and the head.
+const DELTA_BYTES: usize = TOLD_BYTES / 2;
+/// Bytes of those who leave in one delta, about.
+const LEAVE_BYTES: usize = 4 * 1024;
+/// Bytes of the events of one delta: half of what may be sent, but no less than a few and no more than a battle.
+const EVENT_BYTES: (usize, usize) = (1_024, 16 * 1_024);
+/// How much sooner than others those are told of with whom the own character has to do.
 const INTERACTING: u64 = 8;
 
 /// What is written in one tick, reused from tick to tick.
 pub struct Replication {
     changes: ChangeLog,
+    blows: Blows,
     near: Vec<Near>,
     /// One for each encoding.
     written: [Written; 2],
@@ -44,12 +57,22 @@ struct Written {
     text: Vec<u8>,
     /// In the zone's order.
     entities: Vec<Entry>,
-    events: Vec<(Option<Position>, Range<usize>)>,
+    events: Vec<Occurrence>,
     zone: Range<usize>,
     lists: Lists,
-    frame: Vec<u8>,
+    press: Press,
     pending: Vec<Pending>,
     known: Vec<Known>,
+    /// Events that compete for a place: how far away, and which.
+    competing: Vec<(u32, usize)>,
+}
+
+/// An event of this tick.
+struct Occurrence {
+    /// `None` is told everywhere.
+    at: Option<Position>,
+    actors: [EntityId; 2],
+    text: Range<usize>,
 }
 
 /// Where in the text an entity stands, once somebody needed it.
@@ -82,14 +105,14 @@ impl Pending {
         item + if self.movement.is_some() { MOVE_BYTES } else { 0 }
     }
 
-    /// How much sooner than others it is told: near ones and those that wait for long.
-    fn urgency(&self, own: EntityId, waits: u64, world: &World) -> u64 {
-        let Some(entity) = world.entity_at(self.index) else { return 0 };
-        if entity.id == own {
+    /// How much sooner than others it is told: near ones, those that wait for long, and those one has to do with.
+    fn urgency(&self, sight: &Sight<'_>, opponent: Option<EntityId>, waits: u64) -> u64 {
+        let Some(entity) = sight.world.entity_at(self.index) else { return 0 };
+        if entity.id == sight.entity.id {
             return u64::MAX;
         }
-        let is_after_me = matches!(&entity.kind, EntityKind::Npc(mind) if mind.target == own);
-        let weight = if is_after_me { INTERACTING } else { 1 };
+        let is_concerned = opponent == Some(entity.id) || sight.concerns(entity);
+        let weight = if is_concerned { INTERACTING } else { 1 };
         let metres = self.square_mm2.isqrt() / 1_000;
         waits.clamp(1, 100) * weight * 1_000_000 / (metres + 10)
     }
@@ -98,7 +121,7 @@ impl Pending {
 impl Default for Replication {
     fn default() -> Self {
         let written = Encoding::ALL.map(|encoding| Written { encoding, ..Written::default() });
-        Self { changes: ChangeLog::default(), near: Vec::new(), written }
+        Self { changes: ChangeLog::default(), blows: Blows::default(), near: Vec::new(), written }
     }
 }
 
@@ -117,13 +140,16 @@ impl Replication {
             return;
         }
         self.changes.take(world);
+        self.blows.begin(world.tick());
         let entities = self.changes.len();
         self.written.iter_mut().for_each(|written| written.begin(entities));
         for (event, by) in events {
+            let actors = actors(event);
+            self.blows.take(actors);
             if let Some(message) = encode::event(event, by, world.content()) {
                 for written in self.written.iter_mut().filter(|written| written.is_spoken) {
-                    let range = written.put(&message);
-                    written.events.push((event.at, range));
+                    let text = written.put(&message);
+                    written.events.push(Occurrence { at: event.at, actors, text });
                 }
             }
         }
@@ -143,7 +169,8 @@ impl Replication {
         let radius = world.content().zones.get(&world.zone()).map_or(0, |zone| zone.interest_radius_mm);
         let farther = u64::from(radius) * LEAVE_PERMILLE / 1_000;
         world.near(entity.at, u32::try_from(farther).unwrap_or(u32::MAX), &mut self.near);
-        let sight = Sight { entity, radius, near: &self.near, changes: &self.changes, world };
+        let (near, changes, blows) = (&self.near, &self.changes, &self.blows);
+        let sight = Sight { entity, radius, near, changes, blows, world };
         let written = &mut self.written[encoding as usize];
         let own = encode::own(entity);
         let frame = if view.needs_snapshot {
@@ -166,12 +193,32 @@ struct Sight<'a> {
     radius: u32,
     near: &'a [Near],
     changes: &'a ChangeLog,
+    blows: &'a Blows,
     world: &'a World,
 }
 
 impl Sight<'_> {
     fn may_enter(&self, near: &Near) -> bool {
         near.square_mm2 <= u64::from(self.radius) * u64::from(self.radius)
+    }
+
+    /// Whether the own character has to do with somebody: one is after the other, or there were blows or help between
+    /// them lately.
+    fn concerns(&self, other: &Entity) -> bool {
+        let own = self.entity.id;
+        let is_enemy = match &other.kind {
+            EntityKind::Npc(mind) => mind.target == own || mind.threat.contains_key(&own),
+            EntityKind::Character(_) | EntityKind::Item { .. } => false,
+        };
+        is_enemy || self.blows.between(own, other.id)
+    }
+
+    /// The opponent in a duel.
+    fn opponent(&self) -> Option<EntityId> {
+        match &self.entity.kind {
+            EntityKind::Character(id) => self.world.duel_opponent(*id),
+            EntityKind::Npc(_) | EntityKind::Item { .. } => None,
+        }
     }
 }
 
@@ -202,14 +249,13 @@ impl Written {
         }
         self.lists.clear();
         view.known.clear();
-        for near in sight.near.iter().filter(|near| sight.may_enter(near)) {
-            let Some(range) = self.whole(near.index, world) else { continue };
-            format::push(self.encoding, &mut self.lists.entities, format::ENTITIES, &self.text[range]);
-            let log = sight.changes.at(near.index);
-            view.known.push(Known { id: log.id(), sent: world.tick(), steps: log.steps });
-        }
+        self.compare(view, sight);
+        // The others enter with the deltas that follow.
+        self.choose(sight, TOLD_BYTES.saturating_sub(SNAPSHOT_BYTES + self.zone.len()));
+        self.tell(world.tick(), format::ENTITIES);
+        std::mem::swap(&mut view.known, &mut self.known);
         let (zone, you) = (&self.text[self.zone.clone()], sight.entity.id.0);
-        format::snapshot(self.encoding, &mut self.frame, zone, you, ack, own, &self.lists.entities)
+        format::snapshot(self.encoding, &mut self.press, zone, you, ack, own, &self.lists.enter)
     }
 
     /// `None` if there is nothing to say.
@@ -222,16 +268,21 @@ impl Written {
         allowance: usize,
     ) -> Option<Frame> {
         self.lists.clear();
-        self.compare(view, sight);
-        self.choose(sight, allowance);
-        self.tell(sight.world.tick());
-        std::mem::swap(&mut view.known, &mut self.known);
-        for (at, range) in &self.events {
-            if at.is_none_or(|at| at.distance_mm(sight.entity.at) <= sight.radius) {
+        for event in &self.events {
+            if event.at.is_none_or(|at| at.distance_mm(sight.entity.at) <= sight.radius) {
                 let list = &mut self.lists.events;
-                format::push(self.encoding, list, format::EVENTS, &self.text[range.clone()]);
+                format::push(self.encoding, list, format::EVENTS, &self.text[event.text.clone()]);
             }
         }
+        let room = (allowance / 2).clamp(EVENT_BYTES.0, EVENT_BYTES.1);
+        if self.lists.events.len() > room {
+            self.leave_events_out(sight, room);
+        }
+        self.compare(view, sight);
+        let told = FRAME_BYTES + self.lists.events.len();
+        self.choose(sight, allowance.min(DELTA_BYTES).saturating_sub(told));
+        self.tell(sight.world.tick(), format::ENTER);
+        std::mem::swap(&mut view.known, &mut self.known);
         let ack = (ack != view.ack).then_some(ack);
         let own = match &view.own {
             Some(known) if known == own => None,
@@ -241,8 +292,35 @@ impl Written {
         if ack.is_none() && own.is_none() && self.lists.is_empty() {
             return None;
         }
-        let (encoding, frame) = (self.encoding, &mut self.frame);
-        Some(format::delta(encoding, frame, sight.world.tick(), ack, own.as_ref(), &self.lists))
+        let (encoding, press) = (self.encoding, &mut self.press);
+        Some(format::delta(encoding, press, sight.world.tick(), ack, own.as_ref(), &self.lists))
+    }
+
+    /// Tells of more events than there is room for those of the whole zone, the own ones and the nearest.
+    fn leave_events_out(&mut self, sight: &Sight<'_>, room: usize) {
+        self.competing.clear();
+        for (index, event) in self.events.iter().enumerate() {
+            let away = match event.at {
+                Some(at) if !event.actors.contains(&sight.entity.id) => at.distance_mm(sight.entity.at),
+                Some(_) | None => 0,
+            };
+            if away <= sight.radius {
+                self.competing.push((away, index));
+            }
+        }
+        self.competing.sort_unstable();
+        let (events, mut spent) = (&self.events, 0);
+        self.competing.retain(|(_, index)| {
+            spent += events[*index].text.len() + 1;
+            spent <= room
+        });
+        self.competing.sort_unstable_by_key(|(_, index)| *index);
+        self.lists.events.clear();
+        for (_, index) in &self.competing {
+            let text = &self.text[self.events[*index].text.clone()];
+            format::push(self.encoding, &mut self.lists.events, format::EVENTS, text);
+        }
+        metrics::counter!("game_replication_events_left_out_total").increment(1);
     }
 
     /// Merges what the client knows with what it sees, both in the order of ids: what is due of every entity, and
@@ -254,7 +332,7 @@ impl Written {
         for near in sight.near {
             let log = sight.changes.at(near.index);
             while let Some(gone) = known.next_if(|known| known.id < log.id()) {
-                format::leave(self.encoding, &mut self.lists.leave, gone.id.0);
+                self.leave(gone);
             }
             let slot = self.known.len();
             let mut pending = Pending {
@@ -291,23 +369,30 @@ impl Written {
             self.pending.push(pending);
         }
         for gone in known {
-            format::leave(self.encoding, &mut self.lists.leave, gone.id.0);
+            self.leave(gone);
         }
     }
 
-    /// Keeps of what is due what may be sent now. What does not fit stays due, and who may not enter yet is not known.
-    fn choose(&mut self, sight: &Sight<'_>, allowance: usize) {
-        let events: usize = self.events.iter().map(|(_, range)| range.len()).sum();
-        let mut left = allowance.saturating_sub(FRAME_BYTES + events.min(allowance / 2));
+    /// Somebody is out of sight. Of very many at once some stay known, and are told later.
+    fn leave(&mut self, gone: &Known) {
+        if self.lists.leave.len() < LEAVE_BYTES {
+            format::leave(self.encoding, &mut self.lists.leave, gone.id.0);
+        } else {
+            self.known.push(*gone);
+        }
+    }
+
+    /// Keeps of what is due so many bytes. What does not fit stays due, and who may not enter yet is not known.
+    fn choose(&mut self, sight: &Sight<'_>, left: usize) {
         if self.pending.iter().map(Pending::bytes).sum::<usize>() <= left {
             return;
         }
         let tick = sight.world.tick();
-        let (own, known) = (sight.entity.id, &self.known);
+        let (opponent, known) = (sight.opponent(), &self.known);
         self.pending.sort_by_cached_key(|pending| {
             let sent = known[pending.slot].sent;
             let waits = if sent == NEVER { 2 } else { tick.saturating_sub(sent) };
-            Reverse(pending.urgency(own, waits, sight.world))
+            Reverse(pending.urgency(sight, opponent, waits))
         });
         let mut spent = 0;
         let fits = self.pending.iter().position(|pending| {
@@ -315,19 +400,18 @@ impl Written {
             spent > left
         });
         // One at least, so that nothing waits for ever.
-        left = fits.unwrap_or(self.pending.len()).max(1);
-        self.pending.truncate(left);
+        self.pending.truncate(fits.unwrap_or(self.pending.len()).max(1));
         self.pending.sort_unstable_by_key(|pending| pending.index);
         metrics::counter!("game_replication_deferred_total").increment(1);
     }
 
-    /// Puts what was chosen into the lists, and takes down that it was told.
-    fn tell(&mut self, tick: u64) {
+    /// Puts what was chosen into the lists, who enters under this number, and takes down that it was told.
+    fn tell(&mut self, tick: u64, enter: u32) {
         for pending in &self.pending {
             let known = &mut self.known[pending.slot];
             if let Some(item) = &pending.item {
                 let (list, field) = match pending.enters {
-                    true => (&mut self.lists.enter, format::ENTER),
+                    true => (&mut self.lists.enter, enter),
                     false => (&mut self.lists.update, format::UPDATE),
                 };
                 format::push(self.encoding, list, field, &self.text[item.clone()]);
