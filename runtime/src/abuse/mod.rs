@@ -18,7 +18,7 @@ pub use bans::{Ban, Subject};
 pub use document::Mistakes;
 pub use kept::KeepError;
 pub use network::{Block, Network};
-pub use place::{Allowance, HttpPlace, NoPlace, Place};
+pub use place::{Allowance, HttpPlace, NoPlace, Place, Watch};
 pub use policy::{
     AddressRates, BanRules, CallBuckets, CallRates, FloodRule, FrameLimits, Group, Policy, Score,
     SocketLimits,

@@ -150,11 +150,12 @@ impl Connection {
             End::Gone => Farewell::None,
         };
         if let Some(registration) = registration.filter(|_| may_return) {
+            // Before the place goes with the socket, so that no ban comes in between.
+            let watch = line.place.watch(&talk.client);
             // Nobody waits for the socket of a client that does not answer.
             gateway.connections.spawn(line.end(Vec::new(), farewell));
-            // The place goes with the socket.
             *talk.session.allowance() = Allowance::alone(gateway.abuse.policy());
-            return Absent { gateway, talk, registration, claims, token, revocations }.wait().await;
+            return Absent { gateway, talk, registration, claims, token, revocations, watch }.wait().await;
         }
         talk.leave(&gateway).await;
         let answers = match farewell {

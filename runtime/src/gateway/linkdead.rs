@@ -4,6 +4,7 @@
 use super::Gateway;
 use super::conversation::Conversation;
 use super::recovery::{Registration, Taker};
+use crate::abuse::Watch;
 use crate::auth::Claims;
 use crate::client::CloseReason;
 use crate::store::AccountId;
@@ -78,6 +79,8 @@ pub(super) struct Absent {
     pub token: String,
     /// Ids of sessions whose tokens are refused from now on.
     pub revocations: broadcast::Receiver<Arc<str>>,
+    /// Who is banned meanwhile is not waited for.
+    pub watch: Watch,
 }
 
 impl Absent {
@@ -93,8 +96,8 @@ impl Absent {
                 return hand_over(&self.gateway, self.talk, taker).await;
             }
         }
-        // From here on nobody finds it.
-        drop(self.registration);
+        // From here on nobody finds it, and no ban needs to.
+        drop((self.registration, self.watch));
         self.talk.leave(&self.gateway).await;
     }
 
