@@ -16,7 +16,6 @@ import { FrameAcks } from './moves.js';
 import { Prediction } from './prediction.js';
 import { Recovery } from './recovery.js';
 import { Replica, type Applied, type Point } from './replica.js';
-import { paramsOf } from './schema.js';
 
 export type Method = keyof Methods;
 export type Notification = keyof Notifications;
@@ -180,7 +179,8 @@ export class WorldClient {
 
   /** Calls a method. Rejects with `RpcError`, `TimeoutError` or `ConnectionError`. */
   call<M extends Method>(method: M, params: Methods[M]['params'], timeoutMs?: number): Promise<Methods[M]['result']> {
-    return this.#ask(method, params, timeoutMs) as Promise<Methods[M]['result']>;
+    if (!this.#connection) return Promise.reject(new ConnectionError('not connected'));
+    return this.#connection.batch([{ method, params }], timeoutMs ?? this.#timeoutMs)[0] as Promise<Methods[M]['result']>;
   }
 
   /** Calls up to 32 methods in one frame; each has its own answer. */
@@ -225,12 +225,6 @@ export class WorldClient {
 
   get #heartbeatMs(): number {
     return this.#options.heartbeatMs ?? 5_000;
-  }
-
-  /** Also for methods that only some schemas have. */
-  #ask(method: string, params: object, timeoutMs = this.#timeoutMs): Promise<unknown> {
-    if (!this.#connection) return Promise.reject(new ConnectionError('not connected'));
-    return this.#connection.batch([{ method, params }], timeoutMs)[0]!;
   }
 
   async #open(): Promise<void> {
@@ -310,7 +304,7 @@ export class WorldClient {
     return isNews;
   }
 
-  #begin(welcome: SessionWelcome & { recovery?: string }): void {
+  #begin(welcome: SessionWelcome): void {
     this.#welcome = welcome;
     this.#checkToken = false;
     if (this.#connection) this.#connection.maxMessageBytes = welcome.max_message_bytes || Infinity;
@@ -340,11 +334,10 @@ export class WorldClient {
   /** `empty`: the session goes on, but nobody is in the world. */
   async #resume(token: string | undefined): Promise<'yes' | 'empty' | 'no' | 'lost'> {
     const connection = this.#connection;
-    if (!this.#recovery.params || !canResume()) return 'no';
-    this.#recovery.tries(token);
-    for (;;) {
+    if (this.#recovery.params) this.#recovery.tries(token);
+    for (let params = this.#recovery.params; params; params = this.#recovery.params) {
       try {
-        const resumed = (await this.#ask('session.resume', this.#recovery.params ?? {})) as Resumed;
+        const resumed = await this.call('session.resume', params);
         this.#recovery.resumed(resumed.recovery);
         // What the server has not received is sent again, under the same numbers: it is carried out once.
         const calls = this.#calls.unanswered(resumed.last_id ?? 0);
@@ -361,6 +354,7 @@ export class WorldClient {
         if (error.reason !== 'unauthorized' || !this.#recovery.refused(token)) return 'no';
       }
     }
+    return 'no';
   }
 
   /** Returns whether the character is in the world now. */
@@ -426,10 +420,9 @@ export class WorldClient {
     if (entity && id !== this.replica.you) this.#others.put(id, this.replica.tick, entity);
   }
 
-  /** Tells the server which frame this client has, if it wants to know. */
+  /** Tells the server which frame this client has, now and then. */
   #acknowledge(tick: number): void {
     this.#frames.heard(tick);
-    if (!paramsOf('world.ack')) return;
     const due = this.#frames.due();
     if (due !== undefined) this.#connection?.send([{ method: 'world.ack', params: { tick: due } }]);
   }
@@ -449,7 +442,7 @@ export class WorldClient {
     this.#heartbeat.stop();
     this.#cancelAck?.();
     this.#cancelAck = undefined;
-    const goesOn = this.#state.kind !== 'closed' && this.#recovery.params !== undefined && canResume();
+    const goesOn = this.#state.kind !== 'closed' && this.#recovery.params !== undefined;
     // What is of the connection itself is not asked again on the next.
     this.#calls.fail(new ConnectionError('the connection was lost'), (_, method) => !goesOn || OF_CONNECTION.has(method));
     if (this.#state.kind === 'closed') return;
@@ -481,18 +474,6 @@ export class WorldClient {
     this.#state = state;
     this.#events.emit('state', state);
   }
-}
-
-/** The answer to `session.resume`. */
-interface Resumed {
-  recovery?: string;
-  character?: number;
-  last_id?: number;
-}
-
-/** Whether this client's schema knows how to resume a session. */
-function canResume(): boolean {
-  return paramsOf('session.resume') !== undefined;
 }
 
 /** Whether joining may work a little later without a `retry_after_ms`. */
