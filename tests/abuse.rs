@@ -322,6 +322,9 @@ async fn a_connection_outlives_its_token_with_a_newer_one() {
         assert_eq!((&error["code"], &error["data"]["reason"]), (&json!(-32000), &json!("unauthorized")));
         assert!(error["message"].as_str().unwrap().contains(why), "{error}");
     }
+    // The one in use may be sent to learn when it ends.
+    let left = socket.done("auth.refresh", json!({"token": old})).await;
+    assert!((1..=6_000).contains(&left["expires_in_ms"].as_u64().unwrap()), "{left}");
     socket.pump_for(Duration::from_secs(3)).await;
     let body = json!({"refresh_token": text(&tokens, "refresh_token")});
     let tokens = world.post("/v1/auth/refresh", None, body).await.body;

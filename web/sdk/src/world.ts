@@ -15,6 +15,7 @@ import { Interpolation, Playout } from './interpolation.js';
 import { FrameAcks } from './moves.js';
 import { Prediction } from './prediction.js';
 import { Recovery } from './recovery.js';
+import { Renewal } from './renewal.js';
 import { Replica, type Applied, type Point } from './replica.js';
 
 export type Method = keyof Methods;
@@ -46,6 +47,8 @@ export interface WorldOptions {
   character: number;
   /** An access token; `check` asks for one that was tried, after an attempt that failed. */
   token: (check: boolean) => Promise<string>;
+  /** A newer access token, asked for before the one of an open connection ends; without this the connection ends with it. */
+  refreshToken?: () => Promise<string>;
   /** How to write messages; `json` to look at frames. */
   encoding?: EncodingName;
   /** Needed where there is no global `WebSocket` (Node 20). */
@@ -66,7 +69,7 @@ const SEND_INTERVAL_MS = 50;
 /** Pings without an answer after which the connection is given up. */
 const MISSED_PINGS = 2;
 /** Calls that mean nothing on another connection. */
-const OF_CONNECTION: ReadonlySet<string> = new Set(['session.resume', 'system.ping']);
+const OF_CONNECTION: ReadonlySet<string> = new Set(['auth.refresh', 'session.resume', 'system.ping']);
 /** Reliable messages are acknowledged together. */
 const ACK_DELAY_MS = 500;
 
@@ -80,11 +83,14 @@ export class WorldClient {
   readonly #calls: Calls;
   readonly #backoff: Backoff;
   readonly #heartbeat: Heartbeat;
+  readonly #renewal: Renewal | undefined;
   readonly #recovery = new Recovery();
   readonly #frames = new FrameAcks();
   readonly #others = new Interpolation();
   #playout = new Playout({ tickMs: 50 });
   #connection: Connection | undefined;
+  /** That the connection was opened with. */
+  #token = '';
   #welcome: SessionWelcome | undefined;
   #state: ConnectionState = { kind: 'closed', reason: 'not connected yet' };
   #attempt = 0;
@@ -109,6 +115,9 @@ export class WorldClient {
     const random = options.random ? { random: options.random } : {};
     this.#backoff = new Backoff({ firstMs: options.backoffMs ?? 500, mostMs: BACKOFF_MOST_MS, ...random });
     this.#heartbeat = new Heartbeat(this.#clock, { everyMs: this.#heartbeatMs, mostMissed: MISSED_PINGS });
+    if (options.refreshToken) {
+      this.#renewal = new Renewal(this.#clock, { fresh: options.refreshToken, use: (token) => this.call('auth.refresh', { token }) });
+    }
   }
 
   get state(): ConnectionState {
@@ -173,6 +182,7 @@ export class WorldClient {
       // The server saves the character of a closed socket as well.
     } finally {
       this.#heartbeat.stop();
+      this.#renewal?.stop();
       this.#connection?.close();
     }
   }
@@ -255,6 +265,7 @@ export class WorldClient {
       },
     });
     this.#connection = connection;
+    this.#token = token;
     // A refused upgrade looks like a broken one to a browser: try the token before the next attempt.
     this.#checkToken = true;
   }
@@ -329,6 +340,7 @@ export class WorldClient {
       () => this.call('system.ping', {}, this.#heartbeatMs),
       () => this.#connection?.abandon('the server does not answer'),
     );
+    this.#renewal?.start(this.#token);
   }
 
   /** `empty`: the session goes on, but nobody is in the world. */
@@ -440,6 +452,7 @@ export class WorldClient {
     this.#connection = undefined;
     this.#placed = false;
     this.#heartbeat.stop();
+    this.#renewal?.stop();
     this.#cancelAck?.();
     this.#cancelAck = undefined;
     const goesOn = this.#state.kind !== 'closed' && this.#recovery.params !== undefined;
