@@ -274,10 +274,10 @@ impl Talk {
 
     /// The token is no good any more, or the session is over.
     fn end(mut self) {
-        let last = self.session.expire();
+        let last = self.session.fail_all(&RpcError::SessionExpired);
         last.iter().for_each(|frame| self.hear(frame));
         assert_eq!(self.answered, self.asked, "every call with an id is answered in the end");
-        assert_eq!(self.session.expire(), []);
+        assert_eq!(self.session.fail_all(&RpcError::SessionExpired), []);
         assert!(self.open.iter().filter_map(request).all(|it| self.session.received_at(it).is_none()));
     }
 }
