@@ -3,7 +3,7 @@
 use super::bans::{Ban, Subject};
 use super::policy::{CallBuckets, Policy};
 use super::record::Record;
-use super::{Abuse, Address, AddressBuckets, Offence};
+use super::{Abuse, AccountBuckets, Address, AddressBuckets, Offence};
 use crate::auth::AccountId;
 use crate::client::limits::SOCKETS;
 use crate::client::{Client, CloseReason};
@@ -32,7 +32,7 @@ pub struct Place {
     /// Of the account.
     name: String,
     address: Address,
-    of_account: Arc<Record<CallBuckets>>,
+    of_account: Arc<Record<AccountBuckets>>,
     of_address: Arc<Record<AddressBuckets>>,
     /// Whom a ban closes.
     client: Mutex<Option<Weak<Client>>>,
@@ -88,7 +88,7 @@ impl Abuse {
 
 /// A client without a place: bans of its account and of the address it came from close it until this is dropped.
 pub struct Watch {
-    of_account: Arc<Record<CallBuckets>>,
+    of_account: Arc<Record<AccountBuckets>>,
     of_address: Arc<Record<AddressBuckets>>,
     client: Weak<Client>,
 }
@@ -120,7 +120,7 @@ impl Place {
     }
 
     fn take(&self, policy: &Policy, method: &str, now: Duration) -> Result<(), (&'static str, Duration)> {
-        let taken = self.of_account.lock().buckets.take(&policy.account, method, now);
+        let taken = self.of_account.lock().buckets.calls.take(&policy.account, method, now);
         taken.map_err(|wait| ("account", wait))?;
         if !self.address.counted {
             return Ok(());

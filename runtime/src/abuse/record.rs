@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-/// Accounts, or addresses, remembered at once: three times those that can be connected, 13 MiB.
+/// Accounts, or addresses, remembered at once: three times those that can be connected, 14 MiB.
 const RECORDS: usize = 32_768;
 
 /// One account or address. Shared by its connections; a mutex, because nobody holds it longer than it takes

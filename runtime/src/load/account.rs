@@ -36,7 +36,8 @@ pub enum AccountError {
     /// The server counts registrations by address, and this one has had its share.
     #[error(
         "{route}: still too many attempts from this address after {TRIES} tries; for the time of the test start the \
-         server with LORE_AUTH_ATTEMPTS_PER_MINUTE=1000000, or with the development profile on the same machine"
+         server with LORE_LIMITS_HTTP_LOGINS=\"1000/s burst 10000\", or with the development profile on the same \
+         machine"
     )]
     RateLimited {
         /// What was called.
