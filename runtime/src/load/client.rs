@@ -2,7 +2,8 @@
 //!
 //! No behaviour (that is [`super::bot`]), no HTTP (that is [`super::account`]).
 
-use super::replica::{Fault, Heard, Replica};
+use super::fault::Fault;
+use super::replica::{Heard, Replica};
 use crate::client::frame::{Encoding, to_json};
 use futures_util::{SinkExt, StreamExt};
 use protocol::prost::Message as _;

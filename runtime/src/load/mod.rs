@@ -11,6 +11,7 @@ pub mod account;
 mod bot;
 pub mod client;
 pub mod compare;
+pub mod fault;
 pub mod handles;
 pub mod measure;
 pub mod mind;
