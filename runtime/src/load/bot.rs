@@ -360,7 +360,7 @@ impl<'a> Bot<'a> {
         // Swings are only told to who looks at others.
         if is_attack && client.replica().is_whole() {
             if self.attacked.is_some() {
-                self.run.count(|tally| tally.silent_attacks += 1);
+                self.run.count(|tally| tally.game.silent_attacks += 1);
             }
             self.attacked = Some((id, Instant::now()));
         }
@@ -384,7 +384,7 @@ impl<'a> Bot<'a> {
                 Will::Walker(walker) => Some(walker.challenged(&challenge)),
             },
             Heard::DuelTurn(turn) => {
-                self.run.count(|tally| tally.duel_turns += 1);
+                self.run.count(|tally| tally.game.duel_turns += 1);
                 match &mut self.will {
                     Will::Mind(_) => None,
                     Will::Walker(walker) => walker.duel_turn(&turn, client.replica().you),
@@ -411,13 +411,13 @@ impl<'a> Bot<'a> {
                 | Heard::EventReward(_)
         );
         if is_fact {
-            self.run.count(|tally| tally.facts += 1);
+            self.run.count(|tally| tally.game.facts += 1);
         }
         match (heard, &mut self.will) {
             (Heard::Welcome(welcome), _) => self.tick = Duration::from_millis(u64::from(welcome.tick_ms)),
             (Heard::Corrected(corrected), will) => {
                 self.moves.retain(|(seq, _)| *seq > u64::from(corrected.seq));
-                self.run.count(|tally| tally.corrections += 1);
+                self.run.count(|tally| tally.game.corrections += 1);
                 match will {
                     Will::Mind(mind) => mind.corrected(corrected.x, corrected.y),
                     Will::Walker(walker) => walker.corrected(corrected.x, corrected.y),
@@ -425,7 +425,7 @@ impl<'a> Bot<'a> {
             }
             (Heard::Crossed(_), will) => {
                 (self.last_frame, self.attacked) = (None, None);
-                self.run.count(|tally| tally.crossings += 1);
+                self.run.count(|tally| tally.game.crossings += 1);
                 if let Will::Mind(mind) = will {
                     let from = client.replica().zone.as_ref().map_or("", |zone| &zone.name);
                     mind.crossed(from);
@@ -434,7 +434,7 @@ impl<'a> Bot<'a> {
             (Heard::Died, will) => {
                 self.attacked = None;
                 self.moves.clear();
-                self.run.count(|tally| tally.deaths += 1);
+                self.run.count(|tally| tally.game.deaths += 1);
                 match will {
                     Will::Mind(mind) => mind.died(),
                     Will::Walker(walker) => walker.died(),
@@ -444,7 +444,7 @@ impl<'a> Bot<'a> {
             (Heard::Respawned, Will::Walker(walker)) => walker.respawned(),
             (Heard::Dialog(dialog), Will::Mind(mind)) => {
                 mind.spoken_to(dialog.choices);
-                self.run.count(|tally| tally.dialogs += 1);
+                self.run.count(|tally| tally.game.dialogs += 1);
             }
             (Heard::DialogEnd, Will::Mind(mind)) => mind.dialog_over(),
             (Heard::DuelEnded, Will::Walker(walker)) => walker.duel_ended(),
@@ -541,9 +541,9 @@ impl<'a> Bot<'a> {
             let critical = |event: &&Event| matches!(event, Event::Swing(swing) if swing.attacker == you && swing.hit() == Hit::Critical);
             let criticals = events.iter().filter(critical).count() as u64;
             self.run.count(|tally| {
-                tally.swings += swung;
-                tally.criticals += criticals;
-                tally.silent_attacks += silent;
+                tally.game.swings += swung;
+                tally.game.criticals += criticals;
+                tally.game.silent_attacks += silent;
             });
         }
         if attacked.is_some()

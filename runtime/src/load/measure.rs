@@ -210,13 +210,20 @@ pub struct Tally {
     pub unanswered: u64,
     /// Durable changes that nobody told: places of inventories that are not as they were told to be.
     pub untold: u64,
-    /// Attacks whose swing never came within the bot's patience.
-    pub silent_attacks: u64,
+    /// What happened in the game.
+    pub game: Game,
+}
+
+/// What happened in the game. Swings are those that bots heard of that look at others.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Game {
     /// Swings of bots.
     pub swings: u64,
     /// Of these, criticals.
     pub criticals: u64,
-    /// Turns of duels, as each of the two was told.
+    /// Attacks whose swing never came within the bot's patience.
+    pub silent_attacks: u64,
+    /// Turns of duels, counted for each of the two.
     pub duel_turns: u64,
     /// Deaths of bots.
     pub deaths: u64,
@@ -224,9 +231,9 @@ pub struct Tally {
     pub corrections: u64,
     /// Zones crossed into.
     pub crossings: u64,
-    /// Conversations opened.
+    /// What NPCs said in conversations.
     pub dialogs: u64,
-    /// Durable facts told: experience, items, quests.
+    /// Durable updates told: experience, items, quests.
     pub facts: u64,
 }
 

@@ -3,7 +3,7 @@
 //! Names of members are relied upon by outsiders: they are added to, never changed; when one has to change, [`SCHEMA`] does.
 
 use super::Plan;
-use super::measure::{Interval, Summary, Tally};
+use super::measure::{Game, Interval, Summary, Tally};
 use super::server::{Process, Status, TickTimes, cpu_percent, worst_zone};
 use super::stage::Played;
 use super::timeline::{Point, Timeline, hundredths};
@@ -175,29 +175,6 @@ impl StormReport {
     }
 }
 
-/// What happened in the game. Swings are those that bots heard of that look at others.
-#[derive(Debug, Serialize)]
-pub struct Game {
-    /// Swings of bots.
-    pub swings: u64,
-    /// Of these, criticals.
-    pub criticals: u64,
-    /// Attacks whose swing never came.
-    pub silent_attacks: u64,
-    /// Turns of duels, counted for each of the two.
-    pub duel_turns: u64,
-    /// Deaths of bots.
-    pub deaths: u64,
-    /// Corrected movements.
-    pub corrections: u64,
-    /// Zones crossed into.
-    pub crossings: u64,
-    /// What NPCs said in conversations.
-    pub dialogs: u64,
-    /// Durable updates told: experience, items, quests.
-    pub facts: u64,
-}
-
 impl Report {
     /// Draws up the report.
     pub(super) fn new(
@@ -243,17 +220,7 @@ impl Report {
             server: server_use(idle, &played, tally.joined),
             client: ClientUse { cpu_percent: played.cpu_percent, lag_ms: interval.lag.summary() },
             storm: played.storm,
-            game: Game {
-                swings: tally.swings,
-                criticals: tally.criticals,
-                silent_attacks: tally.silent_attacks,
-                duel_turns: tally.duel_turns,
-                deaths: tally.deaths,
-                corrections: tally.corrections,
-                crossings: tally.crossings,
-                dialogs: tally.dialogs,
-                facts: tally.facts,
-            },
+            game: tally.game.clone(),
             refusals: tally.refusals.as_map().clone(),
             failures: tally.failures.as_map().clone(),
             faults: tally.faults.as_map().clone(),
