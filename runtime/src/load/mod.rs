@@ -166,8 +166,9 @@ pub async fn run(plan: &Plan, mut progress: impl FnMut(&str)) -> Result<Report, 
     };
     let registering = Instant::now();
     let everybody = plan.everybody();
+    let classes = registrar.classes().await?;
     let players = registrar
-        .guests(everybody, |made| {
+        .guests(everybody, &classes, |made| {
             if made.is_multiple_of(REGISTERED_STEP) || made == everybody {
                 progress(&format!("{made} of {everybody} guests have a character"));
             }
