@@ -2,6 +2,7 @@
 //!
 //! No behaviour (that is [`super::bot`]), no HTTP (that is [`super::account`]).
 
+use super::acks::FrameAcks;
 use super::fault::Fault;
 use super::replica::{Heard, Replica};
 use crate::client::frame::{Encoding, to_json};
@@ -148,6 +149,7 @@ pub struct Client {
     open: BTreeMap<u64, Method>,
     /// Number of the last message that the server knows came through.
     acknowledged: u64,
+    frames: FrameAcks,
     replica: Replica,
     traffic: Traffic,
     next_id: u64,
@@ -169,6 +171,7 @@ impl Client {
             tokens: Vec::new(),
             open: BTreeMap::new(),
             acknowledged: 0,
+            frames: FrameAcks::default(),
             replica: Replica::default(),
             traffic: Traffic::default(),
             next_id: 1,
@@ -182,6 +185,7 @@ impl Client {
     /// [`Client::reconnect`] open another.
     pub fn cut(&mut self) {
         self.socket = None;
+        self.frames = FrameAcks::default();
     }
 
     /// Opens another connection, as the owner of this access token, and takes the session up: what was missed comes
@@ -317,7 +321,9 @@ impl Client {
     pub async fn walk(&mut self, x: i32, y: i32) -> Result<u64, Lost> {
         let seq = self.replica.sent_seq + 1;
         self.replica.sent_seq = seq;
-        self.write(None, Method::WorldMove(v1::WorldMove { seq: seq as u32, x, y })).await?;
+        let mut calls = vec![(None, Method::WorldMove(v1::WorldMove { seq: seq as u32, x, y }))];
+        calls.extend(self.frames.due().map(|tick| (None, Method::WorldAck(v1::WorldAck { tick }))));
+        self.write_all(calls).await?;
         Ok(seq)
     }
 
@@ -369,10 +375,16 @@ impl Client {
     }
 
     async fn write(&mut self, id: Option<u64>, method: Method) -> Result<(), Lost> {
+        self.write_all(vec![(id, method)]).await
+    }
+
+    /// Writes calls as one frame.
+    async fn write_all(&mut self, calls: Vec<(Option<u64>, Method)>) -> Result<(), Lost> {
         let message = match self.encoding {
-            Encoding::Json => Message::text(json_call(id, &method)),
+            Encoding::Json => Message::text(json_calls(&calls)),
             Encoding::Proto => {
-                let calls = vec![v1::Call { id, method: Some(method) }];
+                let call = |(id, method)| v1::Call { id, method: Some(method) };
+                let calls = calls.into_iter().map(call).collect();
                 Message::binary(v1::ClientFrame { calls }.encode_to_vec())
             }
         };
@@ -390,6 +402,9 @@ impl Client {
             if !self.tokens.is_empty() && seq >= self.acknowledged + ACKNOWLEDGE_EVERY {
                 self.write(None, Method::SessionAck(v1::SessionAck { seq })).await?;
                 self.acknowledged = seq;
+            }
+            if let Some(tick) = self.frames.overdue() {
+                self.write(None, Method::WorldAck(v1::WorldAck { tick })).await?;
             }
             let message = match self.socket.as_mut().ok_or(Lost::Cut)?.next().await {
                 Some(message) => message.map_err(Box::new)?,
@@ -425,7 +440,7 @@ impl Client {
         }
     }
 
-    /// Takes from a message what is needed to come back.
+    /// Takes from a message what the server is told of later, and what is needed to come back.
     fn note(&mut self, heard: &Heard) {
         match heard {
             Heard::Welcome(welcome) => {
@@ -437,6 +452,8 @@ impl Client {
             Heard::Reply { id, .. } => {
                 self.open.remove(id);
             }
+            Heard::Snapshot => self.frames.begin(self.replica.tick),
+            Heard::Delta { tick, .. } => self.frames.heard(*tick),
             _ => {}
         }
     }
@@ -476,7 +493,15 @@ async fn open(url: &str, token: &str, encoding: Encoding) -> Result<Socket, Conn
     Ok(socket)
 }
 
-/// A call of `lore.v1.json`.
+/// A frame of `lore.v1.json`: one call, or a batch.
+fn json_calls(calls: &[(Option<u64>, Method)]) -> String {
+    let each: Vec<String> = calls.iter().map(|(id, method)| json_call(*id, method)).collect();
+    match &each[..] {
+        [call] => call.clone(),
+        all => format!("[{}]", all.join(",")),
+    }
+}
+
 fn json_call(id: Option<u64>, method: &Method) -> String {
     #[derive(Serialize)]
     struct Call<'a> {
@@ -504,4 +529,21 @@ fn framed_bytes(payload: usize, masked: bool) -> u64 {
         _ => 10,
     };
     payload as u64 + length + if masked { 4 } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_of_one_frame_are_a_batch() {
+        let seen = (None, Method::WorldAck(v1::WorldAck { tick: 345 }));
+        let ping = (Some(7), Method::SystemPing(v1::SystemPing { nonce: None }));
+        let call = r#"{"jsonrpc":"2.0","method":"world.ack","params":{"tick":345}}"#;
+        assert_eq!(json_calls(std::slice::from_ref(&seen)), call);
+        let ping_too = json_calls(&[seen, ping]);
+        let read: serde_json::Value = serde_json::from_str(&ping_too).expect("JSON");
+        assert_eq!(read[0], serde_json::from_str::<serde_json::Value>(call).expect("JSON"));
+        assert_eq!((&read[1]["id"], &read[1]["method"]), (&7.into(), &"system.ping".into()));
+    }
 }

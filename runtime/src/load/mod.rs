@@ -8,6 +8,7 @@
 //! one in sixteen.
 
 pub mod account;
+pub mod acks;
 mod bot;
 pub mod client;
 pub mod compare;
