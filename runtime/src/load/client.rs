@@ -114,7 +114,7 @@ pub enum ResumeFailed {
     /// No connection came about: try again.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The connection broke again, or the server does not answer: try again.
+    /// The connection broke again, or the server is busy or does not answer: try again.
     #[error(transparent)]
     Broke(CallFailed),
     /// The session is over: the connection is there, join anew.
@@ -181,8 +181,8 @@ impl Client {
         })
     }
 
-    /// Breaks the connection without a word, as a network does that is gone; [`Client::resume`] and
-    /// [`Client::reconnect`] open another.
+    /// Breaks the connection without a word, as a network does that is gone; [`Client::resume`] opens another. Calls may
+    /// be made meanwhile: they fail, and are sent when the session goes on.
     pub fn cut(&mut self) {
         self.socket = None;
         self.frames = FrameAcks::default();
@@ -192,7 +192,8 @@ impl Client {
     /// next, and calls that the server had not received are sent again. May be tried again when it fails half-way.
     ///
     /// # Errors
-    /// [`ResumeFailed`]: no connection, or no session any more.
+    /// [`ResumeFailed`]: no connection, or no session any more: then traffic and faults go on being counted, the character
+    /// has to join again, and what waited for an answer will not get it.
     pub async fn resume(&mut self, token: &str) -> Result<v1::Resumed, ResumeFailed> {
         self.cut();
         self.replica.forget(RESUME);
@@ -210,7 +211,7 @@ impl Client {
                     self.take_up(&resumed).await?;
                     return Ok(resumed);
                 }
-                Err(CallFailed::Refused { error, .. }) => {
+                Err(CallFailed::Refused { error, .. }) if error.retry_after_ms().is_none() => {
                     self.tokens.retain(|token| *token != recovery);
                     refused = Some(error);
                 }
@@ -251,22 +252,6 @@ impl Client {
     pub fn looking_past_others(mut self) -> Self {
         self.replica.look_past_others();
         self
-    }
-
-    /// Opens a connection in place of one that was lost; traffic and faults go on being counted. The session is a new
-    /// one: the character has to join again, and what waited for an answer will not get it. How many calls that were.
-    ///
-    /// # Errors
-    /// [`ConnectError`]: a wrong address, or a server that refuses or does not answer.
-    pub async fn reconnect(&mut self, url: &str, token: &str) -> Result<usize, ConnectError> {
-        self.cut();
-        self.socket = Some(open(url, token, self.encoding).await?);
-        url.clone_into(&mut self.url);
-        self.tokens.clear();
-        self.open.clear();
-        self.acknowledged = 0;
-        self.set_aside.clear();
-        Ok(self.replica.lose())
     }
 
     /// What this client knows of the world.

@@ -12,6 +12,7 @@ pub mod acks;
 mod bot;
 pub mod client;
 pub mod compare;
+mod entry;
 pub mod fault;
 pub mod handles;
 pub mod measure;

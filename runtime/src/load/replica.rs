@@ -164,6 +164,10 @@ pub struct Replica {
     pub character: Option<Character>,
     /// Number of the last message that must not be lost.
     pub heard_seq: u64,
+    /// Such messages that never came, in all sessions.
+    pub missed: u64,
+    /// Such messages that came again after they were heard, in all sessions.
+    pub repeated: u64,
     in_sync: bool,
     /// Deltas may still be of the time before the session was resumed.
     is_resuming: bool,
@@ -181,16 +185,6 @@ impl Replica {
     /// Whether it knows everything in sight.
     pub fn is_whole(&self) -> bool {
         !self.looks_past_others
-    }
-
-    /// The connection is gone: nothing is known any more but who plays. How many calls were not answered.
-    pub fn lose(&mut self) -> usize {
-        let unanswered = self.pending.len();
-        self.pending.clear();
-        self.entities.clear();
-        (self.tick, self.ack, self.sent_seq, self.heard_seq) = (0, 0, 0, 0);
-        (self.in_sync, self.is_resuming) = (false, false);
-        unanswered
     }
 
     /// The own entity, if it is in sight.
@@ -223,11 +217,13 @@ impl Replica {
         self.is_resuming = true;
     }
 
-    /// Another session has begun: nothing that was asked of the former is answered, and its messages are counted anew.
+    /// Another session has begun: nothing is known any more but who plays, nothing that was asked of the former is
+    /// answered, and messages and movements are counted anew.
     pub fn begun_anew(&mut self) {
-        self.in_sync = false;
-        self.heard_seq = 0;
         self.pending.clear();
+        self.entities.clear();
+        (self.tick, self.ack, self.sent_seq, self.heard_seq) = (0, 0, 0, 0);
+        (self.in_sync, self.is_resuming) = (false, false);
     }
 
     /// Takes in one frame of `lore.v1.json`. Faults are added to `faults`; `None` when nothing could be understood, and
@@ -278,11 +274,16 @@ impl Replica {
     /// Counts a message that must not be lost. False if it was heard before.
     fn is_new(&mut self, seq: u64, faults: &mut Vec<Fault>) -> bool {
         let heard = self.heard_seq;
+        if seq <= heard {
+            self.repeated += 1;
+            return false;
+        }
         if seq > heard + 1 {
+            self.missed += seq - heard - 1;
             faults.push(Fault::Gap { heard, seq });
         }
-        self.heard_seq = heard.max(seq);
-        seq > heard
+        self.heard_seq = seq;
+        true
     }
 
     fn read_text(&mut self, text: &str, faults: &mut Vec<Fault>) -> Result<Option<Heard>, Fault> {
@@ -442,7 +443,7 @@ mod tests {
         assert_eq!((replica.heard_seq, faults.as_slice()), (3, &[Fault::Gap { heard: 1, seq: 3 }][..]));
         replica.begun_anew();
         assert!(replica.hear_text(&told(1), &mut faults).is_some());
-        assert_eq!(faults.len(), 1);
+        assert_eq!((faults.len(), replica.missed, replica.repeated), (1, 1, 1));
     }
 
     #[test]
@@ -496,13 +497,14 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_connection_leaves_no_answers_to_wait_for() {
+    fn another_session_leaves_no_answers_to_wait_for() {
         let mut replica = Replica::default();
         let mut faults = Vec::new();
         replica.hear_text(SNAPSHOT, &mut faults);
         replica.asked(1, "system.ping");
         replica.sent_seq = 7;
-        assert_eq!((replica.lose(), replica.pending(), replica.sent_seq), (1, 0, 0));
+        replica.begun_anew();
+        assert_eq!((replica.pending(), replica.sent_seq), (0, 0));
         replica.hear_text(&delta(r#"{"tick":11}"#), &mut faults);
         replica.hear_text(&SNAPSHOT.replace("\"tick\":10", "\"tick\":2"), &mut faults);
         assert_eq!(faults, [Fault::DeltaWithoutSnapshot(11)]);
