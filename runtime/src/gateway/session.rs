@@ -362,7 +362,8 @@ impl Session {
     /// The same for what was received at a moment or later. What is answered after that is answered no more.
     pub fn fail_since(&mut self, moment: Duration, error: &RpcError) -> Vec<Frame> {
         let since = |(_, pending): &(&RequestId, &Pending)| pending.received_at >= moment;
-        let mut open: Vec<RequestId> = self.pending.iter().filter(since).map(|(request, _)| *request).collect();
+        let mut open: Vec<RequestId> =
+            self.pending.iter().filter(since).map(|(request, _)| *request).collect();
         open.sort_unstable();
         open.into_iter().filter_map(|request| self.answer(request, Err(error.clone()))).collect()
     }

@@ -213,11 +213,8 @@ fn push_message<M: Serialize + Message>(out: &mut Vec<u8>, field: u32, message: 
 }
 
 fn push_moves(out: &mut Vec<u8>, moves: &MoveList) {
-    let packed = [
-        (number::MOVES_IDS, &moves.ids),
-        (number::MOVES_DX, &moves.dx),
-        (number::MOVES_DY, &moves.dy),
-    ];
+    let packed =
+        [(number::MOVES_IDS, &moves.ids), (number::MOVES_DX, &moves.dx), (number::MOVES_DY, &moves.dy)];
     let length = |(field, list): &(u32, &Vec<u8>)| {
         encoding::key_len(*field) + encoding::encoded_len_varint(list.len() as u64) + list.len()
     };

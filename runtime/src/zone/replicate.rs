@@ -156,8 +156,14 @@ impl Replication {
         let farther = u64::from(radius) * LEAVE_PERMILLE / 1_000;
         world.near(entity.at, u32::try_from(farther).unwrap_or(u32::MAX), &mut self.near);
         self.events.within(entity.at, radius, &mut self.heard);
-        let sight =
-            Sight { entity, radius, near: self.near.as_slice(), heard: &self.heard, changes: &self.changes, world };
+        let sight = Sight {
+            entity,
+            radius,
+            near: self.near.as_slice(),
+            heard: &self.heard,
+            changes: &self.changes,
+            world,
+        };
         let written = &mut self.written[encoding as usize];
         let own = encode::own(entity);
         let frame = if view.needs_snapshot {
