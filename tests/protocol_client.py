@@ -26,7 +26,8 @@ import urllib.request
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 PATIENCE_S = 20
-# A frame is acknowledged at the latest so long after it was heard.
+# Frames are acknowledged every so many ticks, the last before a silence so long after it was heard.
+ACK_TICKS = 5
 ACK_AFTER_S = 0.25
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 # Of movement in `lore.v1.proto`.
@@ -439,7 +440,7 @@ class Client:
             self.move_all(params.get("moves", {"ids": [], "dx": [], "dy": []}))
             self.events.extend(params.get("events", []))
             self.heard_at = time.monotonic()
-            if self.tick >= self.acknowledged + 10:
+            if self.tick >= self.acknowledged + ACK_TICKS:
                 self.acknowledge()
         elif method == "world.zone":
             self.zone = None

@@ -36,11 +36,13 @@ const PRIVATE_NOTICES: usize = 72;
 /// Bytes of snapshots and deltas a second, saved up for at most one: a megabit. What is beyond it is told later, the
 /// near and dangerous first. A room of 400 who all move takes some 30 KiB on `lore.v1.proto`.
 pub const CLIENT_BYTES_PER_SECOND: i64 = 128 * 1024;
-/// Bytes on their way to a client that acknowledges frames, if they are of more than one: beyond it, changes are put
-/// together until it has.
+/// Bytes on their way to a client that acknowledges frames: beyond it, changes are put together until it has.
 pub const FLIGHT_BYTES: usize = 64 * 1024;
 /// The same in frames: two seconds of them.
 pub const FLIGHT_FRAMES: usize = 40;
+/// So many frames may be on their way however large they are: a client that acknowledges every so many would wait for
+/// the next one for ever.
+pub const FLIGHT_FRAMES_LEAST: usize = 5;
 /// A client that could not be sent anything for so long, because it does not read or does not acknowledge, is closed.
 pub const SLOW_CLIENT: Duration = Duration::from_secs(5);
 /// A single write may take so long; more than [`SLOW_CLIENT`], so that the zone decides first.

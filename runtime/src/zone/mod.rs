@@ -4,6 +4,7 @@
 mod blows;
 mod changes;
 mod encode;
+mod events;
 mod format;
 mod journal;
 mod outcome;

@@ -8,6 +8,7 @@
 use super::blows::{Blows, actors};
 use super::changes::{ChangeLog, Steps};
 use super::encode;
+use super::events::EventIndex;
 use super::format::{self, Lists, Press};
 use super::view::{Known, View};
 use crate::client::frame::{Encoding, Frame};
@@ -16,7 +17,7 @@ use protocol::v1;
 use sim::content::Position;
 use sim::entity::{Changes, Entity, EntityKind};
 use sim::output::Event;
-use sim::{EntityId, Near, World};
+use sim::{EntityId, Near, NearList, World};
 use std::cmp::Reverse;
 use std::ops::Range;
 
@@ -43,7 +44,10 @@ const INTERACTING: u64 = 8;
 pub struct Replication {
     changes: ChangeLog,
     blows: Blows,
-    near: Vec<Near>,
+    events: EventIndex,
+    near: NearList,
+    /// Events in sight of a client.
+    heard: Vec<u32>,
     /// One for each encoding.
     written: [Written; 2],
 }
@@ -64,7 +68,7 @@ struct Written {
     pending: Vec<Pending>,
     known: Vec<Known>,
     /// Events that compete for a place: how far away, and which.
-    competing: Vec<(u32, usize)>,
+    competing: Vec<(u32, u32)>,
 }
 
 /// An event of this tick.
@@ -121,7 +125,14 @@ impl Pending {
 impl Default for Replication {
     fn default() -> Self {
         let written = Encoding::ALL.map(|encoding| Written { encoding, ..Written::default() });
-        Self { changes: ChangeLog::default(), blows: Blows::default(), near: Vec::new(), written }
+        Self {
+            changes: ChangeLog::default(),
+            blows: Blows::default(),
+            events: EventIndex::default(),
+            near: NearList::default(),
+            heard: Vec::new(),
+            written,
+        }
     }
 }
 
@@ -143,16 +154,19 @@ impl Replication {
         self.blows.begin(world.tick());
         let entities = self.changes.len();
         self.written.iter_mut().for_each(|written| written.begin(entities));
+        self.events.clear();
         for (event, by) in events {
             let actors = actors(event);
             self.blows.take(actors);
             if let Some(message) = encode::event(event, by, world.content()) {
+                self.events.push(event.at);
                 for written in self.written.iter_mut().filter(|written| written.is_spoken) {
                     let text = written.put(&message);
                     written.events.push(Occurrence { at: event.at, actors, text });
                 }
             }
         }
+        self.events.sort();
     }
 
     /// The frame for one client, if there is something to say that it may be sent now.
@@ -169,8 +183,16 @@ impl Replication {
         let radius = world.content().zones.get(&world.zone()).map_or(0, |zone| zone.interest_radius_mm);
         let farther = u64::from(radius) * LEAVE_PERMILLE / 1_000;
         world.near(entity.at, u32::try_from(farther).unwrap_or(u32::MAX), &mut self.near);
-        let (near, changes, blows) = (&self.near, &self.changes, &self.blows);
-        let sight = Sight { entity, radius, near, changes, blows, world };
+        self.events.within(entity.at, radius, &mut self.heard);
+        let sight = Sight {
+            entity,
+            radius,
+            near: self.near.as_slice(),
+            heard: &self.heard,
+            changes: &self.changes,
+            blows: &self.blows,
+            world,
+        };
         let written = &mut self.written[encoding as usize];
         let own = encode::own(entity);
         let frame = if view.needs_snapshot {
@@ -192,6 +214,8 @@ struct Sight<'a> {
     /// Within which entities enter.
     radius: u32,
     near: &'a [Near],
+    /// Numbers of the events in it.
+    heard: &'a [u32],
     changes: &'a ChangeLog,
     blows: &'a Blows,
     world: &'a World,
@@ -268,11 +292,9 @@ impl Written {
         allowance: usize,
     ) -> Option<Frame> {
         self.lists.clear();
-        for event in &self.events {
-            if event.at.is_none_or(|at| at.distance_mm(sight.entity.at) <= sight.radius) {
-                let list = &mut self.lists.events;
-                format::push(self.encoding, list, format::EVENTS, &self.text[event.text.clone()]);
-            }
+        for number in sight.heard {
+            let text = self.events[*number as usize].text.clone();
+            format::push(self.encoding, &mut self.lists.events, format::EVENTS, &self.text[text]);
         }
         let room = (allowance / 2).clamp(EVENT_BYTES.0, EVENT_BYTES.1);
         if self.lists.events.len() > room {
@@ -299,25 +321,24 @@ impl Written {
     /// Tells of more events than there is room for those of the whole zone, the own ones and the nearest.
     fn leave_events_out(&mut self, sight: &Sight<'_>, room: usize) {
         self.competing.clear();
-        for (index, event) in self.events.iter().enumerate() {
+        for number in sight.heard {
+            let event = &self.events[*number as usize];
             let away = match event.at {
                 Some(at) if !event.actors.contains(&sight.entity.id) => at.distance_mm(sight.entity.at),
                 Some(_) | None => 0,
             };
-            if away <= sight.radius {
-                self.competing.push((away, index));
-            }
+            self.competing.push((away, *number));
         }
         self.competing.sort_unstable();
         let (events, mut spent) = (&self.events, 0);
-        self.competing.retain(|(_, index)| {
-            spent += events[*index].text.len() + 1;
+        self.competing.retain(|(_, number)| {
+            spent += events[*number as usize].text.len() + 1;
             spent <= room
         });
-        self.competing.sort_unstable_by_key(|(_, index)| *index);
+        self.competing.sort_unstable_by_key(|(_, number)| *number);
         self.lists.events.clear();
-        for (_, index) in &self.competing {
-            let text = &self.text[self.events[*index].text.clone()];
+        for (_, number) in &self.competing {
+            let text = &self.text[self.events[*number as usize].text.clone()];
             format::push(self.encoding, &mut self.lists.events, format::EVENTS, text);
         }
         metrics::counter!("game_replication_events_left_out_total").increment(1);

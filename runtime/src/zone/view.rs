@@ -2,7 +2,7 @@
 
 use super::changes::Steps;
 use crate::client::Client;
-use crate::client::limits::{CLIENT_BYTES_PER_SECOND, FLIGHT_BYTES, FLIGHT_FRAMES};
+use crate::client::limits::{CLIENT_BYTES_PER_SECOND, FLIGHT_BYTES, FLIGHT_FRAMES, FLIGHT_FRAMES_LEAST};
 use protocol::v1;
 use sim::EntityId;
 use std::collections::VecDeque;
@@ -130,8 +130,8 @@ impl Flight {
         while let Some((_, bytes)) = self.frames.pop_front_if(|(tick, _)| *tick <= acknowledged) {
             self.bytes -= bytes;
         }
-        // A client may acknowledge nothing before it has heard more: one frame alone, however large, is no flood.
-        let is_large = self.frames.len() > 1 && self.bytes > FLIGHT_BYTES;
+        // Clients acknowledge every few frames: those must come, however large they are.
+        let is_large = self.frames.len() > FLIGHT_FRAMES_LEAST && self.bytes > FLIGHT_BYTES;
         acknowledged > 0 && (self.frames.len() == FLIGHT_FRAMES || is_large)
     }
 }
@@ -168,14 +168,17 @@ mod tests {
     }
 
     #[test]
-    fn one_large_frame_alone_does_not_keep_the_next_from_being_sent() {
+    fn a_few_large_frames_do_not_keep_the_next_from_being_sent() {
         let mut flight = Flight::default();
         flight.sent(1, 10);
         assert!(!flight.is_full(1));
-        flight.sent(2, 2 * FLIGHT_BYTES);
-        assert!(!flight.is_full(1), "who acknowledges every other tick waits for the next");
-        flight.sent(3, 10);
-        assert!(flight.is_full(1), "two are too much");
-        assert!(!flight.is_full(3));
+        let few = FLIGHT_FRAMES_LEAST as u64;
+        for tick in 2..2 + few {
+            flight.sent(tick, 2 * FLIGHT_BYTES);
+            assert!(!flight.is_full(1), "who acknowledges every {few} ticks waits for the next");
+        }
+        flight.sent(2 + few, 10);
+        assert!(flight.is_full(1));
+        assert!(!flight.is_full(2 + few));
     }
 }
