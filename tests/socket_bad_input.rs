@@ -256,6 +256,9 @@ async fn ids_batches_and_notifications_are_as_in_the_standard() {
         r#"{"jsonrpc":"2.0","method":"system.ping"}"#,
         r#"{"jsonrpc":"2.0","method":"nonsense"}"#,
         r#"{"jsonrpc":"2.0","method":"world.move","params":{"seq":"x"}}"#,
+        r#"{"jsonrpc":"2.0","method":"world.move","params":[1,2,3]}"#,
+        r#"{"jsonrpc":"2.0","method":"nonsense","params":7}"#,
+        r#"[{"jsonrpc":"2.0","method":"system.ping","params":"x"}]"#,
         r#"[{"jsonrpc":"2.0","method":"system.ping"},{"jsonrpc":"2.0","method":"nonsense"}]"#,
     ] {
         socket.text(text).await;

@@ -166,9 +166,12 @@ impl Conversation {
     }
 }
 
-/// How many answers a frame of the client has to get.
+/// How many answers a frame of the client has to get: of what is no call nobody knows whether it wants one, of a call
+/// all know.
 fn wanted(calls: &Calls<'_>) -> usize {
     let (Calls::Each(calls) | Calls::Batch(calls)) = calls;
+    let is_no_call = |error: &RpcError| matches!(error, RpcError::Parse(_) | RpcError::InvalidRequest(_));
+    assert!(calls.iter().filter_map(|call| call.as_ref().err()).all(|(_, error)| is_no_call(error)));
     calls.iter().filter(|call| !matches!(call, Ok(call) if call.id.is_none())).count()
 }
 

@@ -94,6 +94,10 @@ impl Call<'_> {
         let unknown = || RpcError::MethodNotFound(self.method.chars().take(40).collect());
         match self.params {
             Params::Proto(method) => method.ok_or_else(unknown),
+            // A list would be read as the members in their order.
+            Params::Json(params) if !params.starts_with('{') => {
+                Err(RpcError::InvalidParams("`params` is not an object with named members".to_owned()))
+            }
             Params::Json(params) => match Method::from_json(&self.method, params) {
                 Some(method) => method.map_err(|error| RpcError::InvalidParams(error.0)),
                 None => Err(unknown()),
@@ -198,10 +202,6 @@ fn decode_call(raw: &RawValue) -> Parsed<'_> {
         return invalid(id, "`method` is not a string");
     };
     let params = envelope.params.map_or("{}", RawValue::get);
-    if !params.starts_with('{') {
-        let why = "`params` is not an object with named members".to_owned();
-        return Err((id.unwrap_or(Id::Null), RpcError::InvalidParams(why)));
-    }
     Ok(Call { id, method: method.0, params: Params::Json(params) })
 }
 
@@ -390,7 +390,6 @@ mod tests {
         );
         assert!(answer(r#"{"jsonrpc":"2.0","id":{},"method":"a"}"#).contains("-32600"));
         assert!(answer(r#"{"jsonrpc":"2.0","id":"q\"","method":7}"#).contains(r#""id":"q\"","error""#));
-        assert!(answer(r#"{"jsonrpc":"2.0","id":1,"method":"a","params":[1]}"#).contains("-32602"));
         let many = format!("[{}]", vec!["1"; limits::BATCH_CALLS + 1].join(","));
         assert!(answer(&many).contains("-32600"));
     }
@@ -400,6 +399,19 @@ mod tests {
         assert_eq!(answer(r#"{"jsonrpc":"2.0","method":"a"}"#), "None a");
         assert_eq!(answer(r#"{"jsonrpc":"2.0","id":null,"method":"a"}"#), "Some(Null) a");
         assert_eq!(answer(r#" [{"jsonrpc":"2.0","method":"a"}, 1]"#), "batch of 2");
+    }
+
+    #[test]
+    fn params_that_are_no_object_are_the_fault_of_their_call() {
+        for params in ["[1]", "7", "\"x\"", "true"] {
+            let told = format!(r#"{{"jsonrpc":"2.0","method":"system.ping","params":{params}}}"#);
+            assert_eq!(
+                answer(&told),
+                "None system.ping",
+                "{params}: it is known that nobody wants an answer"
+            );
+            assert!(read(&told).expect_err("refused").starts_with("`params`"), "{params}");
+        }
     }
 
     fn read(text: &str) -> Result<Method, String> {
