@@ -510,6 +510,24 @@ mod tests {
     }
 
     #[test]
+    fn moves_in_one_call_are_one_question_in_their_order() {
+        let mut session = joined();
+        let call = |moves: &str| {
+            format!(r#"{{"jsonrpc":"2.0","method":"world.position.batch","params":{{"moves":[{moves}]}}}}"#)
+        };
+        let actions = receive(&mut session, &call(r#"{"seq":4,"x":1,"y":2},{"seq":5,"x":3,"y":-4}"#));
+        let [Action::Submit { ask, .. }] = &actions[..] else { panic!("{actions:?}") };
+        let place = |x_mm, y_mm| Position { x_mm, y_mm };
+        assert_eq!(*ask, Ask::Moves(vec![(4, place(1, 2)), (5, place(3, -4))]));
+        let many = vec![r#"{"seq":6,"x":1,"y":2}"#; limits::BATCH_MOVES + 1].join(",");
+        for wrong in ["", &many, "7", r#"{"seq":6,"x":1}"#] {
+            let asked = call(wrong).replacen('{', r#"{"id":1,"#, 1);
+            let actions = receive(&mut session, &asked);
+            assert!(sent(&actions).contains(r#""code":-32602"#), "{actions:?}");
+        }
+    }
+
+    #[test]
     fn a_batch_of_notifications_gets_no_answer() {
         let actions = receive(&mut joined(), r#"[{"jsonrpc":"2.0","method":"nonsense"}]"#);
         assert_eq!(actions, []);
