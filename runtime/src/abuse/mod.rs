@@ -20,7 +20,7 @@ pub use kept::KeepError;
 pub use network::{Block, Network};
 pub use place::{Allowance, HttpPlace, NoPlace, Place};
 pub use policy::{
-    AddressRates, BanRules, CallBuckets, CallRates, FloodRule, FrameLimits, Group, Policy, Score,
+    AddressRates, BanRules, CallBuckets, CallRates, FloodRule, FrameLimits, Group, Policy, Score, SizeLimits,
     SocketLimits,
 };
 pub use rate::{Bucket, Rate};

@@ -86,6 +86,14 @@ enum Params<'a> {
 }
 
 impl Call<'_> {
+    /// Bytes of its params, as they were written.
+    pub fn size(&self) -> usize {
+        match &self.params {
+            Params::Json(params) => params.len(),
+            Params::Proto(method) => method.as_ref().map_or(0, Method::encoded_len),
+        }
+    }
+
     /// What is asked for.
     ///
     /// # Errors

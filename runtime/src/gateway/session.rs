@@ -241,26 +241,37 @@ impl Session {
             self.pending.insert(request, Pending { id, batch, received_at: now });
         }
         let outcome = match self.allowance.take(&call.method, now) {
-            Err(wait) => {
-                self.count_refusal(now, actions);
-                Err(RpcError::RateLimited(wait))
-            }
+            Err(wait) => Err(RpcError::RateLimited(wait)),
             Ok(()) if full => Err(RpcError::Busy(Duration::from_millis(100))),
             Ok(()) if self.state == State::Resuming => {
                 Err(RpcError::InvalidState("wait for the answer to `session.resume`"))
             }
-            Ok(()) => match call.read() {
-                Ok(method) => self.dispatch(request, method),
-                Err(error) => {
-                    self.allowance.count_malformed();
-                    Err(error)
-                }
-            },
+            Ok(()) => self.carry_out(request, call, now),
         };
+        if matches!(outcome, Err(RpcError::RateLimited(_))) {
+            self.count_refusal(now, actions);
+        }
         match outcome {
             Ok(action) => actions.push(action),
             Err(error) => actions.extend(self.answer(request, Err(error)).map(Action::Send)),
         }
+    }
+
+    fn carry_out(&mut self, request: RequestId, call: Call<'_>, now: Duration) -> Result<Action, RpcError> {
+        let most = self.allowance.policy().size.of(&call.method) as usize;
+        let read = match call.size() {
+            size if size > most => {
+                let why = format!("`params` has {size} bytes, must have at most {most} for this method");
+                Err(RpcError::InvalidParams(why))
+            }
+            _ => call.read(),
+        };
+        let method = read.inspect_err(|_| self.allowance.count_malformed())?;
+        if let Method::WorldPositionBatch(batch) = &method {
+            let more = batch.moves.len().clamp(1, limits::BATCH_MOVES) - 1;
+            self.allowance.take_moves(more as u32, now).map_err(RpcError::RateLimited)?;
+        }
+        self.dispatch(request, method)
     }
 
     /// A call that cannot be read costs as much as any, and is remembered.
@@ -542,6 +553,37 @@ mod tests {
         assert!(
             sent(&receive(&mut session, attack)).contains(r#""reason":"rate_limited","retry_after_ms":500"#)
         );
+    }
+
+    #[test]
+    fn moves_in_one_call_cost_as_much_as_one_by_one() {
+        let mut session = joined();
+        let moves = vec![r#"{"seq":4,"x":1,"y":2}"#; limits::BATCH_MOVES].join(",");
+        let call = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"world.position.batch","params":{{"moves":[{moves}]}}}}"#
+        );
+        for _ in 0..2 {
+            assert!(matches!(receive(&mut session, &call)[..], [Action::Submit { .. }]));
+        }
+        let actions = receive(&mut session, &call);
+        // 8 are left, of which this call took one.
+        assert!(sent(&actions).contains(r#""reason":"rate_limited","retry_after_ms":400"#), "{actions:?}");
+    }
+
+    #[test]
+    fn params_that_are_too_large_for_their_method_are_not_read() {
+        let call = |method: &str, bytes: usize| {
+            let params = format!("{:bytes$}", r#"{"odd":1}"#).replacen("}", "", 1) + "}";
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#)
+        };
+        let size = Policy::default().size;
+        for method in Method::NAMES {
+            let most = size.of(method) as usize;
+            for (bytes, told) in [(most, "unknown field"), (most + 1, "`params` has")] {
+                let actions = receive(&mut joined(), &call(method, bytes));
+                assert!(sent(&actions).contains(told), "{method} {bytes}: {actions:?}");
+            }
+        }
     }
 
     #[test]
