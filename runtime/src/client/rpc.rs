@@ -311,6 +311,12 @@ impl RpcError {
     }
 }
 
+/// When to call again after a rejection that is only about this tick. How long others last is not known here:
+/// `too_soon` and `on_cooldown` end with the client's own last action.
+fn again_ms(rejection: &str) -> Option<u64> {
+    matches!(rejection, "shop_busy" | "craft_busy").then_some(100)
+}
+
 impl From<&RpcError> for v1::Error {
     fn from(error: &RpcError) -> Self {
         let (code, reason) = error.code();
@@ -321,6 +327,7 @@ impl From<&RpcError> for v1::Error {
             }
             RpcError::Rejected(code) | RpcError::UnknownName { rejection: code, .. } => {
                 rejection = Some((*code).to_owned());
+                retry_after_ms = again_ms(code);
             }
             _ => {}
         }
@@ -373,6 +380,7 @@ pub fn write_string(out: &mut String, text: &str) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use sim::output::Rejection;
 
     fn answer(text: &str) -> String {
         let mut out = String::new();
@@ -400,6 +408,17 @@ mod tests {
         assert!(answer(r#"{"jsonrpc":"2.0","id":"q\"","method":7}"#).contains(r#""id":"q\"","error""#));
         let many = format!("[{}]", vec!["1"; limits::BATCH_CALLS + 1].join(","));
         assert!(answer(&many).contains("-32600"));
+    }
+
+    #[test]
+    fn what_may_work_in_a_moment_says_when() {
+        let wait = |error: RpcError| v1::Error::from(&error).retry_after_ms();
+        assert_eq!(wait(RpcError::Busy(Duration::from_micros(10))), Some(1));
+        assert_eq!(wait(RpcError::Unavailable(Duration::from_secs(1))), Some(1_000));
+        for rejection in [Rejection::ShopBusy, Rejection::CraftBusy] {
+            assert_eq!(wait(RpcError::Rejected(rejection.code())), Some(100), "{rejection:?}");
+        }
+        assert_eq!(wait(RpcError::Rejected(Rejection::EmptySlot.code())), None);
     }
 
     #[test]
