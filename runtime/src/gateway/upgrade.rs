@@ -44,7 +44,9 @@ enum Refusal {
     Subprotocol,
     #[error("this page may not open a connection; the server has to list its origin in `cors-origins`")]
     Origin,
-    #[error("a valid access token is needed: `Authorization: Bearer TOKEN` or `?token=TOKEN`")]
+    #[error(
+        "a valid access token is needed: `Authorization: Bearer TOKEN`, `?token=TOKEN` or the cookie `lore_token`"
+    )]
     Token,
     #[error("the server is going down; connect again in a moment")]
     Draining,
