@@ -122,6 +122,8 @@ pub struct Session {
     allowance: Allowance,
     refused: u32,
     refused_since: Duration,
+    /// Whether its driver was told to close.
+    is_flooded: bool,
 }
 
 /// A request that waits for its answer.
@@ -160,6 +162,7 @@ impl Session {
             allowance,
             refused: 0,
             refused_since: Duration::ZERO,
+            is_flooded: false,
         }
     }
 
@@ -289,7 +292,9 @@ impl Session {
             self.refused_since = now;
         }
         self.refused += 1;
-        if self.refused == flood.calls {
+        // Another policy may allow fewer than there were already.
+        if self.refused >= flood.calls && !self.is_flooded {
+            self.is_flooded = true;
             actions.push(Action::Flood);
         }
     }
@@ -594,6 +599,21 @@ mod tests {
             .filter(|action| *action == Action::Flood)
             .count();
         assert_eq!(floods, 1);
+    }
+
+    #[test]
+    fn a_flood_is_seen_too_when_less_is_allowed_meanwhile() {
+        let mut session = joined();
+        let floods = |session: &mut Session| {
+            let told = r#"{"jsonrpc":"2.0","method":"dialog.close"}"#;
+            let actions: Vec<Action> = (0..300).flat_map(|_| receive(session, told)).collect();
+            actions.iter().filter(|action| **action == Action::Flood).count()
+        };
+        assert_eq!(floods(&mut session), 0);
+        let mut policy = Policy::default();
+        policy.flood.calls = 50;
+        session.allowance().set_policy(Arc::new(policy));
+        assert_eq!(floods(&mut session), 1);
     }
 
     #[test]
