@@ -173,6 +173,16 @@ test('frames are acknowledged, and packed movement moves others', async () => {
   assert.deepEqual(moved, [[33]]);
 });
 
+test('the token that a session began with is kept however often the line breaks', () => {
+  const recovery = new Recovery();
+  recovery.begin('first');
+  recovery.joined();
+  for (let attempt = 1; attempt < 10; attempt += 1) recovery.tries(`attempt ${attempt}`);
+  const tried = [recovery.params?.token];
+  while (recovery.refused('attempt 9')) tried.push(recovery.params?.token);
+  assert.deepEqual(tried, ['first', 'attempt 1', 'attempt 2', 'attempt 3']);
+});
+
 test('the memory of a session', () => {
   const recovery = new Recovery();
   assert.equal(recovery.params, undefined);
