@@ -6,7 +6,7 @@ use crate::support::raw::{PROPER, Raw, upgrade};
 use crate::support::socket::{PATIENCE, Socket};
 use crate::support::world::{Setup, World};
 use reqwest::Method;
-use runtime::abuse::Policy;
+use runtime::abuse::{Policy, Rate};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -75,7 +75,10 @@ async fn a_policy_is_replaced_under_the_players() {
     let limits = "/admin/v1/limits";
     let (status, before) = operator(&world, Method::GET, limits, json!({})).await;
     assert_eq!((status, &before["from"]), (200, &json!("settings")));
-    assert_eq!(before["limits"], Policy::default().document());
+    // The settings of all stories let more be asked over HTTP.
+    let mut settings = Policy::default();
+    settings.http.requests = Rate::per_minute(100_000, 100_000);
+    assert_eq!(before["limits"], settings.document());
 
     let slow = json!({"connection": {"list": "1/min burst 1"}});
     let (status, after) = operator(&world, Method::PUT, limits, slow).await;
@@ -322,6 +325,9 @@ async fn a_connection_outlives_its_token_with_a_newer_one() {
         assert_eq!((&error["code"], &error["data"]["reason"]), (&json!(-32000), &json!("unauthorized")));
         assert!(error["message"].as_str().unwrap().contains(why), "{error}");
     }
+    // The one in use may be sent to learn when it ends.
+    let left = socket.done("auth.refresh", json!({"token": old})).await;
+    assert!((1..=6_000).contains(&left["expires_in_ms"].as_u64().unwrap()), "{left}");
     socket.pump_for(Duration::from_secs(3)).await;
     let body = json!({"refresh_token": text(&tokens, "refresh_token")});
     let tokens = world.post("/v1/auth/refresh", None, body).await.body;

@@ -2,6 +2,7 @@
 
 use crate::support::http_server::{Answer, HttpServer};
 use reqwest::{Method, StatusCode};
+use runtime::abuse::Rate;
 use runtime::config::Config;
 use runtime::http::ServeLimits;
 use serde_json::json;
@@ -42,7 +43,8 @@ async fn without_the_store_requests_are_unavailable_not_broken() {
 
 #[tokio::test]
 async fn an_account_has_a_rate() {
-    let config = Config { requests_per_minute: 5, ..Config::default() };
+    let mut config = Config::default();
+    config.limits.http.requests = Rate::per_minute(5, 5);
     let server = HttpServer::start_with(config, ServeLimits::default()).await;
     let (ada, eve) = (server.guest().await, server.guest().await);
     for _ in 0..5 {
@@ -50,6 +52,10 @@ async fn an_account_has_a_rate() {
     }
     server.get("/v1/characters", Some(&ada)).await.is_problem(429, "rate_limited");
     assert_eq!(server.get("/v1/me", Some(&eve)).await.status, StatusCode::OK);
+    // Another one holds at once.
+    let more = server.state.abuse.set_policy(json!({"http": {"requests": "5/min burst 7"}})).await.unwrap();
+    assert_eq!(more.http.requests, Rate::per_minute(5, 7));
+    assert_eq!(server.get("/v1/me", Some(&ada)).await.status, StatusCode::OK);
     server.stop().await;
 }
 

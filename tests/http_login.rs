@@ -2,6 +2,7 @@
 
 use crate::support::http_server::{HttpServer, Player};
 use reqwest::StatusCode;
+use runtime::abuse::Rate;
 use runtime::config::{Config, Profile};
 use runtime::http::ServeLimits;
 use serde_json::json;
@@ -141,7 +142,8 @@ async fn signing_keys_rotate_twice_before_a_token_is_forgotten() {
 
 #[tokio::test]
 async fn guessing_passwords_is_slowed_down() {
-    let config = Config { profile: Profile::Production, auth_attempts_per_minute: 3, ..Config::default() };
+    let mut config = Config { profile: Profile::Production, ..Config::default() };
+    config.limits.http.logins = Rate::per_minute(3, 3);
     let server = HttpServer::start_with(config, ServeLimits::default()).await;
     let guess = json!({"login": "ada", "password": "a good guess"});
     for _ in 0..3 {

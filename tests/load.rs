@@ -120,6 +120,12 @@ fn storms_are_weathered_in_both_encodings() {
         let storm = &report["storm"];
         let counts = [&storm["clients"], &storm["succeeded"], &storm["failed"]];
         assert_eq!(counts, [&json!(BOTS), &json!(BOTS), &json!(0)], "{report}");
+        assert_eq!(storm["resumed"], BOTS, "{report}");
+        assert!(storm["under_way"].as_u64().unwrap() > 0, "{report}");
+        let amiss = ["messages_lost", "messages_doubled", "commands_lost", "commands_doubled"];
+        for none in [&amiss[..], &["joined_anew", "unanswered", "untold"]].concat() {
+            assert_eq!(storm[none], 0, "{none}: {report}");
+        }
         assert!(report["game"]["facts"].as_u64().unwrap() > 0, "{report}");
         assert!(storm["during"]["move_ack_ms"]["count"].as_u64().unwrap() > 0, "they play on: {report}");
     }

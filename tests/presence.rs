@@ -180,6 +180,23 @@ async fn what_is_too_much_or_makes_no_sense_is_refused() {
     }
 }
 
+#[tokio::test]
+async fn what_is_said_of_oneself_shows_no_listed_word() {
+    let world = World::start();
+    let (ada, mut socket) = world.player("warrior").await;
+    let lines = [
+        ("selling d4mn good pelts", "selling **** good pelts"),
+        ("who is a goldseller?", "who is a **********?"),
+        ("damnation", "damnation"),
+    ];
+    for (said, seen) in lines {
+        socket.done("presence.update", json!({"state": "busy", "status": said})).await;
+        let now = socket.done("presence.query", json!({"characters": [ada.character]})).await;
+        assert_eq!(now["presences"][0]["status"], seen);
+    }
+    socket.close().await;
+}
+
 /// Waits for something while another connection is kept alive.
 async fn beside<T>(other: &mut Socket, work: impl Future<Output = T>) -> T {
     tokio::select! {

@@ -111,8 +111,7 @@ class Check:
         self.refused(hero, -32003, "quest.list", {})
         self.limits(friend)
         self.refresh()
-        if "session.resume" in self.document.methods:
-            self.comeback()
+        self.comeback()
         self.expiry()
         friend = self.closes(friend)
         self.weather(friend)

@@ -6,11 +6,13 @@
 
 use crate::live::seed;
 use crate::support::http_server::Answer;
+use crate::support::raw::{PROPER, Raw, upgrade};
 use crate::support::socket::{PATIENCE, Socket};
 use crate::support::world::{Copied, Hero, Setup, World};
 use protocol::v1::response::Outcome;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use reqwest::Method;
 use runtime::client::frame::Encoding;
 use runtime::load::client::{CallFailed, Client, ResumeFailed};
 use runtime::load::replica::Heard;
@@ -425,6 +427,49 @@ async fn a_session_that_waits_makes_way_for_the_same_character_and_for_the_end()
     socket.done("world.join", json!({"character": hero.character})).await;
     assert_eq!(socket.done("inventory.list", json!({})).await, mine);
     socket.close().await;
+}
+
+#[tokio::test]
+async fn who_is_banned_while_away_is_not_waited_for() {
+    // Behind a proxy, so that somebody comes from elsewhere; and nobody's time is over before the story is.
+    let setup = Setup::default().limit("trusted-proxies", "127.0.0.1");
+    let world = setup.setting("LORE_LINKDEAD", "10m").start();
+    let ban = async |whom: &str| {
+        let ban =
+            world.operator(Method::POST, "/admin/v1/bans?who=ada&why=floods").json(&json!({"whom": whom}));
+        assert_eq!(ban.send().await.unwrap().status(), 200);
+    };
+    let (_, mut watcher) = world.player("mage").await;
+    let (hero, socket) = world.player("warrior").await;
+    let (you, token) = (socket.replica.you, recovery(&socket));
+    let account = socket.welcome["account"].clone();
+    watcher.until("him", |socket| socket.replica.entities.contains_key(&you).then_some(())).await;
+    drop(socket);
+    linkdead(&world, 1).await;
+    ban(&format!("#{account}")).await;
+    watcher.until("him gone", |socket| (!socket.replica.entities.contains_key(&you)).then_some(())).await;
+    linkdead(&world, 0).await;
+    let (status, head, _) =
+        upgrade(&world.http, &format!("/v1/world/ws?token={}", hero.token), &PROPER).await;
+    assert_eq!(status, 403, "{head}");
+    let lifted = world.operator(Method::DELETE, &format!("/admin/v1/bans?whom=%23{account}")).send();
+    assert_eq!(lifted.await.unwrap().status(), 200);
+    let (mut socket, outcome) = resume(&world, &hero, &token, 0).await;
+    is_refused(&outcome, "unauthorized");
+    socket.done("world.join", json!({"character": hero.character})).await;
+    socket.close().await;
+
+    // The same by the address that the connection came from.
+    let mut raw = Raw::open_with(&world.http, &hero.token, &[("X-Forwarded-For", "203.0.113.7")]).await;
+    raw.call("system.ping").await;
+    raw.told("server_time_ms").await;
+    drop(raw);
+    linkdead(&world, 1).await;
+    ban("203.0.113.7").await;
+    linkdead(&world, 0).await;
+    // Nobody else was meant.
+    assert!(watcher.call("system.ping", json!({})).await.is_ok());
+    watcher.close().await;
 }
 
 #[tokio::test]

@@ -52,11 +52,6 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// Whether `POST /v1/auth/guest` makes accounts.
     pub guests: bool,
-    /// HTTP requests an authenticated account may make a minute.
-    pub requests_per_minute: u32,
-    /// Logins, registrations and refreshes one address may try a minute. A development server does
-    /// not count those from its own machine.
-    pub auth_attempts_per_minute: u32,
     /// From one ping of a client's socket to the next; shorter than the idle limit of any proxy between.
     #[serde(with = "humantime_serde")]
     pub heartbeat: Duration,
@@ -181,8 +176,6 @@ impl Default for Config {
             refresh_ttl: Duration::from_secs(30 * 24 * 60 * 60),
             cors_origins: Vec::new(),
             guests: true,
-            requests_per_minute: 100,
-            auth_attempts_per_minute: 60,
             heartbeat: Duration::from_secs(30),
             linkdead: Duration::from_secs(30),
             replay_keep: Duration::from_secs(60 * 60),
@@ -252,14 +245,6 @@ impl Config {
             let most = format!("must be 1 to {MOST_PROBATION_TICKS}, which is a day at 20 a second");
             return refuse("reload.probation-ticks", format!("it is {ticks} ticks, {most}"));
         }
-        for (name, value) in [
-            ("requests-per-minute", self.requests_per_minute),
-            ("auth-attempts-per-minute", self.auth_attempts_per_minute),
-        ] {
-            if value == 0 {
-                return refuse(name, "it is 0, must be at least 1".to_owned());
-            }
-        }
         if self.access_ttl.is_zero() {
             return refuse(
                 "access-ttl",
@@ -326,8 +311,6 @@ const SETTINGS: &[&str] = &[
     "refresh-ttl",
     "cors-origins",
     "guests",
-    "requests-per-minute",
-    "auth-attempts-per-minute",
     "heartbeat",
     "linkdead",
     "replay-keep",

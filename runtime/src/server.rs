@@ -14,7 +14,7 @@ use crate::cache::Cache;
 use crate::client::roster::Roster;
 use crate::config::{Config, Profile};
 use crate::gateway::{self, Gateway, GatewaySetup};
-use crate::http::{self, AppState, RateLimits, ServeLimits};
+use crate::http::{self, AppState, ServeLimits};
 use crate::online::Online;
 use crate::presence::Presences;
 use crate::reload::{
@@ -240,7 +240,6 @@ impl Server {
             auth,
             online,
             content: pipeline.watch_content(),
-            limits: RateLimits::new(&config),
             abuse: abuse.clone(),
             config: Arc::new(config),
             metrics,

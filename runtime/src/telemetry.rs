@@ -124,6 +124,10 @@ fn describe() {
     use metrics::{describe_counter, describe_gauge, describe_histogram};
     describe_gauge!("websocket_active_connections", "open sockets");
     describe_counter!("websocket_connections_total", "sockets opened");
+    describe_counter!("websocket_received_messages_total", "messages from clients");
+    describe_counter!("websocket_received_bytes_total", "their bytes");
+    describe_counter!("websocket_sent_messages_total", "messages to clients");
+    describe_counter!("websocket_sent_bytes_total", "their bytes");
     describe_gauge!("websocket_linkdead_sessions", "sessions that wait for their client to come back");
     describe_counter!("websocket_resumes_total", "clients that came back for their session, by outcome");
     describe_histogram!("websocket_connection_duration_seconds", "how long sockets stay open");

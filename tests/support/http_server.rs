@@ -2,11 +2,11 @@
 
 use super::content::small_content;
 use reqwest::{Method, RequestBuilder, StatusCode};
-use runtime::abuse::Abuse;
+use runtime::abuse::{Abuse, Rate};
 use runtime::auth::Auth;
 use runtime::cache::Cache;
 use runtime::config::Config;
-use runtime::http::{AppState, RateLimits, ServeLimits, router, serve};
+use runtime::http::{AppState, ServeLimits, router, serve};
 use runtime::online::Online;
 use runtime::store::Store;
 use serde_json::{Value, json};
@@ -40,8 +40,9 @@ pub struct Player {
 impl HttpServer {
     pub async fn start() -> Self {
         // Tests ask more in a second than players in a minute.
-        Self::start_with(Config { requests_per_minute: 10_000, ..Config::default() }, ServeLimits::default())
-            .await
+        let mut config = Config::default();
+        config.limits.http.requests = Rate::per_minute(10_000, 10_000);
+        Self::start_with(config, ServeLimits::default()).await
     }
 
     pub async fn start_with(config: Config, limits: ServeLimits) -> Self {
@@ -70,7 +71,6 @@ impl HttpServer {
             auth,
             online: Online::default(),
             content,
-            limits: RateLimits::new(&config),
             abuse,
             config: Arc::new(config),
             metrics,

@@ -103,7 +103,7 @@ impl Default for Setup {
     fn default() -> Self {
         let data = Arc::new(tempfile::tempdir().unwrap());
         // Stories ask more in a minute than players do.
-        let settings = vec![("LORE_REQUESTS_PER_MINUTE".to_owned(), "100000".to_owned())];
+        let settings = vec![("LORE_LIMITS_HTTP_REQUESTS".to_owned(), "100000/min burst 100000".to_owned())];
         Self { content: None, settings, data, project: None, is_dev: false, pack: None }
     }
 }

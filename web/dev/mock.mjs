@@ -11,7 +11,7 @@ import { WebSocketServer } from 'ws';
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 /** Which member of a Response a method is answered with, where it is not `done`. */
-const OUTCOMES = { 'world.join': 'joined', 'npc.interact': 'interaction', 'quest.list': 'quests', 'inventory.list': 'inventory', 'system.ping': 'pong' };
+const OUTCOMES = { 'world.join': 'joined', 'npc.interact': 'interaction', 'quest.list': 'quests', 'inventory.list': 'inventory', 'auth.refresh': 'refreshed', 'system.ping': 'pong' };
 const SUBPROTOCOLS = new Set(['lore.v1.json', 'lore.v1.proto']);
 const QUEST = 'wolves_at_the_gate';
 const ZONES = {
@@ -188,6 +188,7 @@ export async function startMock({ host = '127.0.0.1', port = 0, tickMs = 50 } = 
     'inventory.drop': (s, p) => { notify(s, 'inventory.update', { slots: [{ slot: p.slot, item: null, count: 0 }] }); return {}; },
     'chat.send': (s, p) => { for (const o of sessions) if (o.entity) notify(o, 'chat.message', { channel: 'zone', from: s.entity.id, name: s.character.name, text: p.text }); return {}; },
     'state.sync': (s) => { setImmediate(() => snapshot(s)); return {}; },
+    'auth.refresh': () => ({ expires_in_ms: 86_400_000 }),
     'system.ping': (s, p) => ({ ...p, tick, server_time_ms: Date.now() }),
   };
 

@@ -1,6 +1,7 @@
 //! Chat: what a character says goes through the filter that the content names, then to everybody in
 //! the zone. The words are data on their way to people; nothing here gives them a meaning.
 
+use crate::content::Chat;
 use crate::digest::Digest;
 use crate::ids::{CharacterId, DefId, RequestId};
 use crate::input::Condition;
@@ -41,6 +42,13 @@ impl Voice {
     pub(crate) fn silent_ticks(&self, tick: u64) -> u32 {
         let since = self.last.map_or(u64::MAX, |last| tick.saturating_sub(last));
         since.min(u64::from(u32::MAX)) as u32
+    }
+}
+
+impl Chat {
+    /// A text that players read and no filter judges, with a star for every character of a listed word.
+    pub fn mask(&self, text: &str) -> String {
+        mask(text, &find_words(&self.words, text, usize::MAX))
     }
 }
 
@@ -94,7 +102,7 @@ impl World {
             channel: Channel::Zone,
             text: line.text.clone(),
             flags: if alive { 0 } else { Line::DEAD },
-            hits: find_words(&self.content.chat.words, &line.text),
+            hits: find_words(&self.content.chat.words, &line.text, limits::CHAT_HITS),
             strikes: voice.strikes,
             since_last_ticks: voice.silent_ticks(self.tick),
             repeats: if voice.said == fingerprint(&line.text) { voice.repeats } else { 0 },
@@ -143,9 +151,9 @@ fn fingerprint(text: &str) -> u64 {
     digest.finish()
 }
 
-/// The listed words of a text, in order: whole words, whatever their capitals, with the usual digits and
-/// signs in place of letters.
-fn find_words(words: &BTreeMap<String, u32>, text: &str) -> Vec<Hit> {
+/// The first listed words of a text, in order and so many at most: whole words, whatever their capitals, with the usual
+/// digits and signs in place of letters.
+fn find_words(words: &BTreeMap<String, u32>, text: &str, most: usize) -> Vec<Hit> {
     let mut hits = Vec::new();
     if words.is_empty() {
         return hits;
@@ -162,7 +170,7 @@ fn find_words(words: &BTreeMap<String, u32>, text: &str) -> Vec<Hit> {
             }
         } else if !word.is_empty() {
             if let Some(&severity) = words.get(&word)
-                && hits.len() < limits::CHAT_HITS
+                && hits.len() < most
             {
                 hits.push(Hit { start: start as u32, len: (at - start) as u32, severity });
             }
@@ -170,6 +178,14 @@ fn find_words(words: &BTreeMap<String, u32>, text: &str) -> Vec<Hit> {
         }
     }
     hits
+}
+
+/// The text with a star for every character of a listed word.
+pub(crate) fn mask(text: &str, hits: &[Hit]) -> String {
+    let hidden = |at: usize| {
+        hits.iter().any(|hit| (hit.start as usize..hit.start as usize + hit.len as usize).contains(&at))
+    };
+    text.char_indices().map(|(at, c)| if hidden(at) { '*' } else { c }).collect()
 }
 
 /// The letter that a digit or sign is used for.
@@ -194,13 +210,16 @@ mod tests {
         let words = BTreeMap::from([("damn".to_owned(), 1), ("süß".to_owned(), 2)]);
         let found = |text: &str| -> Vec<(String, u32)> {
             let cut = |hit: &Hit| text[hit.start as usize..][..hit.len as usize].to_owned();
-            find_words(&words, text).iter().map(|hit| (cut(hit), hit.severity)).collect()
+            find_words(&words, text, 9).iter().map(|hit| (cut(hit), hit.severity)).collect()
         };
         assert_eq!(found("Damn! d4mn, (D@MN)"), [("Damn", 1), ("d4mn", 1), ("D@MN", 1)].map(own));
         assert_eq!(found("SÜß, damn"), [("SÜß", 2), ("damn", 1)].map(own));
         assert_eq!(found("damnation goddamn damn_ed"), [("damn", 1)].map(own));
         assert!(found(&"x".repeat(400)).is_empty());
-        assert_eq!(find_words(&words, &"damn ".repeat(100)).len(), limits::CHAT_HITS);
+        assert_eq!(find_words(&words, &"damn ".repeat(100), 32).len(), 32);
+        let chat = Chat { words, ..Chat::default() };
+        assert_eq!(chat.mask("SÜß damnation, D@MN"), "*** damnation, ****");
+        assert_eq!(chat.mask(&"damn ".repeat(100)), "**** ".repeat(100));
     }
 
     fn own((text, severity): (&str, u32)) -> (String, u32) {

@@ -6,15 +6,16 @@
 use crate::content::Position;
 use crate::ids::EntityId;
 
-/// Edge of a cell. A compromise between the interest radius (100 m) and what NPCs look for (20 m).
-const CELL_MM: i32 = 20_000;
+/// Edge of a cell. A compromise between the interest radius (100 m) and what NPCs look for (20 m), and between rows that
+/// a query has to look at and cells that a rebuild has to.
+const CELL_MM: i32 = 32_000;
 
 /// The index over the ground of one zone.
 #[derive(Clone, Debug, Default)]
 pub struct Grid {
     columns: usize,
     rows: usize,
-    /// Where each cell begins in `points`; one more than there are cells.
+    /// Where each cell begins in `points`; two more than there are cells.
     starts: Vec<u32>,
     points: Vec<Point>,
     /// Scratch of the rebuild: the cell of every entity.
@@ -56,24 +57,23 @@ impl Grid {
             points.clone().map(|p| (self.row(p.at.y_mm) * self.columns + self.column(p.at.x_mm)) as u32),
         );
 
+        // Counted one cell further on than they begin: filling then moves every start to where it belongs.
         self.starts.clear();
-        self.starts.resize(self.columns * self.rows + 1, 0);
+        self.starts.resize(self.columns * self.rows + 2, 0);
         for &cell in &cells {
-            self.starts[cell as usize + 1] += 1;
+            self.starts[cell as usize + 2] += 1;
         }
-        for cell in 1..self.starts.len() {
-            self.starts[cell] += self.starts[cell - 1];
+        let mut before = 0;
+        for start in &mut self.starts {
+            before += *start;
+            *start = before;
         }
-        self.points.clear();
         self.points.resize(cells.len(), Point::default());
-        // Filling moves each start to its cell's end, which is the next cell's start: shift back after.
         for (point, &cell) in points.zip(&cells) {
-            let next = &mut self.starts[cell as usize];
+            let next = &mut self.starts[cell as usize + 1];
             self.points[*next as usize] = point;
             *next += 1;
         }
-        self.starts.rotate_right(1);
-        self.starts[0] = 0;
         self.cells = cells;
     }
 

@@ -2,8 +2,7 @@
 //!
 //! Every limit is part of a [`Policy`] that can be replaced while players play. Misbehaviour counts points of
 //! the account and of the address it comes from; too many of them are a ban, which ends by itself. What does not
-//! live here: the counting of one connection's frames (`crate::gateway`), the settings of the HTTP rates
-//! (`crate::http`).
+//! live here: the counting of one connection's frames (`crate::gateway`).
 
 mod bans;
 mod document;
@@ -18,10 +17,10 @@ pub use bans::{Ban, Subject};
 pub use document::Mistakes;
 pub use kept::KeepError;
 pub use network::{Block, Network};
-pub use place::{Allowance, HttpPlace, NoPlace, Place};
+pub use place::{Allowance, HttpPlace, NoPlace, Place, Watch};
 pub use policy::{
-    AddressRates, BanRules, CallBuckets, CallRates, FloodRule, FrameLimits, Group, Policy, Score, SizeLimits,
-    SocketLimits,
+    AddressRates, BanRules, CallBuckets, CallRates, FloodRule, FrameLimits, Group, HttpRates, Policy, Score,
+    SizeLimits, SocketLimits,
 };
 pub use rate::{Bucket, Rate};
 
@@ -94,10 +93,18 @@ pub struct Address {
     pub counted: bool,
 }
 
+/// Buckets of an account.
+#[derive(Default)]
+struct AccountBuckets {
+    calls: CallBuckets,
+    requests: Bucket,
+}
+
 /// Buckets of an address.
 #[derive(Default)]
 struct AddressBuckets {
     handshakes: Bucket,
+    logins: Bucket,
     messages: Bucket,
     bytes: Bucket,
     /// Connections that speak HTTP.
@@ -123,7 +130,7 @@ struct Inner {
     policy: watch::Sender<Arc<Policy>>,
     /// Held while the policy is replaced.
     kept: Mutex<KeptPolicy>,
-    accounts: Table<AccountId, CallBuckets>,
+    accounts: Table<AccountId, AccountBuckets>,
     addresses: Table<Network, AddressBuckets>,
     /// Open sockets of all.
     sockets: AtomicUsize,
@@ -243,6 +250,29 @@ impl Abuse {
             self.offend_from(address, Offence::Refused);
         }
         taken
+    }
+
+    /// Counts an attempt to log in, to register or to refresh.
+    ///
+    /// # Errors
+    /// There are too many: how long it will be.
+    pub fn count_login(&self, address: Address) -> Result<(), Duration> {
+        if !address.counted {
+            return Ok(());
+        }
+        let (now, rate) = (self.now(), self.policy().http.logins);
+        let record = self.0.addresses.of(address.network, now);
+        record.lock().buckets.logins.take(rate, now)
+    }
+
+    /// Counts an HTTP request of an account.
+    ///
+    /// # Errors
+    /// There are too many: how long it will be.
+    pub fn count_request(&self, account: AccountId) -> Result<(), Duration> {
+        let (now, rate) = (self.now(), self.policy().http.requests);
+        let record = self.0.accounts.of(account, now);
+        record.lock().buckets.requests.take(rate, now)
     }
 
     /// Counts an offence of somebody who has not come in.

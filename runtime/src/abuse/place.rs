@@ -3,7 +3,7 @@
 use super::bans::{Ban, Subject};
 use super::policy::{CallBuckets, Group, Policy};
 use super::record::Record;
-use super::{Abuse, Address, AddressBuckets, Offence};
+use super::{Abuse, AccountBuckets, Address, AddressBuckets, Offence};
 use crate::auth::AccountId;
 use crate::client::limits::SOCKETS;
 use crate::client::{Client, CloseReason};
@@ -32,7 +32,7 @@ pub struct Place {
     /// Of the account.
     name: String,
     address: Address,
-    of_account: Arc<Record<CallBuckets>>,
+    of_account: Arc<Record<AccountBuckets>>,
     of_address: Arc<Record<AddressBuckets>>,
     /// Whom a ban closes.
     client: Mutex<Option<Weak<Client>>>,
@@ -86,6 +86,13 @@ impl Abuse {
     }
 }
 
+/// A client without a place: bans of its account and of the address it came from close it until this is dropped.
+pub struct Watch {
+    of_account: Arc<Record<AccountBuckets>>,
+    of_address: Arc<Record<AddressBuckets>>,
+    client: Weak<Client>,
+}
+
 impl Place {
     /// The client that has the place, instead of one before: a ban closes it, also one that came in between.
     pub fn attach(&self, client: &Arc<Client>) {
@@ -103,8 +110,17 @@ impl Place {
         }
     }
 
+    /// Watches over a client that has the place, which is about to be given back.
+    pub fn watch(&self, client: &Arc<Client>) -> Watch {
+        let (of_account, of_address) = (Arc::clone(&self.of_account), Arc::clone(&self.of_address));
+        let client = Arc::downgrade(client);
+        of_account.lock().clients.push(client.clone());
+        of_address.lock().clients.push(client.clone());
+        Watch { of_account, of_address, client }
+    }
+
     fn take(&self, policy: &Policy, method: &str, now: Duration) -> Result<(), (&'static str, Duration)> {
-        let taken = self.of_account.lock().buckets.take(&policy.account, method, now);
+        let taken = self.of_account.lock().buckets.calls.take(&policy.account, method, now);
         taken.map_err(|wait| ("account", wait))?;
         if !self.address.counted {
             return Ok(());
@@ -114,7 +130,7 @@ impl Place {
     }
 
     fn take_moves(&self, policy: &Policy, count: u32, now: Duration) -> Result<(), (&'static str, Duration)> {
-        let taken = self.of_account.lock().buckets.take_more(&policy.account, Group::Move, count, now);
+        let taken = self.of_account.lock().buckets.calls.take_more(&policy.account, Group::Move, count, now);
         taken.map_err(|wait| ("account", wait))
     }
 
@@ -171,7 +187,14 @@ impl Drop for Place {
     }
 }
 
-/// Takes a client out once: one that has come to another place is in there for that one too.
+impl Drop for Watch {
+    fn drop(&mut self) {
+        forget(&mut self.of_account.lock().clients, Some(&self.client));
+        forget(&mut self.of_address.lock().clients, Some(&self.client));
+    }
+}
+
+/// Takes a client out once: one that has come to another place, or is watched, is in there for that too.
 fn forget(clients: &mut Vec<Weak<Client>>, mine: Option<&Weak<Client>>) {
     let place = mine.and_then(|mine| clients.iter().position(|client| client.ptr_eq(mine)));
     if let Some(place) = place {

@@ -23,6 +23,8 @@ pub struct Policy {
     pub account: CallRates,
     /// What comes from one address.
     pub address: AddressRates,
+    /// What is asked over HTTP.
+    pub http: HttpRates,
     /// Frames of one connection.
     pub frames: FrameLimits,
     /// Params of one call.
@@ -95,6 +97,16 @@ pub struct AddressRates {
     pub messages: Rate,
     /// Bytes.
     pub bytes: Rate,
+}
+
+/// What may be asked over HTTP.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct HttpRates {
+    /// Requests of one account.
+    pub requests: Rate,
+    /// Logins, registrations and refreshes from one address.
+    pub logins: Rate,
 }
 
 /// What the frames of one connection may look like.
@@ -361,6 +373,7 @@ impl Default for Policy {
                 messages: Rate::per_second(2_000, 4_000),
                 bytes: Rate::per_second(1_048_576, 4_194_304),
             },
+            http: HttpRates { requests: Rate::per_minute(100, 100), logins: Rate::per_minute(60, 60) },
             frames: FrameLimits {
                 head: Duration::from_secs(10),
                 control: Rate::per_second(10, 40),

@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-/// Accounts, or addresses, remembered at once: three times those that can be connected, 13 MiB.
+/// Accounts, or addresses, remembered at once: three times those that can be connected, 14 MiB.
 const RECORDS: usize = 32_768;
 
 /// One account or address. Shared by its connections; a mutex, because nobody holds it longer than it takes
@@ -18,7 +18,7 @@ pub(super) struct Record<B>(Mutex<Held<B>>);
 pub(super) struct Held<B> {
     /// Open sockets, those included that are about to be.
     pub(super) sockets: u32,
-    /// The same, to be closed by a ban; at most as many.
+    /// Whom a ban closes: at most as many as sockets, and those that are watched without one.
     pub(super) clients: Vec<Weak<Client>>,
     pub(super) points: Points,
     pub(super) buckets: B,

@@ -2,9 +2,10 @@
 //! a picture of the world of it. How much of its core the load takes is part of every result.
 
 use super::ground::Ground;
-use super::speech::{Heard, Side, say};
+use super::speech::{Heard, Side, acknowledge, say};
 use super::walker::{Role, STEPS_PER_SECOND, Walker};
 use super::wire::{self, Reader, Seen as Frame, opcode};
+use crate::load::acks::FrameAcks;
 use crate::load::measure::{Latency, Summary};
 use crate::load::server::OwnCpu;
 use anyhow::{Context as _, bail, ensure};
@@ -118,6 +119,8 @@ struct State {
     steps: u64,
     seq: u32,
     sent: VecDeque<(u32, Instant)>,
+    /// Frames that the server is told of, where it tells their ticks.
+    acks: FrameAcks,
     /// When the last frame came, and of which tick.
     last: Option<(Instant, Option<u64>)>,
     /// What the socket did not take yet.
@@ -376,6 +379,7 @@ impl Shared {
             steps: index as u64,
             seq: 0,
             sent: VecDeque::new(),
+            acks: FrameAcks::default(),
             last: None,
             unsent: Vec::new(),
         };
@@ -424,7 +428,9 @@ impl Shared {
             opcode::PING => self.send(client, state, opcode::PONG, frame.front),
             opcode::CLOSE => state.gone = Some(format!("closed: {}", wire::close_reason(frame.front))),
             _ => match self.plan.side.hear(frame.front) {
-                Heard::Snapshot => (state.joined, state.last) = (true, None),
+                Heard::Snapshot => {
+                    (state.joined, state.last, state.acks) = (true, None, FrameAcks::default());
+                }
                 Heard::Delta { tick, ack } => {
                     state.joined = true;
                     state.frame(&mut meter, self.tick, (tick, ack), now);
@@ -445,18 +451,22 @@ impl Shared {
         if !state.joined || state.gone.is_some() {
             return;
         }
-        let Some(to) = state.walker.step() else { return };
-        state.seq += 1;
-        state.steps += 1;
+        let (to, tick) = (state.walker.step(), state.acks.due());
         let mut payload = std::mem::take(&mut *self.scratch.borrow_mut());
-        self.plan.side.go(&mut payload, state.seq, to);
-        self.send(client, state, opcode::BINARY, &payload);
+        payload.clear();
+        if let Some(to) = to {
+            state.moves(self.plan.side, now);
+            self.plan.side.go(&mut payload, state.seq, to);
+        }
+        if let Some(tick) = tick {
+            acknowledge(&mut payload, tick);
+        }
+        if !payload.is_empty() {
+            self.send(client, state, opcode::BINARY, &payload);
+        }
         *self.scratch.borrow_mut() = payload;
-        if self.plan.side != Side::Colyseus {
-            if state.sent.len() == TIMED_MOVES {
-                state.sent.pop_front();
-            }
-            state.sent.push_back((state.seq, now));
+        if to.is_none() {
+            return;
         }
         if let Some(act) = self.act.as_ref().filter(|_| state.steps.is_multiple_of(STEPS_PER_ACT)) {
             self.send(client, state, opcode::BINARY, act);
@@ -477,6 +487,19 @@ impl Shared {
 }
 
 impl State {
+    /// Counts a movement, and waits for its acknowledgement where there are any.
+    fn moves(&mut self, side: Side, now: Instant) {
+        self.seq += 1;
+        self.steps += 1;
+        if side == Side::Colyseus {
+            return;
+        }
+        if self.sent.len() == TIMED_MOVES {
+            self.sent.pop_front();
+        }
+        self.sent.push_back((self.seq, now));
+    }
+
     fn frame(
         &mut self,
         meter: &mut Meter,
@@ -484,6 +507,9 @@ impl State {
         (tick, ack): (Option<u64>, Option<u32>),
         now: Instant,
     ) {
+        if let Some(tick) = tick {
+            self.acks.heard(tick);
+        }
         let last = self.last.replace((now, tick));
         let before = last.and_then(|(_, tick)| tick);
         let ticks = tick.zip(before).map_or(1, |(tick, before)| tick.saturating_sub(before).max(1));

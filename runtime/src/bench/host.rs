@@ -9,7 +9,7 @@ use super::speech::Side;
 use super::{Bench, Options};
 use crate::admin::AdminToken;
 use crate::admin::client::{AdminArgs, AdminClient};
-use crate::load::account::Registrar;
+use crate::load::account::{Player, Registrar};
 use crate::load::server::Status;
 use crate::telemetry::ProcessUse;
 use anyhow::{Context as _, bail, ensure};
@@ -20,20 +20,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
-use tokio::task::JoinSet;
 
 /// How long a server may take to tell its address: it compiles its scripts.
 const START: Duration = Duration::from_secs(180);
 /// How long npm may take.
 const INSTALL: Duration = Duration::from_secs(120);
-/// Accounts that are made at once.
-const REGISTERING: usize = 32;
 /// Bytes of what a server said that are told when it does not start.
 const SAID_BYTES: usize = 2_000;
 /// What a bench asks that a server does not take from players, as `LORE_*` variables: thousands of them from one
 /// address.
-const RELAXED: [(&str, &str); 2] =
-    [("LORE_REQUESTS_PER_MINUTE", "1000000"), ("LORE_AUTH_ATTEMPTS_PER_MINUTE", "1000000")];
+const RELAXED: [(&str, &str); 2] = [
+    ("LORE_LIMITS_HTTP_REQUESTS", "1000000/min burst 1000000"),
+    ("LORE_LIMITS_HTTP_LOGINS", "1000000/min burst 1000000"),
+];
 
 /// The first line of a server on standard output.
 #[derive(Deserialize)]
@@ -108,23 +107,9 @@ impl Host {
             return Ok(vec![Ticket::default(); count]);
         }
         let registrar = Registrar::new(&format!("ws://{}/v1/world/ws", self.address))?;
-        let (mut tickets, mut making) = (Vec::with_capacity(count), JoinSet::new());
-        for index in 0..count {
-            if making.len() >= REGISTERING
-                && let Some(made) = making.join_next().await
-            {
-                tickets.push(made.context("a registration died")??);
-            }
-            let registrar = registrar.clone();
-            making.spawn(async move {
-                let player = registrar.guest(&name(index), "bench").await?;
-                anyhow::Ok(Ticket { token: player.token, character: player.character })
-            });
-        }
-        while let Some(made) = making.join_next().await {
-            tickets.push(made.context("a registration died")??);
-        }
-        Ok(tickets)
+        let players = registrar.guests(count, &["bench".to_owned()], |_| {}).await?;
+        let ticket = |player: Player| Ticket { token: player.token, character: player.character };
+        Ok(players.into_iter().map(ticket).collect())
     }
 
     /// What our server says of itself, its ticks of the last so many.
@@ -258,28 +243,9 @@ pub fn install_colyseus(folder: Option<&Path>) -> anyhow::Result<()> {
     }
 }
 
-/// A name of letters for each number.
-fn name(mut index: usize) -> String {
-    let mut name = "Runner".to_owned();
-    for _ in 0..6 {
-        name.push(char::from(b'a' + (index % 26) as u8));
-        index /= 26;
-    }
-    name
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_good_and_differ() {
-        let names: std::collections::BTreeSet<String> = (0..10_000).map(name).collect();
-        assert_eq!(names.len(), 10_000);
-        assert!(
-            names.iter().all(|name| name.len() == 12 && name.bytes().all(|byte| byte.is_ascii_alphabetic()))
-        );
-    }
 
     #[test]
     fn without_the_folder_there_is_no_peer() {

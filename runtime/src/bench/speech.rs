@@ -2,7 +2,7 @@
 //!
 //! | | joins with | moves with | hears |
 //! |---|---|---|---|
-//! | lore | `world.join` of `lore.v1.proto` | `world.move` | `world.delta` |
+//! | lore | `world.join` of `lore.v1.proto` | `world.move`, with it `world.ack` | `world.delta` |
 //! | raw | one byte | 12 bytes | the acknowledged number, then 14 bytes an entity |
 //! | colyseus | its matchmaker, then one byte | a message of MessagePack | patches of its schema |
 
@@ -90,12 +90,7 @@ impl Side {
     pub fn go(self, out: &mut Vec<u8>, seq: u32, (x, y): (i32, i32)) {
         out.clear();
         match self {
-            Self::Lore => {
-                let calls =
-                    vec![v1::Call { id: None, method: Some(Method::WorldMove(v1::WorldMove { seq, x, y })) }];
-                // A vector takes everything.
-                let _ = v1::ClientFrame { calls }.encode(out);
-            }
+            Self::Lore => add(out, None, Method::WorldMove(v1::WorldMove { seq, x, y })),
             Self::Raw => {
                 out.extend_from_slice(&seq.to_le_bytes());
                 out.extend_from_slice(&x.to_le_bytes());
@@ -148,8 +143,22 @@ pub fn say(text: String) -> Vec<u8> {
     calls(None, Method::ChatSend(v1::ChatSend { text }))
 }
 
+/// Adds to what is said to our server, if anything, that the frame of this tick has come.
+pub fn acknowledge(out: &mut Vec<u8>, tick: u64) {
+    // Two messages of Protocol Buffers behind each other are one that has the lists of both.
+    add(out, None, Method::WorldAck(v1::WorldAck { tick }));
+}
+
 fn calls(id: Option<u64>, method: Method) -> Vec<u8> {
-    v1::ClientFrame { calls: vec![v1::Call { id, method: Some(method) }] }.encode_to_vec()
+    let mut out = Vec::new();
+    add(&mut out, id, method);
+    out
+}
+
+fn add(out: &mut Vec<u8>, id: Option<u64>, method: Method) {
+    let calls = vec![v1::Call { id, method: Some(method) }];
+    // A vector takes everything.
+    let _ = v1::ClientFrame { calls }.encode(out);
 }
 
 /// One field at the front of a message: its number and, of a number, its value; of a message, its beginning.
@@ -270,7 +279,12 @@ mod tests {
         Side::Lore.go(&mut out, 9, (-5, 70_000));
         let frame = v1::ClientFrame::decode(out.as_slice()).expect("decodes");
         let expected = Method::WorldMove(v1::WorldMove { seq: 9, x: -5, y: 70_000 });
-        assert_eq!(frame.calls, [v1::Call { id: None, method: Some(expected) }]);
+        let moved = v1::Call { id: None, method: Some(expected) };
+        assert_eq!(frame.calls, [moved.clone()]);
+        acknowledge(&mut out, 345);
+        let frame = v1::ClientFrame::decode(out.as_slice()).expect("decodes");
+        let seen = Method::WorldAck(v1::WorldAck { tick: 345 });
+        assert_eq!(frame.calls, [moved, v1::Call { id: None, method: Some(seen) }]);
         Side::Raw.go(&mut out, 9, (-5, 70_000));
         assert_eq!(out.len(), 12);
     }

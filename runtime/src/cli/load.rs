@@ -5,6 +5,7 @@ use crate::client::frame::Encoding;
 use crate::load::compare::{check, compare};
 use crate::load::mind::Scenario;
 use crate::load::picture;
+use crate::load::report::StormReport;
 use crate::load::{Plan, run as run_load};
 use anyhow::Context;
 use serde_json::Value;
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// Send bots into a running world and measure how it bears them.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Example:\n  lore load --url ws://127.0.0.1:7777/v1/world/ws --admin http://127.0.0.1:7878 \\\n    --data ./data --bots 200 --seconds 60 --scenario spread --picture load.svg --json\n\nWhat the scenarios and figures are: docs/load.md. The tool uses no more than --threads cores; a run in which it used\nmore than 90 % of them is void.\n\nExits with 1 when a bot could not join, was disconnected or did not come back, an answer was lost, the server broke\nthe protocol, or something got worse than in the report of --compare."
+    after_help = "Example:\n  lore load --url ws://127.0.0.1:7777/v1/world/ws --admin http://127.0.0.1:7878 \\\n    --data ./data --bots 200 --seconds 60 --scenario spread --picture load.svg --json\n\nWhat the scenarios and figures are: docs/load.md. The tool uses no more than --threads cores; a run in which it used\nmore than 90 % of them is void.\n\nExits with 1 when a bot could not join, was disconnected or did not come back, an answer was lost, a message or a\ncommand came through a storm not at all or twice, the server broke the protocol, or something got worse than in the\nreport of --compare."
 )]
 pub struct Args {
     /// The world's socket.
@@ -110,13 +111,13 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     }
     anyhow::ensure!(
         report.passed(),
-        "{} of {} bots joined, {} protocol errors, {} disconnects, {} lost replies, {} did not come back or in",
+        "{} of {} bots joined, {} protocol errors, {} disconnects, {} lost replies, {} amiss in the storm",
         report.joined,
         report.bots + report.storm_bots,
         report.protocol_errors,
         report.disconnects,
         report.lost_replies,
-        report.storm.as_ref().map_or(0, |storm| storm.failed)
+        report.storm.as_ref().map_or(0, StormReport::amiss)
     );
     let regressed = comparison.is_some_and(|comparison| comparison.has_regressed());
     anyhow::ensure!(!regressed, "something got worse: see REGRESSION above");

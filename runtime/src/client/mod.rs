@@ -256,8 +256,11 @@ impl Client {
     }
 
     /// Waits until somebody closes the session.
-    pub async fn ended(&self) {
-        while !self.has_ended() {
+    pub async fn ended(&self) -> CloseReason {
+        loop {
+            if let Some(reason) = self.closing.get() {
+                return *reason;
+            }
             self.close.notified().await;
         }
     }

@@ -6,27 +6,28 @@ use super::Gateway;
 use super::conversation::Conversation;
 use super::linkdead::{Absent, check_token, hand_over, revoked, time_until};
 use super::meter::{Excess, Metered};
+use super::occasions::{Ending, Occasion, Occasions};
 use super::presence::{Attendance, is_input};
 use super::recovery::{NoSession, Registration, Taker};
 use super::session::{Action, Session, State};
-use crate::abuse::{Allowance, Offence, Place, Policy};
+use crate::abuse::{Allowance, Offence, Place};
 use crate::auth::{AuthError, Claims};
 use crate::client::frame::{Encoding, Frame, notification};
 use crate::client::limits;
 use crate::client::rpc::RpcError;
-use crate::client::{Client, CloseReason, Outgoing};
-use futures_util::{SinkExt, StreamExt};
+use crate::client::{CloseReason, Outgoing};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use protocol::v1::notification::Method as Notice;
 use protocol::v1::response::Outcome;
 use protocol::v1::{Refreshed, SessionWelcome, SystemReconnect};
 use sim::RequestId;
-use std::future::pending;
+use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::{broadcast, watch};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -44,6 +45,27 @@ enum End {
     Gone,
     /// Its client is back on another, which takes the session.
     Taken(Taker),
+}
+
+impl From<Ending> for End {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Close(reason) => Self::Close(reason),
+            Ending::Taken(taker) => Self::Taken(taker),
+        }
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Close(reason) => write!(f, "closed with {}", reason.code().0),
+            Self::Closed { on_purpose: true } => f.write_str("the client said goodbye"),
+            Self::Closed { on_purpose: false } => f.write_str("the client closed it"),
+            Self::Gone => f.write_str("gone without a word"),
+            Self::Taken(_) => f.write_str("taken up on another connection"),
+        }
+    }
 }
 
 /// What a socket that ends is owed.
@@ -68,12 +90,9 @@ pub(super) struct Connection {
     recovery: Option<String>,
     claims: Claims,
     token: String,
-    /// Ids of sessions whose tokens are refused from now on.
-    revocations: broadcast::Receiver<Arc<str>>,
-    policy: watch::Receiver<Arc<Policy>>,
+    occasions: Occasions,
     /// Something was heard since the last ping.
     alive: bool,
-    told_to_reconnect: bool,
     actions: Vec<Action>,
 }
 
@@ -95,12 +114,14 @@ impl Connection {
         token: String,
         place: Arc<Place>,
     ) -> Self {
-        let mut policy = gateway.abuse.watch_policy();
-        // Also what was replaced since the place was taken.
-        policy.mark_changed();
         let is_resumable = !gateway.linkdead.is_zero();
-        let (recovery, registration) =
-            is_resumable.then(|| gateway.recovery.register(claims.account, encoding)).unzip();
+        let (recovery, registration, takers) =
+            match is_resumable.then(|| gateway.recovery.register(claims.account, encoding)) {
+                Some((token, registration, takers)) => (Some(token), Some(registration), Some(takers)),
+                None => (None, None, None),
+            };
+        let mut occasions = Occasions::new(&gateway, takers);
+        occasions.expire(claims.expires_at);
         let session = Session::limited(encoding, Allowance::of(Arc::clone(&place)));
         let session = if is_resumable { session.resumable() } else { session };
         let attendance = Attendance::new(&gateway.presences);
@@ -108,9 +129,8 @@ impl Connection {
             Conversation::new(claims.account, encoding, session, attendance, gateway.abuse.epoch());
         talk.membership = Some(gateway.crowd.join(&talk.client));
         place.attach(&talk.client);
+        occasions.watch(&talk.client);
         Self {
-            revocations: gateway.auth.revocations(),
-            policy,
             line: Line { socket, opened: Instant::now(), place },
             talk,
             registration,
@@ -118,8 +138,8 @@ impl Connection {
             gateway,
             claims,
             token,
+            occasions,
             alive: true,
-            told_to_reconnect: false,
             actions: Vec::new(),
         }
     }
@@ -129,19 +149,28 @@ impl Connection {
     pub(super) async fn run(mut self) {
         metrics::counter!("websocket_connections_total").increment(1);
         metrics::gauge!("websocket_active_connections").increment(1.0);
-        let end = match self.welcome().await {
-            Ok(()) => self.converse().await,
-            Err(end) => end,
+        let session = self.talk.name.clone();
+        tracing::debug!(session, account = self.claims.account.0, "connected");
+        // A defect of ours ends this connection, and none but this.
+        let end = match AssertUnwindSafe(self.attend()).catch_unwind().await {
+            Ok(end) => end,
+            Err(_) => {
+                tracing::error!(session, "a connection hit a defect and is closed");
+                End::Close(CloseReason::Restart)
+            }
         };
+        tracing::debug!(session, %end, "disconnected");
         // Apart, so that the many that are open need no memory for it.
         Box::pin(self.finish(end)).await;
     }
 
     async fn finish(self, end: End) {
         let may_return = self.may_return(&end);
-        let Self { gateway, line, mut talk, registration, claims, token, revocations, .. } = self;
+        let Self { gateway, line, mut talk, registration, claims, token, occasions, .. } = self;
         let farewell = match end {
             End::Taken(taker) => {
+                // Whoever has the session hears who closes it, and nobody else.
+                drop(occasions);
                 hand_over(&gateway, talk, taker).await;
                 return line.end(Vec::new(), Farewell::Say(CloseReason::Elsewhere)).await;
             }
@@ -150,18 +179,23 @@ impl Connection {
             End::Gone => Farewell::None,
         };
         if let Some(registration) = registration.filter(|_| may_return) {
+            // Before the place goes with the socket, so that no ban comes in between.
+            let watch = line.place.watch(&talk.client);
             // Nobody waits for the socket of a client that does not answer.
             gateway.connections.spawn(line.end(Vec::new(), farewell));
-            // The place goes with the socket.
             *talk.session.allowance() = Allowance::alone(gateway.abuse.policy());
-            return Absent { gateway, talk, registration, claims, token, revocations }.wait().await;
+            return Absent { gateway, talk, registration, claims, token, occasions, watch }.wait().await;
         }
-        talk.leave(&gateway).await;
+        drop(occasions);
         let answers = match farewell {
-            Farewell::Say(CloseReason::Token) => talk.session.expire(),
+            Farewell::Say(CloseReason::Token) => talk.session.fail_all(&RpcError::SessionExpired),
+            Farewell::Say(CloseReason::Restart) if !gateway.is_draining() => {
+                talk.session.fail_all(&RpcError::Internal)
+            }
             _ => Vec::new(),
         };
-        line.end(answers, farewell).await;
+        // The client is told at once, however long its character takes to leave.
+        tokio::join!(talk.leave(&gateway), line.end(answers, farewell));
     }
 
     /// Whether its client may have lost the connection against its will, and there is something to come back to.
@@ -192,46 +226,54 @@ impl Connection {
         self.notify(Notice::SessionWelcome(welcome)).await
     }
 
+    async fn attend(&mut self) -> End {
+        // A token that was revoked while the connection was let in is in no news.
+        if let Err(reason) = check_token(&self.gateway, &self.token) {
+            return End::Close(reason);
+        }
+        match self.welcome().await {
+            Ok(()) => self.converse().await,
+            Err(end) => end,
+        }
+    }
+
     async fn converse(&mut self) -> End {
-        let gateway = Arc::clone(&self.gateway);
-        let mut heartbeat = tokio::time::interval(gateway.heartbeat);
-        heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        heartbeat.reset();
-        let mut token_check = tokio::time::interval(limits::TOKEN_CHECK);
-        token_check.reset();
-        let mut expires_at = self.claims.expires_at;
-        let expiry = tokio::time::sleep(time_until(expires_at));
-        tokio::pin!(expiry);
         loop {
-            if expires_at != self.claims.expires_at {
-                expires_at = self.claims.expires_at;
-                expiry.as_mut().reset(tokio::time::Instant::now() + time_until(expires_at));
-            }
             let result = tokio::select! {
-                reason = self.talk.client.closed() => Err(End::Close(reason)),
-                taker = taken(&mut self.registration) => Err(End::Taken(taker)),
-                () = gateway.closing.cancelled() => Err(End::Close(CloseReason::Restart)),
-                message = self.line.socket.next() => self.received(message).await,
+                biased;
+                occasion = self.occasions.next() => self.take(occasion).await,
                 Some(outgoing) = self.talk.outbox.recv() => self.forward(outgoing).await,
+                message = self.line.socket.next() => self.received(message).await,
                 () = self.talk.attendance.due(), if self.talk.attendance.listens() => {
                     self.tell_presences().await
                 }
-                _ = heartbeat.tick() => self.beat().await,
-                () = &mut expiry => Err(End::Close(CloseReason::Token)),
-                _ = token_check.tick() => check_token(&gateway, &self.token).map_err(End::Close),
-                news = self.revocations.recv() => {
-                    revoked(&gateway, &self.claims, &self.token, news).map_err(End::Close)
-                }
-                Ok(()) = self.policy.changed() => {
-                    self.take_policy();
-                    Ok(())
-                }
-                () = gateway.draining.cancelled(), if !self.told_to_reconnect => self.reconnect().await,
             };
             if let Err(end) = result {
                 return end;
             }
         }
+    }
+
+    async fn take(&mut self, occasion: Occasion) -> Result<(), End> {
+        match occasion {
+            Occasion::Ending(ending) => return Err(ending.into()),
+            Occasion::Draining => self.reconnect().await?,
+            Occasion::Heartbeat => self.beat().await?,
+            Occasion::TokenCheck => check_token(&self.gateway, &self.token).map_err(End::Close)?,
+            Occasion::Expiry if time_until(self.claims.expires_at).is_zero() => {
+                return Err(End::Close(CloseReason::Token));
+            }
+            // It was replaced, and the end of the other is waited for.
+            Occasion::Expiry => {}
+            Occasion::Revocation(news) => {
+                revoked(&self.gateway, &self.claims, &self.token, news).map_err(End::Close)?;
+            }
+            Occasion::Policy(policy) => {
+                self.line.socket.get_mut().set_policy(Arc::clone(&policy));
+                self.talk.session.allowance().set_policy(policy);
+            }
+        }
+        Ok(())
     }
 
     async fn received(&mut self, message: Option<Result<Message, Error>>) -> Result<(), End> {
@@ -268,11 +310,25 @@ impl Connection {
         End::Close(CloseReason::Policy)
     }
 
-    /// Carries out all that a frame asks for, whether or not its answers can be written: the client may come back for
-    /// them.
     async fn hear(&mut self, message: &Message) -> Result<(), End> {
         let now = self.talk.now();
-        metrics::counter!("websocket_received_bytes_total").increment(message.len() as u64);
+        self.gateway.meters.received.count(message.len());
+        // A defect of ours in one call harms no other.
+        match AssertUnwindSafe(self.carry_out(message, now)).catch_unwind().await {
+            Ok(result) => result?,
+            Err(_) => {
+                tracing::error!(session = self.talk.name, "a call hit a defect");
+                let failed = self.talk.session.fail_since(now, &RpcError::Internal);
+                self.talk.out.extend(failed);
+            }
+        }
+        self.write().await?;
+        self.flush().await
+    }
+
+    /// Carries out all that a frame asks for, whether or not its answers can be written: the client may come back for
+    /// them.
+    async fn carry_out(&mut self, message: &Message, now: Duration) -> Result<(), End> {
         let mut actions = std::mem::take(&mut self.actions);
         match (self.talk.client.encoding, message) {
             (Encoding::Json, Message::Text(text)) => self.talk.session.receive_text(text, now, &mut actions),
@@ -299,8 +355,7 @@ impl Connection {
             }
         }
         self.actions = actions;
-        self.write().await?;
-        self.flush().await
+        Ok(())
     }
 
     /// The connection goes on with another token of the same account, which ends no sooner.
@@ -326,14 +381,9 @@ impl Connection {
             return Err(RpcError::Unauthorized("this token ends before the one in use; get a newer one"));
         }
         let expires_in_ms = time_until(claims.expires_at).as_millis() as u64;
+        self.occasions.expire(claims.expires_at);
         (self.claims, self.token) = (claims, token);
         Ok(Outcome::Refreshed(Refreshed { expires_in_ms }))
-    }
-
-    fn take_policy(&mut self) {
-        let policy = Arc::clone(&self.policy.borrow_and_update());
-        self.line.socket.get_mut().set_policy(Arc::clone(&policy));
-        self.talk.session.allowance().set_policy(policy);
     }
 
     /// Goes on with the session of this token in the place of the one that began with this connection.
@@ -346,6 +396,7 @@ impl Connection {
                 // What the session may do, and who is closed by a ban, is a matter of the socket it is on.
                 std::mem::swap(self.talk.session.allowance(), begun.session.allowance());
                 self.line.place.attach(&self.talk.client);
+                self.occasions.watch(&self.talk.client);
                 self.talk.out = std::mem::take(&mut begun.out);
                 self.talk.out.extend(missed);
                 self.talk.client.set_back();
@@ -428,7 +479,6 @@ impl Connection {
     }
 
     async fn reconnect(&mut self) -> Result<(), End> {
-        self.told_to_reconnect = true;
         let reconnect = SystemReconnect { reason: "shutdown".to_owned(), after_ms: 1_000 };
         self.notify(Notice::SystemReconnect(reconnect)).await
     }
@@ -452,14 +502,12 @@ impl Connection {
     /// Puts a frame into the socket's buffer; waits only when that is full.
     async fn feed(&mut self, message: impl Into<Message>) -> Result<(), End> {
         let message = message.into();
-        metrics::counter!("websocket_sent_bytes_total").increment(message.len() as u64);
-        let client = Arc::clone(&self.talk.client);
-        written(&client, &mut self.registration, self.line.socket.feed(message)).await
+        self.gateway.meters.sent.count(message.len());
+        written(&mut self.occasions, self.line.socket.feed(message)).await
     }
 
     async fn flush(&mut self) -> Result<(), End> {
-        let client = Arc::clone(&self.talk.client);
-        written(&client, &mut self.registration, self.line.socket.flush()).await
+        written(&mut self.occasions, self.line.socket.flush()).await
     }
 }
 
@@ -484,25 +532,15 @@ impl Line {
     }
 }
 
-/// Waits until somebody takes the session up, if anybody can.
-async fn taken(registration: &mut Option<Registration>) -> Taker {
-    match registration {
-        Some(registration) => registration.taken().await,
-        None => pending().await,
-    }
-}
-
 /// Waits for a write, but not for ever, and not when the connection is to be closed or its client is back elsewhere.
 async fn written(
-    client: &Client,
-    registration: &mut Option<Registration>,
+    occasions: &mut Occasions,
     write: impl Future<Output = Result<(), Error>>,
 ) -> Result<(), End> {
     tokio::select! {
         biased;
         result = write => result.map_err(|_| End::Gone),
-        reason = client.closed() => Err(End::Close(reason)),
-        taker = taken(registration) => Err(End::Taken(taker)),
+        ending = occasions.ending() => Err(ending.into()),
         () = tokio::time::sleep(limits::WRITE_TIMEOUT) => Err(End::Close(CloseReason::TooSlow)),
     }
 }

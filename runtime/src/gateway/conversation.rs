@@ -110,6 +110,7 @@ impl Conversation {
                 self.answer(request, Ok(Outcome::Done(Done {})));
             }
             Action::Inquire { request, inquiry } => {
+                let inquiry = inquiry.masked(&gateway.content.borrow().chat);
                 let character = self.character();
                 let result = self.attendance.answer(inquiry, character, &self.client);
                 self.answer(request, result);

@@ -3,14 +3,15 @@
 
 use super::Gateway;
 use super::conversation::Conversation;
+use super::occasions::{Ending, Occasion, Occasions};
 use super::recovery::{Registration, Taker};
+use crate::abuse::Watch;
 use crate::auth::Claims;
 use crate::client::CloseReason;
 use crate::store::AccountId;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
 /// How many sessions wait, in all and by account. A mutex, because nobody holds it longer than a map access.
@@ -76,8 +77,9 @@ pub(super) struct Absent {
     pub registration: Registration,
     pub claims: Claims,
     pub token: String,
-    /// Ids of sessions whose tokens are refused from now on.
-    pub revocations: broadcast::Receiver<Arc<str>>,
+    pub occasions: Occasions,
+    /// Who is banned meanwhile is not waited for.
+    pub watch: Watch,
 }
 
 impl Absent {
@@ -90,33 +92,42 @@ impl Absent {
             let taker = self.taken_up().await;
             metrics::gauge!("websocket_linkdead_sessions").decrement(1.0);
             if let Some(taker) = taker {
+                drop(self.occasions);
                 return hand_over(&self.gateway, self.talk, taker).await;
             }
         }
-        // From here on nobody finds it.
-        drop(self.registration);
+        // From here on nobody finds it, and no ban needs to.
+        drop((self.registration, self.occasions, self.watch));
         self.talk.leave(&self.gateway).await;
     }
 
     /// Waits until the client is back; `None` when that took too long, or the session is over for another reason.
     async fn taken_up(&mut self) -> Option<Taker> {
         self.talk.client.set_away();
+        self.occasions.watch_session(&self.talk.client);
         let grace = tokio::time::sleep(self.gateway.linkdead);
-        let expiry = tokio::time::sleep(time_until(self.claims.expires_at));
-        tokio::pin!(grace, expiry);
+        tokio::pin!(grace);
         loop {
-            tokio::select! {
-                taker = self.registration.taken() => return Some(taker),
-                () = self.talk.client.ended() => return None,
-                () = self.gateway.draining.cancelled() => return None,
+            let occasion = tokio::select! {
+                occasion = self.occasions.next() => occasion,
                 () = &mut grace => return None,
-                () = &mut expiry => return None,
-                news = self.revocations.recv() => {
-                    if revoked(&self.gateway, &self.claims, &self.token, news).is_err() {
-                        return None;
-                    }
+                Some(outgoing) = self.talk.outbox.recv() => {
+                    self.talk.keep(outgoing);
+                    continue;
                 }
-                Some(outgoing) = self.talk.outbox.recv() => self.talk.keep(outgoing),
+            };
+            match occasion {
+                Occasion::Ending(Ending::Taken(taker)) => return Some(taker),
+                Occasion::Ending(Ending::Close(_)) if self.talk.client.has_ended() => return None,
+                Occasion::Draining => return None,
+                Occasion::Expiry if time_until(self.claims.expires_at).is_zero() => return None,
+                Occasion::Revocation(news) => {
+                    revoked(&self.gateway, &self.claims, &self.token, news).ok()?;
+                }
+                Occasion::TokenCheck => check_token(&self.gateway, &self.token).ok()?,
+                Occasion::Policy(policy) => self.talk.session.allowance().set_policy(policy),
+                // Nobody is there to be pinged; the socket may be closed as it likes.
+                Occasion::Ending(Ending::Close(_)) | Occasion::Expiry | Occasion::Heartbeat => {}
             }
         }
     }

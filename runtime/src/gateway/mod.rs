@@ -10,6 +10,7 @@ mod crowd;
 mod join;
 mod linkdead;
 mod meter;
+mod occasions;
 mod placement;
 mod presence;
 mod recovery;
@@ -62,6 +63,40 @@ pub struct Gateway {
     /// Places of the sessions that do.
     absent: linkdead::Places,
     recovery: recovery::Recovery,
+    meters: Meters,
+}
+
+/// What goes over all sockets.
+struct Meters {
+    received: Traffic,
+    sent: Traffic,
+}
+
+/// Messages and their bytes, one way.
+struct Traffic {
+    messages: metrics::Counter,
+    bytes: metrics::Counter,
+}
+
+impl Meters {
+    fn new() -> Self {
+        let received = Traffic {
+            messages: metrics::counter!("websocket_received_messages_total"),
+            bytes: metrics::counter!("websocket_received_bytes_total"),
+        };
+        let sent = Traffic {
+            messages: metrics::counter!("websocket_sent_messages_total"),
+            bytes: metrics::counter!("websocket_sent_bytes_total"),
+        };
+        Self { received, sent }
+    }
+}
+
+impl Traffic {
+    fn count(&self, bytes: usize) {
+        self.messages.increment(1);
+        self.bytes.increment(bytes as u64);
+    }
 }
 
 /// What operators say to players: each message wakes every connection.
@@ -132,6 +167,7 @@ impl Gateway {
             linkdead,
             absent: linkdead::Places::new(limits::LINKDEAD, limits::LINKDEAD_PER_ACCOUNT),
             recovery: recovery::Recovery::default(),
+            meters: Meters::new(),
         })
     }
 

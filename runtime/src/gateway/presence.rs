@@ -12,6 +12,7 @@ use protocol::v1::call::Method;
 use protocol::v1::notification::Method as Notice;
 use protocol::v1::response::Outcome;
 use sim::CharacterId;
+use sim::content::Chat;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -76,6 +77,17 @@ impl Inquiry {
             Method::SystemUnsubscribe(from) => Self::Topics { topics: topics(&from.topics)?, on: false },
             _ => return Err(RpcError::Internal),
         })
+    }
+
+    /// The same, with what is said of the own character as others may read it. The filter itself is not asked: it judges
+    /// lines in the tick of a zone, and this goes to all of them.
+    pub(super) fn masked(self, chat: &Chat) -> Self {
+        match self {
+            Self::Update { state, status: Some(status) } => {
+                Self::Update { state, status: Some(chat.mask(&status)) }
+            }
+            other => other,
+        }
     }
 
     /// Whether it is about the own character, which must be in the world.

@@ -7,7 +7,6 @@ use crate::client::rpc::RpcError;
 use crate::store::AccountId;
 use blake3::Hash;
 use std::collections::HashMap;
-use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 
@@ -68,7 +67,6 @@ impl From<NoSession> for RpcError {
 pub(super) struct Registration {
     recovery: Recovery,
     hash: Hash,
-    takers: mpsc::Receiver<Taker>,
 }
 
 impl Recovery {
@@ -76,14 +74,19 @@ impl Recovery {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new token, and its registration for the task that holds the session.
-    pub(super) fn register(&self, account: AccountId, encoding: Encoding) -> (String, Registration) {
+    /// A new token, and its registration for the task that holds the session; who wants to take that up comes through
+    /// the channel.
+    pub(super) fn register(
+        &self,
+        account: AccountId,
+        encoding: Encoding,
+    ) -> (String, Registration, mpsc::Receiver<Taker>) {
         let token = format!("{:032x}", rand::random::<u128>());
         let hash = blake3::hash(token.as_bytes());
         // One is all that come: it spends the token.
         let (sender, takers) = mpsc::channel(1);
         self.lock().insert(hash, Door { account, encoding, takers: sender });
-        (token, Registration { recovery: self.clone(), hash, takers })
+        (token, Registration { recovery: self.clone(), hash }, takers)
     }
 
     /// Asks for the session of this token, which is spent; the answer fails if the session ends first.
@@ -114,15 +117,6 @@ impl Registration {
     pub(super) fn is_of(&self, token: &str) -> bool {
         self.hash == blake3::hash(token.as_bytes())
     }
-
-    /// Waits until somebody takes the session up. Cancel safe.
-    pub(super) async fn taken(&mut self) -> Taker {
-        match self.takers.recv().await {
-            Some(taker) => taker,
-            // The token is spent, on somebody who was gone before he got anything.
-            None => pending().await,
-        }
-    }
 }
 
 impl Drop for Registration {
@@ -144,14 +138,14 @@ mod tests {
     #[tokio::test]
     async fn a_token_leads_its_owner_to_the_session_once() {
         let recovery = Recovery::default();
-        let (token, mut registration) = recovery.register(ADA, Encoding::Json);
+        let (token, _registration, mut takers) = recovery.register(ADA, Encoding::Json);
         let claim = |token: &str, account, encoding| recovery.claim(token, account, encoding).map(drop);
         assert_eq!(claim("guess", ADA, Encoding::Json), Err(NoSession::Unknown));
         assert_eq!(claim(&token, AccountId(2), Encoding::Json), Err(NoSession::Unknown));
         assert_eq!(claim(&token, ADA, Encoding::Proto), Err(NoSession::Encoding));
 
         let session = recovery.claim(&token, ADA, Encoding::Json).expect("it is the right one");
-        let taker = registration.taken().await;
+        let taker = takers.recv().await.expect("somebody takes it up");
         let attendance = Attendance::new(&Presences::new(true));
         let session_of_ada = Session::new(Encoding::Json).resumable();
         let talk = Conversation::new(ADA, Encoding::Json, session_of_ada, attendance, Instant::now());
@@ -163,7 +157,7 @@ mod tests {
     #[test]
     fn a_session_that_ends_takes_its_token_along() {
         let recovery = Recovery::default();
-        let (token, registration) = recovery.register(ADA, Encoding::Proto);
+        let (token, registration, _takers) = recovery.register(ADA, Encoding::Proto);
         assert!(registration.is_of(&token) && !registration.is_of("guess"));
         drop(registration);
         assert_eq!(recovery.claim(&token, ADA, Encoding::Proto).map(drop), Err(NoSession::Unknown));

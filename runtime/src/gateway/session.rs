@@ -370,11 +370,18 @@ impl Session {
         self.close_place(number)
     }
 
-    /// Answers everything that still waits, in the order it came: the token is no good any more.
-    pub fn expire(&mut self) -> Vec<Frame> {
-        let mut open: Vec<RequestId> = self.pending.keys().copied().collect();
+    /// Answers everything that still waits, in the order it came.
+    pub fn fail_all(&mut self, error: &RpcError) -> Vec<Frame> {
+        self.fail_since(Duration::ZERO, error)
+    }
+
+    /// The same for what was received at a moment or later. What is answered after that is answered no more.
+    pub fn fail_since(&mut self, moment: Duration, error: &RpcError) -> Vec<Frame> {
+        let since = |(_, pending): &(&RequestId, &Pending)| pending.received_at >= moment;
+        let mut open: Vec<RequestId> =
+            self.pending.iter().filter(since).map(|(request, _)| *request).collect();
         open.sort_unstable();
-        open.into_iter().filter_map(|request| self.answer(request, Err(RpcError::SessionExpired))).collect()
+        open.into_iter().filter_map(|request| self.answer(request, Err(error.clone()))).collect()
     }
 
     /// When a request that still waits was received.
@@ -622,14 +629,14 @@ mod tests {
         for id in 1..4 {
             receive(&mut session, &format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"dialog.close"}}"#));
         }
-        let frames = session.expire();
+        let frames = session.fail_all(&RpcError::SessionExpired);
         assert_eq!(frames.len(), 3);
         for (frame, id) in frames.iter().zip(1..) {
             let Frame::Text(frame) = frame else { panic!("text") };
             let start = format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32002"#);
             assert!(frame.starts_with(&start) && frame.contains("session_expired"), "{frame}");
         }
-        assert_eq!(session.expire(), [], "once");
+        assert_eq!(session.fail_all(&RpcError::SessionExpired), [], "once");
     }
 
     #[test]

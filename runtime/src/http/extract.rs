@@ -4,6 +4,7 @@
 use super::AppState;
 use super::admission::admit_account;
 use super::problem::Problem;
+use super::rates::too_many;
 use crate::abuse::{Address, Offence};
 use crate::auth::{AuthError, Claims};
 use axum::body::Bytes;
@@ -35,10 +36,8 @@ pub(super) async fn authenticate(
         }
     })?;
     admit_account(&state.abuse, claims.account)?;
-    if let Err(wait_s) = state.limits.count_account(claims.account) {
-        let detail = "too many requests of this account";
-        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).retry_after(wait_s));
-    }
+    let counted = state.abuse.count_request(claims.account);
+    counted.map_err(|wait| too_many("requests of this account", wait))?;
     request.extensions_mut().insert(claims);
     Ok(next.run(request).await)
 }

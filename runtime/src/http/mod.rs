@@ -16,7 +16,6 @@ mod routes;
 mod serve;
 
 pub use problem::Problem;
-pub use rates::RateLimits;
 pub use serve::{ServeLimits, serve};
 
 use crate::abuse::Abuse;
@@ -59,9 +58,7 @@ pub struct AppState {
     pub metrics: Metrics,
     /// Set when the server is going down, so that `/readyz` says no.
     pub draining: Arc<AtomicBool>,
-    /// Counts of requests.
-    pub limits: RateLimits,
-    /// Who may not come in.
+    /// How much may be asked, and who may not come in.
     pub abuse: Abuse,
 }
 

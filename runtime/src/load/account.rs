@@ -36,7 +36,8 @@ pub enum AccountError {
     /// The server counts registrations by address, and this one has had its share.
     #[error(
         "{route}: still too many attempts from this address after {TRIES} tries; for the time of the test start the \
-         server with LORE_AUTH_ATTEMPTS_PER_MINUTE=1000000, or with the development profile on the same machine"
+         server with LORE_LIMITS_HTTP_LOGINS=\"1000/s burst 10000\", or with the development profile on the same \
+         machine"
     )]
     RateLimited {
         /// What was called.
@@ -142,16 +143,19 @@ impl Registrar {
         Ok(Player { token: tokens.access_token, character: created.id, name: name.to_owned() })
     }
 
-    /// So many of them, of all classes by turns; `progress` is told how many there are.
+    /// So many of them, of these classes by turns; `progress` is told how many there are.
     ///
     /// # Errors
     /// [`AccountError`] when the server refuses one or stays busy.
+    ///
+    /// # Panics
+    /// There are no classes.
     pub async fn guests(
         &self,
         count: usize,
+        classes: &[String],
         mut progress: impl FnMut(usize),
     ) -> Result<Vec<Player>, AccountError> {
-        let classes = self.classes().await?;
         let guest = |number: usize| {
             let class = &classes[number % classes.len()];
             async move { self.guest(&bot_name(), class).await }

@@ -1,18 +1,20 @@
-//! One bot's life: join, play, leave, and come back when it was cut off. Turns what its will wants into calls and what the
-//! client hears into figures.
+//! One bot's life: play, leave, and come back when it was cut off. Turns what its will wants into calls and what the client
+//! hears into figures.
 
 use super::account::Player;
-use super::client::{CallFailed, Client, ConnectError, Lost, PATIENCE, Traffic};
+use super::client::{Client, Lost, PATIENCE, Traffic};
+use super::entry::{Back, come_back, enter};
 use super::measure::Tally;
 use super::mind::{ATTACK_PATIENCE, Mind, Order, Scenario};
 use super::replica::Heard;
+use super::shelf::Fate;
 use super::walker::{Step, Walker};
 use super::worker::Worker;
 use crate::client::frame::Encoding;
 use protocol::v1::call::Method;
 use protocol::v1::event::Type as Event;
 use protocol::v1::response::Outcome;
-use protocol::v1::{self, Hit, Joined};
+use protocol::v1::{self, Hit};
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,10 +26,6 @@ use tokio_util::sync::CancellationToken;
 const WITNESSES: usize = 16;
 /// Movements and calls whose answer is timed at once; older ones are forgotten.
 const TIMED: usize = 128;
-/// How long a bot keeps trying to get into a full or busy world.
-const JOIN_PATIENCE: Duration = Duration::from_secs(30);
-/// Pause between two tries to join or to connect.
-const JOIN_PAUSE: Duration = Duration::from_millis(500);
 
 /// What all bots of a run share.
 pub(super) struct Run {
@@ -54,8 +52,22 @@ impl Run {
     }
 
     /// Whether bot number `index` knows everything in sight.
-    fn is_whole(&self, index: usize) -> bool {
+    pub fn is_whole(&self, index: usize) -> bool {
         self.scenario.looks_around() || index.is_multiple_of(WITNESSES)
+    }
+
+    /// Adds how the server kept to the protocol towards one client.
+    pub fn count_conduct(&self, client: &Client) {
+        let (breaches, faults) = client.faults();
+        let (missed, repeated) = (client.replica().missed, client.replica().repeated);
+        self.count(|tally| {
+            tally.protocol_errors += breaches;
+            for fault in faults {
+                tally.faults.count(&fault.to_string());
+            }
+            tally.comeback.messages_lost += missed;
+            tally.comeback.messages_doubled += repeated;
+        });
     }
 }
 
@@ -90,66 +102,6 @@ pub(super) async fn live(run: Arc<Run>, worker: Arc<Worker>, number: Number) {
     if lost.is_none() {
         client.close().await;
     }
-}
-
-async fn enter(run: &Run, index: usize, sent: Instant) -> anyhow::Result<Client> {
-    let player = &run.players[index];
-    let mut client = Client::connect(&run.ws_url, &player.token, run.encoding).await?;
-    if !run.is_whole(index) {
-        client = client.looking_past_others();
-    }
-    match join(run, player, &mut client, sent + JOIN_PATIENCE).await {
-        Ok(joined) => {
-            run.count(|tally| {
-                tally.joined += 1;
-                tally.zones.count(&joined.zone);
-            });
-            Ok(client)
-        }
-        Err(error) => {
-            count_conduct(run, &client);
-            client.close().await;
-            Err(error.into())
-        }
-    }
-}
-
-/// Joins, and tries again while the zone is full or busy: others walk on and make room.
-async fn join(run: &Run, player: &Player, client: &mut Client, until: Instant) -> Result<Joined, CallFailed> {
-    let asked = Instant::now();
-    loop {
-        let params = v1::WorldJoin { character: player.character };
-        match client.call::<Joined>("world.join", params).await {
-            Ok(joined) => {
-                run.count(|tally| {
-                    tally.in_world += 1;
-                    tally.join.record(asked.elapsed());
-                });
-                return Ok(joined);
-            }
-            Err(CallFailed::Refused { method, error }) => {
-                run.count(|tally| tally.refusals.count(&format!("{method}: {}", error.stable_code())));
-                let passes =
-                    matches!(error.stable_code(), "zone_full" | "busy" | "rate_limited" | "unavailable");
-                if !passes || Instant::now() >= until || run.stop.is_cancelled() {
-                    return Err(CallFailed::Refused { method, error });
-                }
-                let pause = error.retry_after_ms().map_or(JOIN_PAUSE, Duration::from_millis);
-                tokio::time::sleep(pause.min(PATIENCE)).await;
-            }
-            Err(failed) => return Err(failed),
-        }
-    }
-}
-
-fn count_conduct(run: &Run, client: &Client) {
-    let (breaches, faults) = client.faults();
-    run.count(|tally| {
-        tally.protocol_errors += breaches;
-        for fault in faults {
-            tally.faults.count(&fault.to_string());
-        }
-    });
 }
 
 /// What decides for a bot.
@@ -250,21 +202,21 @@ impl<'a> Bot<'a> {
         }
     }
 
-    /// Drops the connection and gets back into the world by another; false if that did not succeed.
+    /// Loses the connection and gets back into the world over another; false if that did not succeed.
     async fn come_back(&mut self, client: &mut Client) -> bool {
-        client.cut();
         let since = *self.run.cut_at.get_or_init(Instant::now);
+        self.lose(client).await;
         self.arriving = Some(since);
         (self.attacked, self.last_frame) = (None, None);
         self.moves.clear();
         self.calls.clear();
         self.run.count(|tally| tally.in_world -= 1);
-        let player = &self.run.players[self.number.index];
-        match self.reconnect(client, player, since + JOIN_PATIENCE).await {
-            Ok(()) => {
-                match &mut self.will {
-                    Will::Mind(mind) => mind.rejoined(),
-                    Will::Walker(walker) => walker.rejoined(),
+        match come_back(self.run, self.number.index, client, since).await {
+            Ok(back) => {
+                match (&mut self.will, back) {
+                    (Will::Mind(mind), _) => mind.rejoined(),
+                    (Will::Walker(walker), Back::Resumed) => walker.resumed(),
+                    (Will::Walker(walker), Back::JoinedAnew) => walker.rejoined(),
                 }
                 true
             }
@@ -279,21 +231,21 @@ impl<'a> Bot<'a> {
         }
     }
 
-    /// Connects and joins, and tries again while the server has no room.
-    async fn reconnect(&self, client: &mut Client, player: &Player, until: Instant) -> anyhow::Result<()> {
-        let unanswered = loop {
-            match client.reconnect(&self.run.ws_url, &player.token).await {
-                Ok(unanswered) => break unanswered,
-                Err(error @ ConnectError::BadUrl { .. }) => return Err(error.into()),
-                Err(error) if Instant::now() >= until || self.run.stop.is_cancelled() => {
-                    return Err(error.into());
-                }
-                Err(_) => tokio::time::sleep(JOIN_PAUSE).await,
-            }
+    /// The connection breaks while something durable is asked for: of every other bot before that leaves, of the others
+    /// before the answer can be there.
+    async fn lose(&mut self, client: &mut Client) {
+        let last = match &mut self.will {
+            Will::Mind(_) => None,
+            Will::Walker(walker) => walker.shift(),
         };
-        self.run.count(|tally| tally.unanswered += unanswered as u64);
-        join(self.run, player, client, until).await?;
-        Ok(())
+        if self.number.index.is_multiple_of(2) {
+            client.cut();
+        }
+        if let Some(call) = last {
+            // It fails on a line that is cut; the session sends it when it goes on.
+            drop(self.ask(client, call).await);
+        }
+        client.cut();
     }
 
     /// Does what it wants now.
@@ -360,7 +312,7 @@ impl<'a> Bot<'a> {
         // Swings are only told to who looks at others.
         if is_attack && client.replica().is_whole() {
             if self.attacked.is_some() {
-                self.run.count(|tally| tally.silent_attacks += 1);
+                self.run.count(|tally| tally.game.silent_attacks += 1);
             }
             self.attacked = Some((id, Instant::now()));
         }
@@ -384,7 +336,7 @@ impl<'a> Bot<'a> {
                 Will::Walker(walker) => Some(walker.challenged(&challenge)),
             },
             Heard::DuelTurn(turn) => {
-                self.run.count(|tally| tally.duel_turns += 1);
+                self.run.count(|tally| tally.game.duel_turns += 1);
                 match &mut self.will {
                     Will::Mind(_) => None,
                     Will::Walker(walker) => walker.duel_turn(&turn, client.replica().you),
@@ -411,13 +363,13 @@ impl<'a> Bot<'a> {
                 | Heard::EventReward(_)
         );
         if is_fact {
-            self.run.count(|tally| tally.facts += 1);
+            self.run.count(|tally| tally.game.facts += 1);
         }
         match (heard, &mut self.will) {
             (Heard::Welcome(welcome), _) => self.tick = Duration::from_millis(u64::from(welcome.tick_ms)),
             (Heard::Corrected(corrected), will) => {
                 self.moves.retain(|(seq, _)| *seq > u64::from(corrected.seq));
-                self.run.count(|tally| tally.corrections += 1);
+                self.run.count(|tally| tally.game.corrections += 1);
                 match will {
                     Will::Mind(mind) => mind.corrected(corrected.x, corrected.y),
                     Will::Walker(walker) => walker.corrected(corrected.x, corrected.y),
@@ -425,7 +377,7 @@ impl<'a> Bot<'a> {
             }
             (Heard::Crossed(_), will) => {
                 (self.last_frame, self.attacked) = (None, None);
-                self.run.count(|tally| tally.crossings += 1);
+                self.run.count(|tally| tally.game.crossings += 1);
                 if let Will::Mind(mind) = will {
                     let from = client.replica().zone.as_ref().map_or("", |zone| &zone.name);
                     mind.crossed(from);
@@ -434,7 +386,7 @@ impl<'a> Bot<'a> {
             (Heard::Died, will) => {
                 self.attacked = None;
                 self.moves.clear();
-                self.run.count(|tally| tally.deaths += 1);
+                self.run.count(|tally| tally.game.deaths += 1);
                 match will {
                     Will::Mind(mind) => mind.died(),
                     Will::Walker(walker) => walker.died(),
@@ -444,11 +396,14 @@ impl<'a> Bot<'a> {
             (Heard::Respawned, Will::Walker(walker)) => walker.respawned(),
             (Heard::Dialog(dialog), Will::Mind(mind)) => {
                 mind.spoken_to(dialog.choices);
-                self.run.count(|tally| tally.dialogs += 1);
+                self.run.count(|tally| tally.game.dialogs += 1);
             }
             (Heard::DialogEnd, Will::Mind(mind)) => mind.dialog_over(),
             (Heard::DuelEnded, Will::Walker(walker)) => walker.duel_ended(),
-            (Heard::InventoryUpdate(update), Will::Walker(walker)) => walker.told(&update),
+            (Heard::InventoryUpdate(update), Will::Walker(walker)) => {
+                let doubled = walker.told(&update);
+                self.run.count(|tally| tally.comeback.commands_doubled += u64::from(doubled));
+            }
             _ => {}
         }
     }
@@ -489,6 +444,13 @@ impl<'a> Bot<'a> {
                 tally.refusals.count(&format!("{method}: {}", error.stable_code()));
             }
         });
+        if let ("inventory.move", Will::Walker(walker)) = (method, &mut self.will) {
+            let fate = walker.shifted(outcome.is_ok());
+            self.run.count(|tally| {
+                tally.comeback.commands_lost += u64::from(fate == Fate::Lost);
+                tally.comeback.commands_doubled += u64::from(fate == Fate::Doubled);
+            });
+        }
         match (outcome, &mut self.will) {
             (Err(_), Will::Mind(mind)) => match method {
                 "combat.attack" if self.attacked.is_some_and(|(asked, _)| asked == id) => {
@@ -541,9 +503,9 @@ impl<'a> Bot<'a> {
             let critical = |event: &&Event| matches!(event, Event::Swing(swing) if swing.attacker == you && swing.hit() == Hit::Critical);
             let criticals = events.iter().filter(critical).count() as u64;
             self.run.count(|tally| {
-                tally.swings += swung;
-                tally.criticals += criticals;
-                tally.silent_attacks += silent;
+                tally.game.swings += swung;
+                tally.game.criticals += criticals;
+                tally.game.silent_attacks += silent;
             });
         }
         if attacked.is_some()
@@ -571,8 +533,10 @@ impl<'a> Bot<'a> {
     }
 
     fn settle(&self, client: &Client, lost: Option<&Lost>) {
-        count_conduct(self.run, client);
+        self.run.count_conduct(client);
+        let waits = matches!(&self.will, Will::Walker(walker) if walker.waits());
         self.run.count(|tally| {
+            tally.comeback.commands_lost += u64::from(self.was_cut && waits);
             tally.lost_replies += client.replica().pending() as u64;
             tally.in_world -= u64::from(!self.stays_out);
             if let Some(lost) = lost {

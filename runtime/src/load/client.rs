@@ -2,7 +2,9 @@
 //!
 //! No behaviour (that is [`super::bot`]), no HTTP (that is [`super::account`]).
 
-use super::replica::{Fault, Heard, Replica};
+use super::acks::FrameAcks;
+use super::fault::Fault;
+use super::replica::{Heard, Replica};
 use crate::client::frame::{Encoding, to_json};
 use futures_util::{SinkExt, StreamExt};
 use protocol::prost::Message as _;
@@ -112,7 +114,7 @@ pub enum ResumeFailed {
     /// No connection came about: try again.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The connection broke again, or the server does not answer: try again.
+    /// The connection broke again, or the server is busy or does not answer: try again.
     #[error(transparent)]
     Broke(CallFailed),
     /// The session is over: the connection is there, join anew.
@@ -147,6 +149,7 @@ pub struct Client {
     open: BTreeMap<u64, Method>,
     /// Number of the last message that the server knows came through.
     acknowledged: u64,
+    frames: FrameAcks,
     replica: Replica,
     traffic: Traffic,
     next_id: u64,
@@ -168,6 +171,7 @@ impl Client {
             tokens: Vec::new(),
             open: BTreeMap::new(),
             acknowledged: 0,
+            frames: FrameAcks::default(),
             replica: Replica::default(),
             traffic: Traffic::default(),
             next_id: 1,
@@ -177,17 +181,19 @@ impl Client {
         })
     }
 
-    /// Breaks the connection without a word, as a network does that is gone; [`Client::resume`] and
-    /// [`Client::reconnect`] open another.
+    /// Breaks the connection without a word, as a network does that is gone; [`Client::resume`] opens another. Calls may
+    /// be made meanwhile: they fail, and are sent when the session goes on.
     pub fn cut(&mut self) {
         self.socket = None;
+        self.frames = FrameAcks::default();
     }
 
     /// Opens another connection, as the owner of this access token, and takes the session up: what was missed comes
     /// next, and calls that the server had not received are sent again. May be tried again when it fails half-way.
     ///
     /// # Errors
-    /// [`ResumeFailed`]: no connection, or no session any more.
+    /// [`ResumeFailed`]: no connection, or no session any more: then traffic and faults go on being counted, the character
+    /// has to join again, and what waited for an answer will not get it.
     pub async fn resume(&mut self, token: &str) -> Result<v1::Resumed, ResumeFailed> {
         self.cut();
         self.replica.forget(RESUME);
@@ -205,7 +211,7 @@ impl Client {
                     self.take_up(&resumed).await?;
                     return Ok(resumed);
                 }
-                Err(CallFailed::Refused { error, .. }) => {
+                Err(CallFailed::Refused { error, .. }) if error.retry_after_ms().is_none() => {
                     self.tokens.retain(|token| *token != recovery);
                     refused = Some(error);
                 }
@@ -246,22 +252,6 @@ impl Client {
     pub fn looking_past_others(mut self) -> Self {
         self.replica.look_past_others();
         self
-    }
-
-    /// Opens a connection in place of one that was lost; traffic and faults go on being counted. The session is a new
-    /// one: the character has to join again, and what waited for an answer will not get it. How many calls that were.
-    ///
-    /// # Errors
-    /// [`ConnectError`]: a wrong address, or a server that refuses or does not answer.
-    pub async fn reconnect(&mut self, url: &str, token: &str) -> Result<usize, ConnectError> {
-        self.cut();
-        self.socket = Some(open(url, token, self.encoding).await?);
-        url.clone_into(&mut self.url);
-        self.tokens.clear();
-        self.open.clear();
-        self.acknowledged = 0;
-        self.set_aside.clear();
-        Ok(self.replica.lose())
     }
 
     /// What this client knows of the world.
@@ -316,7 +306,9 @@ impl Client {
     pub async fn walk(&mut self, x: i32, y: i32) -> Result<u64, Lost> {
         let seq = self.replica.sent_seq + 1;
         self.replica.sent_seq = seq;
-        self.write(None, Method::WorldMove(v1::WorldMove { seq: seq as u32, x, y })).await?;
+        let mut calls = vec![(None, Method::WorldMove(v1::WorldMove { seq: seq as u32, x, y }))];
+        calls.extend(self.frames.due().map(|tick| (None, Method::WorldAck(v1::WorldAck { tick }))));
+        self.write_all(calls).await?;
         Ok(seq)
     }
 
@@ -368,10 +360,16 @@ impl Client {
     }
 
     async fn write(&mut self, id: Option<u64>, method: Method) -> Result<(), Lost> {
+        self.write_all(vec![(id, method)]).await
+    }
+
+    /// Writes calls as one frame.
+    async fn write_all(&mut self, calls: Vec<(Option<u64>, Method)>) -> Result<(), Lost> {
         let message = match self.encoding {
-            Encoding::Json => Message::text(json_call(id, &method)),
+            Encoding::Json => Message::text(json_calls(&calls)),
             Encoding::Proto => {
-                let calls = vec![v1::Call { id, method: Some(method) }];
+                let call = |(id, method)| v1::Call { id, method: Some(method) };
+                let calls = calls.into_iter().map(call).collect();
                 Message::binary(v1::ClientFrame { calls }.encode_to_vec())
             }
         };
@@ -389,6 +387,9 @@ impl Client {
             if !self.tokens.is_empty() && seq >= self.acknowledged + ACKNOWLEDGE_EVERY {
                 self.write(None, Method::SessionAck(v1::SessionAck { seq })).await?;
                 self.acknowledged = seq;
+            }
+            if let Some(tick) = self.frames.overdue() {
+                self.write(None, Method::WorldAck(v1::WorldAck { tick })).await?;
             }
             let message = match self.socket.as_mut().ok_or(Lost::Cut)?.next().await {
                 Some(message) => message.map_err(Box::new)?,
@@ -424,7 +425,7 @@ impl Client {
         }
     }
 
-    /// Takes from a message what is needed to come back.
+    /// Takes from a message what the server is told of later, and what is needed to come back.
     fn note(&mut self, heard: &Heard) {
         match heard {
             Heard::Welcome(welcome) => {
@@ -436,6 +437,8 @@ impl Client {
             Heard::Reply { id, .. } => {
                 self.open.remove(id);
             }
+            Heard::Snapshot => self.frames.begin(self.replica.tick),
+            Heard::Delta { tick, .. } => self.frames.heard(*tick),
             _ => {}
         }
     }
@@ -475,7 +478,15 @@ async fn open(url: &str, token: &str, encoding: Encoding) -> Result<Socket, Conn
     Ok(socket)
 }
 
-/// A call of `lore.v1.json`.
+/// A frame of `lore.v1.json`: one call, or a batch.
+fn json_calls(calls: &[(Option<u64>, Method)]) -> String {
+    let each: Vec<String> = calls.iter().map(|(id, method)| json_call(*id, method)).collect();
+    match &each[..] {
+        [call] => call.clone(),
+        all => format!("[{}]", all.join(",")),
+    }
+}
+
 fn json_call(id: Option<u64>, method: &Method) -> String {
     #[derive(Serialize)]
     struct Call<'a> {
@@ -503,4 +514,21 @@ fn framed_bytes(payload: usize, masked: bool) -> u64 {
         _ => 10,
     };
     payload as u64 + length + if masked { 4 } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_of_one_frame_are_a_batch() {
+        let seen = (None, Method::WorldAck(v1::WorldAck { tick: 345 }));
+        let ping = (Some(7), Method::SystemPing(v1::SystemPing { nonce: None }));
+        let call = r#"{"jsonrpc":"2.0","method":"world.ack","params":{"tick":345}}"#;
+        assert_eq!(json_calls(std::slice::from_ref(&seen)), call);
+        let ping_too = json_calls(&[seen, ping]);
+        let read: serde_json::Value = serde_json::from_str(&ping_too).expect("JSON");
+        assert_eq!(read[0], serde_json::from_str::<serde_json::Value>(call).expect("JSON"));
+        assert_eq!((&read[1]["id"], &read[1]["method"]), (&7.into(), &"system.ping".into()));
+    }
 }

@@ -39,7 +39,7 @@ const fn figure(name: &'static str, at: &'static str, worse: Worse, chance: f64,
     Figure { name, at, worse, chance, slack }
 }
 
-const FIGURES: [Figure; 21] = [
+const FIGURES: [Figure; 28] = [
     figure("protocol errors", "/protocol_errors", Worse::Up, 0.0, 0.0),
     figure("disconnects", "/disconnects", Worse::Up, 0.0, 0.0),
     figure("lost replies", "/lost_replies", Worse::Up, 0.0, 0.0),
@@ -58,9 +58,16 @@ const FIGURES: [Figure; 21] = [
     figure("server CPU, %", "/server/cpu_percent", Worse::Up, 0.1, 2.0),
     figure("server KiB a connection", "/server/kib_per_connection", Worse::Up, 0.15, 2.0),
     figure("storm until all in, s", "/storm/all_s", Worse::Up, 0.25, 0.2),
+    figure("storm arrival p50, ms", "/storm/arrival_ms/p50", Worse::Up, 0.25, 50.0),
     figure("storm arrival p99, ms", "/storm/arrival_ms/p99", Worse::Up, 0.25, 50.0),
     figure("storm unanswered calls", "/storm/unanswered", Worse::Up, 0.25, 2.0),
     figure("storm untold changes", "/storm/untold", Worse::Up, 0.0, 0.0),
+    figure("storm sessions resumed", "/storm/resumed", Worse::Down, 0.0, 0.0),
+    figure("storm joined anew", "/storm/joined_anew", Worse::Up, 0.0, 0.0),
+    figure("storm messages lost", "/storm/messages_lost", Worse::Up, 0.0, 0.0),
+    figure("storm messages doubled", "/storm/messages_doubled", Worse::Up, 0.0, 0.0),
+    figure("storm commands lost", "/storm/commands_lost", Worse::Up, 0.0, 0.0),
+    figure("storm commands doubled", "/storm/commands_doubled", Worse::Up, 0.0, 0.0),
 ];
 
 /// What a run has to have in common with another to be compared.
@@ -185,6 +192,16 @@ mod tests {
         let mut broken = report(50.0, 20.0);
         broken["protocol_errors"] = json!(1);
         assert_eq!(regressed(&old, &broken), ["protocol errors"]);
+    }
+
+    #[test]
+    fn a_storm_is_compared_with_one_that_told_as_much() {
+        let (mut old, mut new) = (report(50.0, 20.0), report(50.0, 20.0));
+        old["storm"] = json!({"all_s": 3.0});
+        new["storm"] = json!({"all_s": 3.1, "resumed": 39, "commands_doubled": 1});
+        assert_eq!(regressed(&old, &new), Vec::<&str>::new(), "it did not say how they came back");
+        old["storm"] = json!({"all_s": 3.0, "resumed": 40, "commands_doubled": 0});
+        assert_eq!(regressed(&old, &new), ["storm sessions resumed", "storm commands doubled"]);
     }
 
     #[test]

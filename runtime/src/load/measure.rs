@@ -4,6 +4,7 @@
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 /// Longest time a histogram tells apart, microseconds; longer ones count as this.
@@ -210,13 +211,53 @@ pub struct Tally {
     pub unanswered: u64,
     /// Durable changes that nobody told: places of inventories that are not as they were told to be.
     pub untold: u64,
-    /// Attacks whose swing never came within the bot's patience.
-    pub silent_attacks: u64,
+    /// How those came back whose connections were dropped.
+    pub comeback: Comeback,
+    /// What happened in the game.
+    pub game: Game,
+}
+
+/// How those came back whose connections were dropped, and what it cost them.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Comeback {
+    /// How many went on with their session.
+    pub resumed: u64,
+    /// How many had none any more and joined anew.
+    pub joined_anew: u64,
+    /// Calls that had no answer yet when connections were dropped.
+    pub under_way: u64,
+    /// Messages that must not be lost and never came, by their numbers.
+    pub messages_lost: u64,
+    /// Messages that came again after they were heard, by their numbers.
+    pub messages_doubled: u64,
+    /// Changes of the inventory that were asked for and of which nothing came, or no answer.
+    pub commands_lost: u64,
+    /// Changes of the inventory that were asked for once and carried out more often.
+    pub commands_doubled: u64,
+}
+
+impl fmt::Display for Comeback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { resumed, joined_anew, under_way, .. } = self;
+        let Self { messages_lost, messages_doubled, commands_lost, commands_doubled, .. } = self;
+        write!(f, "{resumed} went on, {joined_anew} joined anew, {under_way} calls under way; ")?;
+        write!(
+            f,
+            "lost {messages_lost} messages and {commands_lost} commands, doubled {messages_doubled} and {commands_doubled}"
+        )
+    }
+}
+
+/// What happened in the game. Swings are those that bots heard of that look at others.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Game {
     /// Swings of bots.
     pub swings: u64,
     /// Of these, criticals.
     pub criticals: u64,
-    /// Turns of duels, as each of the two was told.
+    /// Attacks whose swing never came within the bot's patience.
+    pub silent_attacks: u64,
+    /// Turns of duels, counted for each of the two.
     pub duel_turns: u64,
     /// Deaths of bots.
     pub deaths: u64,
@@ -224,9 +265,9 @@ pub struct Tally {
     pub corrections: u64,
     /// Zones crossed into.
     pub crossings: u64,
-    /// Conversations opened.
+    /// What NPCs said in conversations.
     pub dialogs: u64,
-    /// Durable facts told: experience, items, quests.
+    /// Durable updates told: experience, items, quests.
     pub facts: u64,
 }
 

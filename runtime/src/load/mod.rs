@@ -8,9 +8,12 @@
 //! one in sixteen.
 
 pub mod account;
+pub mod acks;
 mod bot;
 pub mod client;
 pub mod compare;
+mod entry;
+pub mod fault;
 pub mod handles;
 pub mod measure;
 pub mod mind;
@@ -165,8 +168,9 @@ pub async fn run(plan: &Plan, mut progress: impl FnMut(&str)) -> Result<Report, 
     };
     let registering = Instant::now();
     let everybody = plan.everybody();
+    let classes = registrar.classes().await?;
     let players = registrar
-        .guests(everybody, |made| {
+        .guests(everybody, &classes, |made| {
             if made.is_multiple_of(REGISTERED_STEP) || made == everybody {
                 progress(&format!("{made} of {everybody} guests have a character"));
             }

@@ -10,7 +10,7 @@ const WIDTH: f64 = 400.0;
 const HEIGHT: f64 = 150.0;
 const STEP: (f64, f64) = (480.0, 230.0);
 /// Where the first one is.
-const FIRST: (f64, f64) = (60.0, 110.0);
+const FIRST: (f64, f64) = (60.0, 126.0);
 /// Points drawn of one line; of longer runs every second, third, ... one.
 const DRAWN: usize = 400;
 
@@ -109,6 +109,10 @@ fn head(svg: &mut String, report: &Report) {
     let _ = writeln!(svg, "<text x=\"20\" y=\"54\">{}</text>", escaped(&figures));
     let legend = "grey: bots join and settle; red: the storm";
     let _ = writeln!(svg, "<text x=\"20\" y=\"72\" fill=\"#666\">{legend}</text>");
+    if let Some(storm) = &report.storm {
+        let words = format!("storm: {}", storm.words().join("; "));
+        let _ = writeln!(svg, "<text x=\"20\" y=\"90\">{}</text>", escaped(&words));
+    }
 }
 
 fn panel(svg: &mut String, (x, y): (f64, f64), title: &str, points: &[&Point], lines: &[Line], end: f64) {
@@ -213,6 +217,7 @@ mod tests {
         report.scenario = "a<b & \"c\"".to_owned();
         let svg = svg(&report);
         assert!(svg.contains("a&lt;b &amp; &quot;c&quot;: 2 bots"));
+        assert!(svg.contains("storm: 1 of 2 in, 0 gave up; 1 went on, 0 joined anew"), "{svg}");
         assert!(svg.lines().all(|line| line.matches('L').count() <= DRAWN));
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
         let empty = example(0);

@@ -7,7 +7,9 @@
 //! it knows and judges no more than the own character, the ticks and the acknowledgements.
 
 mod glance;
+mod sight;
 
+use super::fault::{Fault, malformed};
 use protocol::prost::Message as _;
 use protocol::v1::event::Type as Event;
 use protocol::v1::notification::Method as Told;
@@ -15,78 +17,15 @@ use protocol::v1::response::Outcome;
 use protocol::v1::{
     self, Character, CharacterUpdate, ChatMessage, DialogShow, DuelChallenged, DuelTurn, EventReward,
     InventoryUpdate, PresenceChanged, QuestUpdate, ServerFrame, SessionWelcome, SystemMessage,
-    WorldCorrected, WorldDelta, WorldEventUpdate, WorldSnapshot, WorldZone, Zone,
+    WorldCorrected, WorldEventUpdate, WorldZone, Zone,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use thiserror::Error;
 
 /// Calls that may wait for their answer at once; a client with more is defective.
 pub const PENDING_CALLS: usize = 1_024;
-
-/// Millimetres of a step of movement.
-const STEP_MM: i32 = 20;
-
-/// Something the protocol does not allow.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum Fault {
-    /// Not JSON, not JSON-RPC, or a member is missing or of the wrong type.
-    #[error("malformed {what}: {why}")]
-    Malformed {
-        /// Method of the notification, or what kind of message.
-        what: String,
-        /// What the decoder said.
-        why: String,
-    },
-    /// A notification that the protocol does not know.
-    #[error("unknown notification {0:?}")]
-    UnknownNotification(String),
-    /// A response to nothing that was asked, or a second one.
-    #[error("response to {0} which was not asked")]
-    UnaskedResponse(u64),
-    /// A message that must not be lost is missing before this one.
-    #[error("message {seq} after {heard}")]
-    Gap {
-        /// The last one before it.
-        heard: u64,
-        /// Its number.
-        seq: u64,
-    },
-    /// A delta before any snapshot, or between crossing over and its snapshot.
-    #[error("delta of tick {0} without a snapshot before it")]
-    DeltaWithoutSnapshot(u64),
-    /// A tick number that did not grow.
-    #[error("tick went from {from} to {to}")]
-    TickBackwards {
-        /// Newest tick heard before.
-        from: u64,
-        /// The tick of the frame.
-        to: u64,
-    },
-    /// An acknowledgement that fell or was never sent.
-    #[error("acknowledged {ack} after {before}, newest sent is {sent}")]
-    WrongAck {
-        /// What the frame said.
-        ack: u64,
-        /// The acknowledgement before it.
-        before: u64,
-        /// The newest sequence number sent.
-        sent: u64,
-    },
-    /// A changed or leaving entity that is not in sight.
-    #[error("{what} of entity {id} which is not in sight")]
-    UnknownEntity {
-        /// `update`, `move` or `leave`.
-        what: &'static str,
-        /// Which.
-        id: u64,
-    },
-    /// An entity that enters twice.
-    #[error("entity {0} entered twice")]
-    EnteredTwice(u64),
-}
 
 /// A message the client understood.
 #[derive(Debug)]
@@ -225,6 +164,10 @@ pub struct Replica {
     pub character: Option<Character>,
     /// Number of the last message that must not be lost.
     pub heard_seq: u64,
+    /// Such messages that never came, in all sessions.
+    pub missed: u64,
+    /// Such messages that came again after they were heard, in all sessions.
+    pub repeated: u64,
     in_sync: bool,
     /// Deltas may still be of the time before the session was resumed.
     is_resuming: bool,
@@ -242,16 +185,6 @@ impl Replica {
     /// Whether it knows everything in sight.
     pub fn is_whole(&self) -> bool {
         !self.looks_past_others
-    }
-
-    /// The connection is gone: nothing is known any more but who plays. How many calls were not answered.
-    pub fn lose(&mut self) -> usize {
-        let unanswered = self.pending.len();
-        self.pending.clear();
-        self.entities.clear();
-        (self.tick, self.ack, self.sent_seq, self.heard_seq) = (0, 0, 0, 0);
-        (self.in_sync, self.is_resuming) = (false, false);
-        unanswered
     }
 
     /// The own entity, if it is in sight.
@@ -284,11 +217,13 @@ impl Replica {
         self.is_resuming = true;
     }
 
-    /// Another session has begun: nothing that was asked of the former is answered, and its messages are counted anew.
+    /// Another session has begun: nothing is known any more but who plays, nothing that was asked of the former is
+    /// answered, and messages and movements are counted anew.
     pub fn begun_anew(&mut self) {
-        self.in_sync = false;
-        self.heard_seq = 0;
         self.pending.clear();
+        self.entities.clear();
+        (self.tick, self.ack, self.sent_seq, self.heard_seq) = (0, 0, 0, 0);
+        (self.in_sync, self.is_resuming) = (false, false);
     }
 
     /// Takes in one frame of `lore.v1.json`. Faults are added to `faults`; `None` when nothing could be understood, and
@@ -339,11 +274,16 @@ impl Replica {
     /// Counts a message that must not be lost. False if it was heard before.
     fn is_new(&mut self, seq: u64, faults: &mut Vec<Fault>) -> bool {
         let heard = self.heard_seq;
+        if seq <= heard {
+            self.repeated += 1;
+            return false;
+        }
         if seq > heard + 1 {
+            self.missed += seq - heard - 1;
             faults.push(Fault::Gap { heard, seq });
         }
-        self.heard_seq = heard.max(seq);
-        seq > heard
+        self.heard_seq = seq;
+        true
     }
 
     fn read_text(&mut self, text: &str, faults: &mut Vec<Fault>) -> Result<Option<Heard>, Fault> {
@@ -452,114 +392,6 @@ impl Replica {
         }
         Heard::CharacterUpdate(update)
     }
-
-    fn snapshot(&mut self, snapshot: WorldSnapshot, faults: &mut Vec<Fault>) -> Result<Heard, Fault> {
-        let WorldSnapshot { tick, zone, you, ack, entities, .. } = snapshot;
-        self.begin_snapshot(tick, zone, you, ack, faults)?;
-        for entity in entities {
-            let id = entity.id;
-            if self.entities.insert(id, Entity::new(entity)).is_some() {
-                faults.push(Fault::EnteredTwice(id));
-            }
-        }
-        Ok(Heard::Snapshot)
-    }
-
-    /// All of a snapshot but its entities.
-    fn begin_snapshot(
-        &mut self,
-        tick: u64,
-        zone: Option<Zone>,
-        you: u64,
-        ack: u32,
-        faults: &mut Vec<Fault>,
-    ) -> Result<(), Fault> {
-        let zone = zone.ok_or_else(|| malformed("world.snapshot", &"it has no zone"))?;
-        let same_zone = self.zone.as_ref().is_some_and(|known| known.name == zone.name);
-        if same_zone && tick < self.tick {
-            faults.push(Fault::TickBackwards { from: self.tick, to: tick });
-        }
-        self.acknowledge(ack.into(), faults);
-        self.tick = tick;
-        self.you = you;
-        self.zone = Some(zone);
-        self.entities.clear();
-        (self.in_sync, self.is_resuming) = (true, false);
-        Ok(())
-    }
-
-    fn delta(&mut self, delta: WorldDelta, faults: &mut Vec<Fault>) -> Result<Heard, Fault> {
-        let ticks = self.begin_delta(delta.tick, delta.ack, faults)?;
-        for id in delta.leave {
-            if self.entities.remove(&id).is_none() {
-                faults.push(Fault::UnknownEntity { what: "leave", id });
-            }
-        }
-        for entity in delta.enter {
-            let id = entity.id;
-            if self.entities.insert(id, Entity::new(entity)).is_some() {
-                faults.push(Fault::EnteredTwice(id));
-            }
-        }
-        for update in delta.update {
-            match self.entities.get_mut(&update.id) {
-                Some(entity) => entity.update(&update),
-                None => faults.push(Fault::UnknownEntity { what: "update", id: update.id }),
-            }
-        }
-        if let Some(moves) = delta.moves {
-            self.walk(&moves, faults);
-        }
-        let events = delta.events.into_iter().filter_map(|event| event.r#type).collect();
-        Ok(Heard::Delta { tick: delta.tick, ticks, events })
-    }
-
-    /// Takes in movement: ids as differences, ways in steps.
-    fn walk(&mut self, moves: &v1::Moves, faults: &mut Vec<Fault>) {
-        if moves.ids.len() != moves.dx.len() || moves.ids.len() != moves.dy.len() {
-            faults.push(malformed("world.delta", &"moves of different lengths"));
-        }
-        let mut id = 0_u64;
-        for ((difference, dx), dy) in moves.ids.iter().zip(&moves.dx).zip(&moves.dy) {
-            id = id.saturating_add(*difference);
-            match self.entities.get_mut(&id) {
-                Some(entity) => {
-                    let go = |from: i32, steps: i32| {
-                        from.div_euclid(STEP_MM).saturating_add(steps).saturating_mul(STEP_MM)
-                    };
-                    (entity.x, entity.y) = (go(entity.x, *dx), go(entity.y, *dy));
-                }
-                None => faults.push(Fault::UnknownEntity { what: "move", id }),
-            }
-        }
-    }
-
-    /// What every delta has; the ticks since the frame before.
-    fn begin_delta(&mut self, tick: u64, ack: Option<u32>, faults: &mut Vec<Fault>) -> Result<u64, Fault> {
-        if !self.in_sync {
-            return Err(Fault::DeltaWithoutSnapshot(tick));
-        }
-        if tick <= self.tick {
-            faults.push(Fault::TickBackwards { from: self.tick, to: tick });
-        }
-        let ticks = tick.saturating_sub(self.tick);
-        self.tick = tick;
-        if let Some(ack) = ack {
-            self.acknowledge(ack.into(), faults);
-        }
-        Ok(ticks)
-    }
-
-    fn acknowledge(&mut self, ack: u64, faults: &mut Vec<Fault>) {
-        if ack < self.ack || ack > self.sent_seq {
-            faults.push(Fault::WrongAck { ack, before: self.ack, sent: self.sent_seq });
-        }
-        self.ack = self.ack.max(ack.min(self.sent_seq));
-    }
-}
-
-fn malformed(what: &str, why: &dyn std::fmt::Display) -> Fault {
-    Fault::Malformed { what: what.chars().take(64).collect(), why: why.to_string() }
 }
 
 #[cfg(test)]
@@ -611,7 +443,7 @@ mod tests {
         assert_eq!((replica.heard_seq, faults.as_slice()), (3, &[Fault::Gap { heard: 1, seq: 3 }][..]));
         replica.begun_anew();
         assert!(replica.hear_text(&told(1), &mut faults).is_some());
-        assert_eq!(faults.len(), 1);
+        assert_eq!((faults.len(), replica.missed, replica.repeated), (1, 1, 1));
     }
 
     #[test]
@@ -665,13 +497,14 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_connection_leaves_no_answers_to_wait_for() {
+    fn another_session_leaves_no_answers_to_wait_for() {
         let mut replica = Replica::default();
         let mut faults = Vec::new();
         replica.hear_text(SNAPSHOT, &mut faults);
         replica.asked(1, "system.ping");
         replica.sent_seq = 7;
-        assert_eq!((replica.lose(), replica.pending(), replica.sent_seq), (1, 0, 0));
+        replica.begun_anew();
+        assert_eq!((replica.pending(), replica.sent_seq), (0, 0));
         replica.hear_text(&delta(r#"{"tick":11}"#), &mut faults);
         replica.hear_text(&SNAPSHOT.replace("\"tick\":10", "\"tick\":2"), &mut faults);
         assert_eq!(faults, [Fault::DeltaWithoutSnapshot(11)]);

@@ -3,7 +3,7 @@
 //! Names of members are relied upon by outsiders: they are added to, never changed; when one has to change, [`SCHEMA`] does.
 
 use super::Plan;
-use super::measure::{Interval, Summary, Tally};
+use super::measure::{Comeback, Game, Interval, Summary, Tally};
 use super::server::{Process, Status, TickTimes, cpu_percent, worst_zone};
 use super::stage::Played;
 use super::timeline::{Point, Timeline, hundredths};
@@ -157,6 +157,9 @@ pub struct StormReport {
     pub unanswered: u64,
     /// Durable changes nobody was told of: places of inventories that are not as they were told to be.
     pub untold: u64,
+    /// How those fared who were there before, if their connections were dropped.
+    #[serde(flatten)]
+    pub comeback: Comeback,
     /// Those who played, before it.
     pub before: Conduct,
     /// Those who played, during it.
@@ -171,31 +174,30 @@ impl StormReport {
         let last = tally.storm_last.filter(|_| self.succeeded >= self.clients);
         self.all_s = last.map(|last| hundredths(last.duration_since(since).as_secs_f64()));
         self.arrival_ms = tally.storm.summary();
-        (self.unanswered, self.untold) = (tally.unanswered, tally.untold);
     }
-}
 
-/// What happened in the game. Swings are those that bots heard of that look at others.
-#[derive(Debug, Serialize)]
-pub struct Game {
-    /// Swings of bots.
-    pub swings: u64,
-    /// Of these, criticals.
-    pub criticals: u64,
-    /// Attacks whose swing never came.
-    pub silent_attacks: u64,
-    /// Turns of duels, counted for each of the two.
-    pub duel_turns: u64,
-    /// Deaths of bots.
-    pub deaths: u64,
-    /// Corrected movements.
-    pub corrections: u64,
-    /// Zones crossed into.
-    pub crossings: u64,
-    /// What NPCs said in conversations.
-    pub dialogs: u64,
-    /// Durable updates told: experience, items, quests.
-    pub facts: u64,
+    /// The same with what was lost, which shows when the last bot has left.
+    fn settled(self, tally: &Tally) -> Self {
+        let Tally { unanswered, untold, comeback, .. } = *tally;
+        Self { unanswered, untold, comeback, ..self }
+    }
+
+    /// Who got in and when, and how those fared who came back.
+    pub(super) fn words(&self) -> Vec<String> {
+        let last = self.all_s.map_or(String::new(), |seconds| format!(", the last after {seconds:.2} s"));
+        let Self { succeeded, clients, failed, comeback, .. } = self;
+        let mut words = vec![format!("{succeeded} of {clients} in{last}, {failed} gave up")];
+        if comeback.resumed + comeback.joined_anew > 0 {
+            words.push(comeback.to_string());
+        }
+        words
+    }
+
+    /// How often something happened that should not: who gave up, what was lost or doubled.
+    pub fn amiss(&self) -> u64 {
+        let Comeback { messages_lost, messages_doubled, commands_lost, commands_doubled, .. } = self.comeback;
+        self.failed + messages_lost + messages_doubled + commands_lost + commands_doubled
+    }
 }
 
 impl Report {
@@ -242,18 +244,8 @@ impl Report {
             zones: tally.zones.as_map().clone(),
             server: server_use(idle, &played, tally.joined),
             client: ClientUse { cpu_percent: played.cpu_percent, lag_ms: interval.lag.summary() },
-            storm: played.storm,
-            game: Game {
-                swings: tally.swings,
-                criticals: tally.criticals,
-                silent_attacks: tally.silent_attacks,
-                duel_turns: tally.duel_turns,
-                deaths: tally.deaths,
-                corrections: tally.corrections,
-                crossings: tally.crossings,
-                dialogs: tally.dialogs,
-                facts: tally.facts,
-            },
+            storm: played.storm.map(|storm| storm.settled(tally)),
+            game: tally.game.clone(),
             refusals: tally.refusals.as_map().clone(),
             failures: tally.failures.as_map().clone(),
             faults: tally.faults.as_map().clone(),
@@ -263,10 +255,11 @@ impl Report {
         }
     }
 
-    /// Whether every bot joined, stayed or came back, was answered, and the server kept to the protocol.
+    /// Whether every bot joined, stayed or came back with everything once, was answered, and the server kept to the
+    /// protocol.
     pub fn passed(&self) -> bool {
-        let failed = self.storm.as_ref().map_or(0, |storm| storm.failed);
-        let broken = self.protocol_errors + self.disconnects + self.lost_replies + failed;
+        let amiss = self.storm.as_ref().map_or(0, StormReport::amiss);
+        let broken = self.protocol_errors + self.disconnects + self.lost_replies + amiss;
         self.joined == (self.bots + self.storm_bots) as u64 && broken == 0
     }
 }
@@ -405,9 +398,7 @@ fn row(f: &mut fmt::Formatter<'_>, name: &str, times: &Summary) -> fmt::Result {
 
 impl fmt::Display for StormReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let last = self.all_s.map_or(String::new(), |seconds| format!(", the last after {seconds:.2} s"));
-        let Self { succeeded, clients, failed, .. } = self;
-        writeln!(f, "storm: {succeeded} of {clients} in{last}, {failed} gave up")?;
+        self.words().iter().try_for_each(|words| writeln!(f, "storm: {words}"))?;
         row(f, "storm arrival", &self.arrival_ms)?;
         row(f, "move to ack, before", &self.before.move_ack_ms)?;
         row(f, "move to ack, during", &self.during.move_ack_ms)?;
@@ -426,6 +417,7 @@ pub(super) mod tests {
         let plan = Plan { scenario: Scenario::ReconnectStorm, bots: 2, ..Plan::default() };
         let mut tally = Tally { joined: 2, in_world: 2, ..Tally::default() };
         tally.storm.record(Duration::from_millis(500));
+        (tally.untold, tally.comeback.resumed, tally.comeback.under_way) = (3, 1, 2);
         let mut timeline = Timeline::begin();
         timeline.steady.client_seconds = 2.0 * f64::from(seconds);
         timeline.steady.interval.frames = 40 * u64::from(seconds);
@@ -455,7 +447,11 @@ pub(super) mod tests {
             (&json["storm"]["succeeded"], &json["storm"]["all_s"]),
             (&1.into(), &serde_json::Value::Null)
         );
-        assert!(report.to_string().contains("storm: 1 of 2 in, 0 gave up"), "{report}");
+        assert_eq!((&json["storm"]["untold"], &json["storm"]["resumed"]), (&3.into(), &1.into()));
+        let text = report.to_string();
+        assert!(text.contains("storm: 1 of 2 in, 0 gave up"), "{text}");
+        let comeback = "storm: 1 went on, 0 joined anew, 2 calls under way; lost 0 messages and 0 commands, doubled 0 and 0";
+        assert!(text.contains(comeback), "{text}");
     }
 
     #[test]
@@ -466,6 +462,9 @@ pub(super) mod tests {
         assert!(!Report { lost_replies: 1, ..example(1) }.passed());
         let storm = Some(StormReport { failed: 1, ..StormReport::default() });
         assert!(!Report { storm, ..passed }.passed());
+        let comeback = Comeback { commands_doubled: 1, ..Comeback::default() };
+        let storm = Some(StormReport { comeback, ..StormReport::default() });
+        assert!(!Report { storm, ..example(1) }.passed());
     }
 
     #[test]

@@ -250,7 +250,7 @@ fn progress(phase: Phase, seconds: u64, tally: &Tally) -> String {
         tally.protocol_errors,
         tally.disconnects,
         tally.replies,
-        tally.swings
+        tally.game.swings
     )
 }
 

@@ -3,7 +3,7 @@
 
 use super::mind::{ATTACK_GAP, Scenario, attack_range, is_prey, leads_out, nearest, step_towards};
 use super::replica::Replica;
-use super::shelf::Shelf;
+use super::shelf::{Fate, Shelf};
 use protocol::v1::call::Method;
 use protocol::v1::{self, DuelChallenged, DuelTurn, Inventory, InventoryUpdate, Zone};
 use rand::rngs::StdRng;
@@ -124,10 +124,15 @@ impl Walker {
         self.dead = false;
     }
 
-    /// Joined again after the connection was lost: what is on the shelf has to be looked at again.
+    /// The session goes on after the connection was lost: whether all was told is to be looked at.
+    pub fn resumed(&mut self) {
+        self.shelf.look_again();
+    }
+
+    /// Joined again after the session was over: nobody will say what became of what was asked for.
     pub fn rejoined(&mut self) {
         (self.dead, self.dueling) = (false, false);
-        self.shelf.look_again();
+        self.shelf.begin_anew();
     }
 
     /// Somebody asks for a duel: the answer.
@@ -157,9 +162,24 @@ impl Walker {
         self.shelf.list(inventory)
     }
 
-    /// The inventory changed.
-    pub fn told(&mut self, update: &InventoryUpdate) {
-        self.shelf.tell(update);
+    /// The inventory changed. Whether that is a second time what was asked for once.
+    pub fn told(&mut self, update: &InventoryUpdate) -> bool {
+        self.shelf.tell(update)
+    }
+
+    /// A durable change of the inventory, if there is something to change and no other under way.
+    pub fn shift(&mut self) -> Option<Method> {
+        self.shelf.shift(&mut self.rng).map(Method::InventoryMove)
+    }
+
+    /// That change is answered; what became of it.
+    pub fn shifted(&mut self, is_done: bool) -> Fate {
+        self.shelf.answered(is_done)
+    }
+
+    /// Whether such a change has no answer yet.
+    pub fn waits(&self) -> bool {
+        self.shelf.waits()
     }
 
     /// What to do at `now` (since the bot joined); `rival` is the entity of [`Walker::rival`], 0 if it is not known.
@@ -173,9 +193,7 @@ impl Walker {
         }
         if self.scenario == Scenario::ReconnectStorm && now >= self.next_shift {
             self.next_shift = now + SHIFT_GAP;
-            steps.extend(
-                self.shelf.shift(&mut self.rng).map(|shift| Step::Call(Method::InventoryMove(shift))),
-            );
+            steps.extend(self.shift().map(Step::Call));
         }
     }
 

@@ -1,7 +1,7 @@
 //! When what of every entity changed last, so that any client can be told what is new since it was told last,
 //! however long ago that is. Kept from step to step for the whole zone, once for all clients.
 
-use protocol::v1::Moves;
+use protocol::prost::encoding::encode_varint;
 use sim::content::Position;
 use sim::entity::{Changes, Entity};
 use sim::{EntityId, World};
@@ -42,19 +42,22 @@ pub struct Log {
     id: EntityId,
     /// Ticks, in the order of [`TOLD`].
     changed: [u64; TOLD.len()],
+    /// The last of them.
+    latest: u64,
     /// Where it is.
     pub steps: Steps,
 }
 
 impl Log {
     fn new(id: EntityId, tick: u64) -> Self {
-        Self { id, changed: [tick; TOLD.len()], steps: Steps::default() }
+        Self { id, changed: [tick; TOLD.len()], latest: tick, steps: Steps::default() }
     }
 
     fn take(&mut self, entity: &Entity, tick: u64) {
         for (changed, told) in self.changed.iter_mut().zip(TOLD) {
             if entity.changes.has(told) {
                 *changed = tick;
+                self.latest = tick;
             }
         }
         self.steps = Steps::of(entity.at);
@@ -68,6 +71,9 @@ impl Log {
     /// What has changed after a tick.
     pub fn since(&self, tick: u64) -> Changes {
         let mut changes = Changes::NONE;
+        if self.latest <= tick {
+            return changes;
+        }
         for (changed, told) in self.changed.iter().zip(TOLD) {
             if *changed > tick {
                 changes.add(told);
@@ -112,35 +118,76 @@ impl ChangeLog {
     }
 }
 
-/// Movements for one client, ids as differences.
+/// Movements for one client as they are told: varints, ids as differences.
 #[derive(Clone, Debug, Default)]
 pub struct MoveList {
     last: u64,
-    /// As they are told.
-    pub moves: Moves,
+    /// `Moves.ids`, packed; so are the others.
+    pub ids: Vec<u8>,
+    /// `Moves.dx`.
+    pub dx: Vec<u8>,
+    /// `Moves.dy`.
+    pub dy: Vec<u8>,
 }
 
 impl MoveList {
     /// For the next frame.
     pub fn clear(&mut self) {
         self.last = 0;
-        self.moves.ids.clear();
-        self.moves.dx.clear();
-        self.moves.dy.clear();
+        for list in [&mut self.ids, &mut self.dx, &mut self.dy] {
+            list.clear();
+        }
     }
 
     /// Adds an entity with a greater id than all before.
     pub fn push(&mut self, id: EntityId, (dx, dy): (i32, i32)) {
-        self.moves.ids.push(id.0 - self.last);
-        self.moves.dx.push(dx);
-        self.moves.dy.push(dy);
+        put_varint(&mut self.ids, id.0 - self.last);
+        put_varint(&mut self.dx, zigzag(dx));
+        put_varint(&mut self.dy, zigzag(dy));
         self.last = id.0;
     }
+}
+
+fn put_varint(list: &mut Vec<u8>, value: u64) {
+    // Nearly all of them.
+    if value < 0x80 {
+        list.push(value as u8);
+    } else {
+        encode_varint(value, list);
+    }
+}
+
+/// A `sint32` as it is written.
+fn zigzag(value: i32) -> u64 {
+    u64::from(((value << 1) ^ (value >> 31)) as u32)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use protocol::prost::Message as _;
+    use protocol::prost::encoding::{WireType, encode_key};
+    use protocol::v1::Moves;
+
+    #[test]
+    fn movements_are_told_as_the_schema_says() {
+        let ways = [(3, (0, -1)), (4, (5_000, -5_000)), (900, (63, -64)), (1 << 40, (i32::MIN, i32::MAX))];
+        let mut list = MoveList::default();
+        for _ in 0..2 {
+            list.clear();
+            ways.iter().for_each(|(id, way)| list.push(EntityId(*id), *way));
+        }
+        let mut frame = Vec::new();
+        for (field, packed) in [(1, &list.ids), (2, &list.dx), (3, &list.dy)] {
+            encode_key(field, WireType::LengthDelimited, &mut frame);
+            encode_varint(packed.len() as u64, &mut frame);
+            frame.extend_from_slice(packed);
+        }
+        let moves = Moves::decode(frame.as_slice()).expect("decodes");
+        assert_eq!(moves.ids, [3, 1, 896, (1 << 40) - 900]);
+        assert_eq!(moves.dx, ways.map(|(_, (dx, _))| dx));
+        assert_eq!(moves.dy, ways.map(|(_, (_, dy))| dy));
+    }
 
     #[test]
     fn places_are_rounded_down_and_far_ways_are_none() {

@@ -31,6 +31,9 @@ mod number {
     pub const DELTA_LEAVE: u32 = 5;
     pub const DELTA_SELF: u32 = 6;
     pub const DELTA_MOVES: u32 = 8;
+    pub const MOVES_IDS: u32 = 1;
+    pub const MOVES_DX: u32 = 2;
+    pub const MOVES_DY: u32 = 3;
 }
 
 /// The lists of one frame, as they grow.
@@ -63,7 +66,7 @@ impl Lists {
     /// Whether a delta has nothing to tell in them.
     pub fn is_empty(&self) -> bool {
         let lists = [&self.enter, &self.update, &self.leave, &self.events];
-        lists.iter().all(|list| list.is_empty()) && self.moves.moves.ids.is_empty()
+        lists.iter().all(|list| list.is_empty()) && self.moves.ids.is_empty()
     }
 }
 
@@ -196,8 +199,8 @@ pub fn delta(
                 frame.extend_from_slice(&lists.leave);
             }
             frame.extend_from_slice(&lists.events);
-            if !lists.moves.moves.ids.is_empty() {
-                push_message(frame, number::DELTA_MOVES, &lists.moves.moves);
+            if !lists.moves.ids.is_empty() {
+                push_moves(frame, &lists.moves);
             }
             binary_frame(number::WORLD_DELTA, frame)
         }
@@ -207,6 +210,21 @@ pub fn delta(
 fn push_message<M: Serialize + Message>(out: &mut Vec<u8>, field: u32, message: &M) {
     encode_key(field, WireType::LengthDelimited, out);
     put(Encoding::Proto, out, message);
+}
+
+fn push_moves(out: &mut Vec<u8>, moves: &MoveList) {
+    let packed =
+        [(number::MOVES_IDS, &moves.ids), (number::MOVES_DX, &moves.dx), (number::MOVES_DY, &moves.dy)];
+    let length = |(field, list): &(u32, &Vec<u8>)| {
+        encoding::key_len(*field) + encoding::encoded_len_varint(list.len() as u64) + list.len()
+    };
+    encode_key(number::DELTA_MOVES, WireType::LengthDelimited, out);
+    encode_varint(packed.iter().map(length).sum::<usize>() as u64, out);
+    for (field, list) in packed {
+        encode_key(field, WireType::LengthDelimited, out);
+        encode_varint(list.len() as u64, out);
+        out.extend_from_slice(list);
+    }
 }
 
 /// Appends formatted text; a `Vec` takes everything.

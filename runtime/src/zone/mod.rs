@@ -3,6 +3,7 @@
 
 mod changes;
 mod encode;
+mod events;
 mod format;
 mod journal;
 mod outcome;

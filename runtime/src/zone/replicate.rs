@@ -6,14 +6,14 @@
 
 use super::changes::{ChangeLog, Steps};
 use super::encode;
+use super::events::EventIndex;
 use super::format::{self, Lists};
 use super::view::{Known, View};
 use crate::client::frame::{Encoding, Frame};
 use protocol::v1;
-use sim::content::Position;
 use sim::entity::{Changes, Entity, EntityKind};
 use sim::output::Event;
-use sim::{EntityId, Near, World};
+use sim::{EntityId, Near, NearList, World};
 use std::cmp::Reverse;
 use std::ops::Range;
 
@@ -30,7 +30,10 @@ const INTERACTING: u64 = 8;
 /// What is written in one tick, reused from tick to tick.
 pub struct Replication {
     changes: ChangeLog,
-    near: Vec<Near>,
+    events: EventIndex,
+    near: NearList,
+    /// Events in sight of a client.
+    heard: Vec<u32>,
     /// One for each encoding.
     written: [Written; 2],
 }
@@ -44,7 +47,7 @@ struct Written {
     text: Vec<u8>,
     /// In the zone's order.
     entities: Vec<Entry>,
-    events: Vec<(Option<Position>, Range<usize>)>,
+    events: Vec<Range<usize>>,
     zone: Range<usize>,
     lists: Lists,
     frame: Vec<u8>,
@@ -98,7 +101,13 @@ impl Pending {
 impl Default for Replication {
     fn default() -> Self {
         let written = Encoding::ALL.map(|encoding| Written { encoding, ..Written::default() });
-        Self { changes: ChangeLog::default(), near: Vec::new(), written }
+        Self {
+            changes: ChangeLog::default(),
+            events: EventIndex::default(),
+            near: NearList::default(),
+            heard: Vec::new(),
+            written,
+        }
     }
 }
 
@@ -119,14 +128,17 @@ impl Replication {
         self.changes.take(world);
         let entities = self.changes.len();
         self.written.iter_mut().for_each(|written| written.begin(entities));
+        self.events.clear();
         for (event, by) in events {
             if let Some(message) = encode::event(event, by, world.content()) {
+                self.events.push(event.at);
                 for written in self.written.iter_mut().filter(|written| written.is_spoken) {
                     let range = written.put(&message);
-                    written.events.push((event.at, range));
+                    written.events.push(range);
                 }
             }
         }
+        self.events.sort();
     }
 
     /// The frame for one client, if there is something to say that it may be sent now.
@@ -143,7 +155,15 @@ impl Replication {
         let radius = world.content().zones.get(&world.zone()).map_or(0, |zone| zone.interest_radius_mm);
         let farther = u64::from(radius) * LEAVE_PERMILLE / 1_000;
         world.near(entity.at, u32::try_from(farther).unwrap_or(u32::MAX), &mut self.near);
-        let sight = Sight { entity, radius, near: &self.near, changes: &self.changes, world };
+        self.events.within(entity.at, radius, &mut self.heard);
+        let sight = Sight {
+            entity,
+            radius,
+            near: self.near.as_slice(),
+            heard: &self.heard,
+            changes: &self.changes,
+            world,
+        };
         let written = &mut self.written[encoding as usize];
         let own = encode::own(entity);
         let frame = if view.needs_snapshot {
@@ -165,6 +185,8 @@ struct Sight<'a> {
     /// Within which entities enter.
     radius: u32,
     near: &'a [Near],
+    /// Numbers of the events in it.
+    heard: &'a [u32],
     changes: &'a ChangeLog,
     world: &'a World,
 }
@@ -226,11 +248,9 @@ impl Written {
         self.choose(sight, allowance);
         self.tell(sight.world.tick());
         std::mem::swap(&mut view.known, &mut self.known);
-        for (at, range) in &self.events {
-            if at.is_none_or(|at| at.distance_mm(sight.entity.at) <= sight.radius) {
-                let list = &mut self.lists.events;
-                format::push(self.encoding, list, format::EVENTS, &self.text[range.clone()]);
-            }
+        for event in sight.heard {
+            let range = self.events[*event as usize].clone();
+            format::push(self.encoding, &mut self.lists.events, format::EVENTS, &self.text[range]);
         }
         let ack = (ack != view.ack).then_some(ack);
         let own = match &view.own {
@@ -297,7 +317,7 @@ impl Written {
 
     /// Keeps of what is due what may be sent now. What does not fit stays due, and who may not enter yet is not known.
     fn choose(&mut self, sight: &Sight<'_>, allowance: usize) {
-        let events: usize = self.events.iter().map(|(_, range)| range.len()).sum();
+        let events: usize = sight.heard.iter().map(|event| self.events[*event as usize].len()).sum();
         let mut left = allowance.saturating_sub(FRAME_BYTES + events.min(allowance / 2));
         if self.pending.iter().map(Pending::bytes).sum::<usize>() <= left {
             return;

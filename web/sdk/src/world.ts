@@ -15,8 +15,8 @@ import { Interpolation, Playout } from './interpolation.js';
 import { FrameAcks } from './moves.js';
 import { Prediction } from './prediction.js';
 import { Recovery } from './recovery.js';
+import { Renewal } from './renewal.js';
 import { Replica, type Applied, type Point } from './replica.js';
-import { paramsOf } from './schema.js';
 
 export type Method = keyof Methods;
 export type Notification = keyof Notifications;
@@ -47,6 +47,8 @@ export interface WorldOptions {
   character: number;
   /** An access token; `check` asks for one that was tried, after an attempt that failed. */
   token: (check: boolean) => Promise<string>;
+  /** A newer access token, asked for before the one of an open connection ends; without this the connection ends with it. */
+  refreshToken?: () => Promise<string>;
   /** How to write messages; `json` to look at frames. */
   encoding?: EncodingName;
   /** Needed where there is no global `WebSocket` (Node 20). */
@@ -67,7 +69,7 @@ const SEND_INTERVAL_MS = 50;
 /** Pings without an answer after which the connection is given up. */
 const MISSED_PINGS = 2;
 /** Calls that mean nothing on another connection. */
-const OF_CONNECTION: ReadonlySet<string> = new Set(['session.resume', 'system.ping']);
+const OF_CONNECTION: ReadonlySet<string> = new Set(['auth.refresh', 'session.resume', 'system.ping']);
 /** Reliable messages are acknowledged together. */
 const ACK_DELAY_MS = 500;
 
@@ -81,11 +83,14 @@ export class WorldClient {
   readonly #calls: Calls;
   readonly #backoff: Backoff;
   readonly #heartbeat: Heartbeat;
+  readonly #renewal: Renewal | undefined;
   readonly #recovery = new Recovery();
   readonly #frames = new FrameAcks();
   readonly #others = new Interpolation();
   #playout = new Playout({ tickMs: 50 });
   #connection: Connection | undefined;
+  /** That the connection was opened with. */
+  #token = '';
   #welcome: SessionWelcome | undefined;
   #state: ConnectionState = { kind: 'closed', reason: 'not connected yet' };
   #attempt = 0;
@@ -110,6 +115,9 @@ export class WorldClient {
     const random = options.random ? { random: options.random } : {};
     this.#backoff = new Backoff({ firstMs: options.backoffMs ?? 500, mostMs: BACKOFF_MOST_MS, ...random });
     this.#heartbeat = new Heartbeat(this.#clock, { everyMs: this.#heartbeatMs, mostMissed: MISSED_PINGS });
+    if (options.refreshToken) {
+      this.#renewal = new Renewal(this.#clock, { fresh: options.refreshToken, use: (token) => this.call('auth.refresh', { token }) });
+    }
   }
 
   get state(): ConnectionState {
@@ -174,13 +182,15 @@ export class WorldClient {
       // The server saves the character of a closed socket as well.
     } finally {
       this.#heartbeat.stop();
+      this.#renewal?.stop();
       this.#connection?.close();
     }
   }
 
   /** Calls a method. Rejects with `RpcError`, `TimeoutError` or `ConnectionError`. */
   call<M extends Method>(method: M, params: Methods[M]['params'], timeoutMs?: number): Promise<Methods[M]['result']> {
-    return this.#ask(method, params, timeoutMs) as Promise<Methods[M]['result']>;
+    if (!this.#connection) return Promise.reject(new ConnectionError('not connected'));
+    return this.#connection.batch([{ method, params }], timeoutMs ?? this.#timeoutMs)[0] as Promise<Methods[M]['result']>;
   }
 
   /** Calls up to 32 methods in one frame; each has its own answer. */
@@ -227,12 +237,6 @@ export class WorldClient {
     return this.#options.heartbeatMs ?? 5_000;
   }
 
-  /** Also for methods that only some schemas have. */
-  #ask(method: string, params: object, timeoutMs = this.#timeoutMs): Promise<unknown> {
-    if (!this.#connection) return Promise.reject(new ConnectionError('not connected'));
-    return this.#connection.batch([{ method, params }], timeoutMs)[0]!;
-  }
-
   async #open(): Promise<void> {
     this.#attempt += 1;
     this.#enter({ kind: 'connecting', attempt: this.#attempt });
@@ -261,6 +265,7 @@ export class WorldClient {
       },
     });
     this.#connection = connection;
+    this.#token = token;
     // A refused upgrade looks like a broken one to a browser: try the token before the next attempt.
     this.#checkToken = true;
   }
@@ -310,7 +315,7 @@ export class WorldClient {
     return isNews;
   }
 
-  #begin(welcome: SessionWelcome & { recovery?: string }): void {
+  #begin(welcome: SessionWelcome): void {
     this.#welcome = welcome;
     this.#checkToken = false;
     if (this.#connection) this.#connection.maxMessageBytes = welcome.max_message_bytes || Infinity;
@@ -335,16 +340,16 @@ export class WorldClient {
       () => this.call('system.ping', {}, this.#heartbeatMs),
       () => this.#connection?.abandon('the server does not answer'),
     );
+    this.#renewal?.start(this.#token);
   }
 
   /** `empty`: the session goes on, but nobody is in the world. */
   async #resume(token: string | undefined): Promise<'yes' | 'empty' | 'no' | 'lost'> {
     const connection = this.#connection;
-    if (!this.#recovery.params || !canResume()) return 'no';
-    this.#recovery.tries(token);
-    for (;;) {
+    if (this.#recovery.params) this.#recovery.tries(token);
+    for (let params = this.#recovery.params; params; params = this.#recovery.params) {
       try {
-        const resumed = (await this.#ask('session.resume', this.#recovery.params ?? {})) as Resumed;
+        const resumed = await this.call('session.resume', params);
         this.#recovery.resumed(resumed.recovery);
         // What the server has not received is sent again, under the same numbers: it is carried out once.
         const calls = this.#calls.unanswered(resumed.last_id ?? 0);
@@ -361,6 +366,7 @@ export class WorldClient {
         if (error.reason !== 'unauthorized' || !this.#recovery.refused(token)) return 'no';
       }
     }
+    return 'no';
   }
 
   /** Returns whether the character is in the world now. */
@@ -426,10 +432,9 @@ export class WorldClient {
     if (entity && id !== this.replica.you) this.#others.put(id, this.replica.tick, entity);
   }
 
-  /** Tells the server which frame this client has, if it wants to know. */
+  /** Tells the server which frame this client has, now and then. */
   #acknowledge(tick: number): void {
     this.#frames.heard(tick);
-    if (!paramsOf('world.ack')) return;
     const due = this.#frames.due();
     if (due !== undefined) this.#connection?.send([{ method: 'world.ack', params: { tick: due } }]);
   }
@@ -447,9 +452,10 @@ export class WorldClient {
     this.#connection = undefined;
     this.#placed = false;
     this.#heartbeat.stop();
+    this.#renewal?.stop();
     this.#cancelAck?.();
     this.#cancelAck = undefined;
-    const goesOn = this.#state.kind !== 'closed' && this.#recovery.params !== undefined && canResume();
+    const goesOn = this.#state.kind !== 'closed' && this.#recovery.params !== undefined;
     // What is of the connection itself is not asked again on the next.
     this.#calls.fail(new ConnectionError('the connection was lost'), (_, method) => !goesOn || OF_CONNECTION.has(method));
     if (this.#state.kind === 'closed') return;
@@ -481,18 +487,6 @@ export class WorldClient {
     this.#state = state;
     this.#events.emit('state', state);
   }
-}
-
-/** The answer to `session.resume`. */
-interface Resumed {
-  recovery?: string;
-  character?: number;
-  last_id?: number;
-}
-
-/** Whether this client's schema knows how to resume a session. */
-function canResume(): boolean {
-  return paramsOf('session.resume') !== undefined;
 }
 
 /** Whether joining may work a little later without a `retry_after_ms`. */

@@ -1,4 +1,3 @@
-import './support/preview.js';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConnectionError } from '../src/errors.js';

@@ -59,6 +59,7 @@ export class Game {
       // Frames that people can read, for looking at them: `/?encoding=json`.
       encoding: new URLSearchParams(location.search).get('encoding') === 'json' ? 'json' : 'proto',
       token: async (check) => (check ? api.freshToken() : (api.tokens?.access_token ?? '')),
+      refreshToken: async () => (await api.refresh()).access_token,
     });
     const failed = (error: unknown) => this.#toasts.show(explain(error), 'bad');
     this.#controls = new Controls(this.#world);

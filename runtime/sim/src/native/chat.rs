@@ -1,6 +1,7 @@
 //! The starter's chat filter in Rust.
 
-use crate::rules::{BlockReason, Context, Hit, Judgement, Line, Ruling};
+use crate::chat::mask;
+use crate::rules::{BlockReason, Context, Judgement, Line, Ruling};
 
 /// Strikes at which a sender is no longer heard.
 const MUTED_AT: u32 = 6;
@@ -56,12 +57,4 @@ fn is_shouting(text: &str) -> bool {
     let letters = text.chars().filter(char::is_ascii_alphabetic).count();
     let capitals = text.chars().filter(char::is_ascii_uppercase).count();
     letters >= SHOUT_LETTERS && capitals * 10 >= letters * 7
-}
-
-/// The text with a star for every character of a listed word.
-fn mask(text: &str, hits: &[Hit]) -> String {
-    let hidden = |at: usize| {
-        hits.iter().any(|hit| (hit.start as usize..hit.start as usize + hit.len as usize).contains(&at))
-    };
-    text.char_indices().map(|(at, c)| if hidden(at) { '*' } else { c }).collect()
 }

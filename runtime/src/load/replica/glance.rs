@@ -1,7 +1,8 @@
 //! A look past the others: of the frames of every tick only what a bot needs that fights nobody. The messages are those of
 //! the schema with most of their fields left out, in both encodings; what is left out costs next to nothing to skip.
 
-use super::{Entity, Fault, Heard, Replica, malformed};
+use super::{Entity, Heard, Replica};
+use crate::load::fault::{Fault, malformed};
 use protocol::prost::Message as _;
 use protocol::prost::encoding::{WireType, decode_key, decode_varint};
 use protocol::v1;

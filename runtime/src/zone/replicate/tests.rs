@@ -11,7 +11,7 @@ use sim::input::{CharacterState, Command, Input};
 use sim::native::NativeRules;
 use sim::output::Output;
 use sim::rng::Rng;
-use sim::{CharacterId, RequestId, def_id};
+use sim::{CharacterId, NearList, RequestId, def_id};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
@@ -164,9 +164,9 @@ fn command(world: &World, character: CharacterId, seq: u32, dice: &mut Rng) -> O
     if dice.below(400) == 0 {
         return Some(Input::Leave { character });
     }
-    let mut near = Vec::new();
+    let mut near = NearList::default();
     world.near(me.at, 20_000, &mut near);
-    let mut near = near.iter().filter_map(|near| world.entity_at(near.index));
+    let mut near = near.as_slice().iter().filter_map(|near| world.entity_at(near.index));
     let beast = near.find(|it| matches!(it.kind, EntityKind::Npc(_)) && it.is_alive());
     let command = match (dice.below(4), beast) {
         (0, Some(beast)) => Command::Attack { target: beast.id },

@@ -25,7 +25,7 @@ export class TestServer {
   /** Answers pings by itself. */
   alive = true;
 
-  constructor(options: { heartbeatMs?: number } = {}) {
+  constructor(options: { heartbeatMs?: number; refreshToken?: () => Promise<string> } = {}) {
     const { sockets } = this;
     class Socket extends FakeSocket {
       constructor(url: string, offered: string[]) {
@@ -79,14 +79,14 @@ export class TestServer {
     this.socket.receive(encode('ServerFrame', { responses: [{ id, outcome, result }], seq }).slice().buffer);
   }
 
-  /** Answers the join that the client has asked for, and shows the world. */
-  async join(seq?: number): Promise<void> {
+  /** Answers the join that the client has asked for, and shows the world; what it asks for then. */
+  async join(seq?: number): Promise<Heard[]> {
     const join = this.heard().find(({ method }) => method === 'world.join');
     if (!join) throw new Error('nobody wants to join');
     this.answer(join.id, 'joined', { zone: 'downtown', entity: 12, tick: 100, character: { id: 7, name: 'Ada' } }, seq);
     this.show();
     await settled();
-    this.heard();
+    return this.heard();
   }
 
   show(tick = 100, members: object = {}): void {
