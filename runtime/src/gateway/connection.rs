@@ -405,7 +405,7 @@ impl Connection {
             }
             Err(no_session) => {
                 self.talk.answer(request, Err(no_session.into()));
-                self.talk.session.set_state(State::Connected);
+                self.talk.session.set_state(State::Authenticated);
                 no_session.name()
             }
         };

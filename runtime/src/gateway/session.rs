@@ -19,18 +19,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Whether the client's character is in the world. Of the states in `docs/protocol.md` these are *authenticated* and *in
-/// the world*, and the ways between them: before, there is no session, and afterwards nothing is asked of it any more.
+/// Where a client stands between its welcome and its goodbye: `Authenticated` and `InWorld` are the states *authenticated*
+/// and *in the world* of `docs/protocol.md`, the others the ways between them. While it is *connected* only, there is no
+/// session yet; when it is *disconnecting*, nothing is asked of it any more: that is `gateway::connection`'s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// Welcomed, without a character.
-    Connected,
+    Authenticated,
     /// `session.resume` is under way: another session may take the place of this one.
     Resuming,
     /// `world.join` is under way.
     Joining,
-    /// In the world.
-    Joined(CharacterId),
+    /// Its character is in the world.
+    InWorld(CharacterId),
     /// `world.leave` is under way.
     Leaving,
 }
@@ -151,7 +152,7 @@ impl Session {
     pub fn limited(encoding: Encoding, allowance: Allowance) -> Self {
         Self {
             encoding,
-            state: State::Connected,
+            state: State::Authenticated,
             next_request: 1,
             pending: HashMap::new(),
             batches: HashMap::new(),
@@ -302,7 +303,7 @@ impl Session {
     fn dispatch(&mut self, request: RequestId, method: Method) -> Result<Action, RpcError> {
         match method {
             Method::WorldJoin(join) => {
-                if self.state != State::Connected {
+                if self.state != State::Authenticated {
                     let why = "this connection has a character in the world; `world.leave` first";
                     return Err(RpcError::InvalidState(why));
                 }
@@ -310,12 +311,12 @@ impl Session {
                 Ok(Action::Join { request, character: CharacterId(join.character) })
             }
             Method::WorldLeave(_) => {
-                self.require_joined()?;
+                self.require_in_world()?;
                 self.state = State::Leaving;
                 Ok(Action::Leave { request })
             }
             Method::WorldAck(ack) => {
-                self.require_joined()?;
+                self.require_in_world()?;
                 Ok(Action::Ack { request, tick: ack.tick })
             }
             Method::SystemPing(ping) => Ok(Action::Ping { request, nonce: ping.nonce }),
@@ -327,7 +328,7 @@ impl Session {
             | Method::SystemUnsubscribe(_)) => {
                 let inquiry = Inquiry::read(method)?;
                 if inquiry.needs_character() {
-                    self.require_joined()?;
+                    self.require_in_world()?;
                 }
                 Ok(Action::Inquire { request, inquiry })
             }
@@ -342,16 +343,16 @@ impl Session {
             }
             method => {
                 let ask = ask(method)?;
-                self.require_joined()?;
+                self.require_in_world()?;
                 Ok(Action::Submit { request, ask })
             }
         }
     }
 
-    fn require_joined(&self) -> Result<(), RpcError> {
+    fn require_in_world(&self) -> Result<(), RpcError> {
         match self.state {
-            State::Joined(_) => Ok(()),
-            State::Connected => Err(RpcError::InvalidState("join the world first: `world.join`")),
+            State::InWorld(_) => Ok(()),
+            State::Authenticated => Err(RpcError::InvalidState("join the world first: `world.join`")),
             State::Resuming => Err(RpcError::InvalidState("wait for the answer to `session.resume`")),
             State::Joining => Err(RpcError::InvalidState("wait for the answer to `world.join`")),
             State::Leaving => Err(RpcError::InvalidState("wait for the answer to `world.leave`")),
@@ -427,7 +428,7 @@ mod tests {
 
     fn joined() -> Session {
         let mut session = Session::new(Encoding::Json);
-        session.set_state(State::Joined(CharacterId(1)));
+        session.set_state(State::InWorld(CharacterId(1)));
         session
     }
 
@@ -503,7 +504,7 @@ mod tests {
     #[test]
     fn binary_calls_are_answered_one_by_one() {
         let mut session = Session::new(Encoding::Proto);
-        session.set_state(State::Joined(CharacterId(1)));
+        session.set_state(State::InWorld(CharacterId(1)));
         let call = |id, method| v1::Call { id, method: Some(method) };
         let drop = v1::InventoryDrop { slot: 70_000, count: 1 };
         let calls = vec![
