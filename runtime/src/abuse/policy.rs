@@ -523,7 +523,7 @@ mod tests {
     #[test]
     fn every_method_has_a_size() {
         let size = Policy::default().size;
-        for method in protocol::v1::call::Method::NAMES {
+        for method in protocol::v1::call::Method::NAMES.iter().copied() {
             assert!((1_024..=8_192).contains(&size.of(method)), "{method}");
         }
         assert_eq!(size.of("presence.query"), size.lists);

@@ -590,7 +590,7 @@ mod tests {
             format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#)
         };
         let size = Policy::default().size;
-        for method in Method::NAMES {
+        for method in Method::NAMES.iter().copied() {
             let most = size.of(method) as usize;
             for (bytes, told) in [(most, "unknown field"), (most + 1, "`params` has")] {
                 let actions = receive(&mut joined(), &call(method, bytes));
