@@ -2,7 +2,7 @@
 
 use prost::Message as _;
 use prost_types::field_descriptor_proto::{Label, Type};
-use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorSet};
+use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -94,7 +94,7 @@ fn describe(config: &mut prost_build::Config, message: &DescriptorProto) {
             let tag = "#[serde(tag = \"method\", content = \"params\")]";
             config.enum_attribute(format!("{path}.method"), tag);
             for variant in &message.field {
-                let rename = format!("#[serde(rename = \"{}\")]", dotted(variant.name()));
+                let rename = format!("#[serde(rename = \"{}\")]", dotted(variant));
                 config.field_attribute(format!("{path}.method.{}", variant.name()), rename);
             }
         }
@@ -113,9 +113,13 @@ fn describe(config: &mut prost_build::Config, message: &DescriptorProto) {
     }
 }
 
-/// `world_join` is `world.join`.
-fn dotted(name: &str) -> String {
-    name.replacen('_', ".", 1)
+/// `world_join` is `world.join`, unless the schema names it otherwise. The compiler writes a name for every field; those
+/// that it makes up have no dots.
+fn dotted(field: &FieldDescriptorProto) -> String {
+    match field.json_name() {
+        name if name.contains('.') => name.to_owned(),
+        _ => field.name().replacen('_', ".", 1),
+    }
 }
 
 fn upper_camel(name: &str) -> String {
@@ -136,7 +140,7 @@ fn names(schema: &FileDescriptorSet) -> Result<String, Box<dyn Error>> {
     let (mut methods, mut notifications) = (String::new(), String::new());
     let call = message("Call")?;
     for field in call.field.iter().filter(|field| field.r#type() == Type::Message) {
-        let (name, variant) = (dotted(field.name()), upper_camel(field.name()));
+        let (name, variant) = (dotted(field), upper_camel(field.name()));
         let rpc = services.iter().find(|rpc| rpc.input_type() == field.type_name());
         let rpc = rpc.ok_or_else(|| format!("no rpc takes {}", field.type_name()))?;
         let outcome = outcomes.field.iter().find(|outcome| outcome.type_name() == rpc.output_type());
@@ -152,7 +156,7 @@ fn names(schema: &FileDescriptorSet) -> Result<String, Box<dyn Error>> {
     }
     let (mut told, mut heard) = (String::new(), String::new());
     for field in &message("Notification")?.field {
-        let (name, variant) = (dotted(field.name()), upper_camel(field.name()));
+        let (name, variant) = (dotted(field), upper_camel(field.name()));
         write!(notifications, "\"{name}\", ")?;
         writeln!(told, "            Self::{variant}(_) => \"{name}\",")?;
         writeln!(heard, "            \"{name}\" => crate::params(params).map(Self::{variant}),")?;

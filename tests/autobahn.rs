@@ -1,7 +1,7 @@
-//! The test cases of the Autobahn suite, by their numbers, against `/v1/world/ws`. The suite itself needs an endpoint
-//! that echoes whatever it is sent, and an interpreter that is no longer made; here a `system.ping` comes back with
-//! its id (`lore.v1.json`) or its nonce (`lore.v1.proto`), and what is no call with an error. Sizes are scaled to the
-//! 16 KiB that a message may have.
+//! The test cases of the Autobahn suite, by their numbers. Against `/v1/world/ws` a `system.ping` comes back with its id
+//! (`lore.v1.json`) or its nonce (`lore.v1.proto`), and what is no call with an error; against `/debug/ws-echo`, which is
+//! what the suite itself can be pointed at (CONTRIBUTING.md), every message comes back as it was, whatever was in it.
+//! Sizes are scaled to the 16 KiB that a message may have.
 //!
 //! As in the suite a case is passed as OK, or as NON-STRICT: the standard leaves it open, or only the moment at which
 //! the connection fails is later than it could be. The story prints the table.
@@ -9,8 +9,8 @@
 mod cases;
 mod utf8;
 
-use crate::support::raw::upgrade;
-use crate::support::world::World;
+use crate::support::raw::{PROPER, upgrade};
+use crate::support::world::{Setup, World};
 use futures_util::StreamExt;
 use protocol::prost::Message as _;
 use protocol::v1::response::Outcome;
@@ -41,6 +41,13 @@ const CLOSE: u8 = 0x88;
 const PING: u8 = 0x89;
 const PONG: u8 = 0x8a;
 
+/// Where a case is played.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Endpoint {
+    World,
+    Echo,
+}
+
 /// What the client does.
 #[derive(Clone)]
 enum Step {
@@ -64,7 +71,7 @@ enum Heard {
     Pong(Vec<u8>),
     /// With its code, if it has one.
     Close(Option<u16>),
-    /// Anything else.
+    /// Anything else; also what the other endpoint sends back.
     Odd(u8, Vec<u8>),
 }
 
@@ -94,6 +101,31 @@ impl Case {
 
     fn binary(self) -> Self {
         Self { subprotocol: "lore.v1.proto", ..self }
+    }
+
+    /// The same where everything comes back: messages themselves in the place of what answers them.
+    fn echoed(&self) -> Self {
+        let sent = messages(&self.steps);
+        let back = |heard: &Vec<Heard>| {
+            let mut sent = sent.iter();
+            let one = |heard: &Heard| match heard {
+                Heard::Echo(_) | Heard::Refused => {
+                    let (opcode, payload) = sent.next().expect("a message for every answer");
+                    Heard::Odd(*opcode, payload.clone())
+                }
+                other => other.clone(),
+            };
+            heard.iter().map(one).collect::<Vec<_>>()
+        };
+        Self {
+            number: self.number.clone(),
+            what: self.what.clone(),
+            subprotocol: self.subprotocol,
+            extensions: self.extensions,
+            steps: self.steps.clone(),
+            strict: back(&self.strict),
+            lenient: self.lenient.as_ref().map(back),
+        }
     }
 
     fn expected(&self) -> String {
@@ -139,6 +171,48 @@ fn fragments(begins: u8, parts: &[&[u8]]) -> Vec<Vec<u8>> {
     parts.iter().enumerate().map(|(place, part)| frame(first(place), part)).collect()
 }
 
+/// The messages in what a client sends, as far as there is sense in it: opcode and payload.
+fn messages(steps: &[Step]) -> Vec<(u8, Vec<u8>)> {
+    let mut sent = Vec::new();
+    for step in steps {
+        if let Step::Send(bytes) | Step::Chop(bytes, _) = step {
+            sent.extend_from_slice(bytes);
+        }
+    }
+    let mut rest = sent.as_slice();
+    let mut messages = Vec::new();
+    let mut begun: Option<(u8, Vec<u8>)> = None;
+    while let Some((first, payload)) = take_masked(&mut rest) {
+        match (first & 0x0f, begun.take()) {
+            (opcode @ 1..=2, _) => begun = Some((opcode, payload)),
+            (0, Some((opcode, whole))) => begun = Some((opcode, [whole, payload].concat())),
+            // Between two fragments.
+            (_, other) => {
+                begun = other;
+                continue;
+            }
+        }
+        if first & ENDS != 0 {
+            messages.extend(begun.take());
+        }
+    }
+    messages
+}
+
+/// The next frame of a client.
+fn take_masked(rest: &mut &[u8]) -> Option<(u8, Vec<u8>)> {
+    let (first, second) = (*rest.first()?, *rest.get(1)? & 0x7f);
+    let (head, length) = match second {
+        126 => (4, u64::from(u16::from_be_bytes(rest.get(2..4)?.try_into().ok()?))),
+        127 => (10, u64::from_be_bytes(rest.get(2..10)?.try_into().ok()?)),
+        short => (2, u64::from(short)),
+    };
+    let (mask, masked) = rest.get(head..)?.split_at_checked(4)?;
+    let (masked, after) = masked.split_at_checked(usize::try_from(length).ok()?)?;
+    *rest = after;
+    Some((first, masked.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect()))
+}
+
 fn close(code: u16, reason: &[u8]) -> Vec<u8> {
     frame(CLOSE, &[&code.to_be_bytes(), reason].concat())
 }
@@ -175,8 +249,12 @@ struct Wire {
 }
 
 impl Wire {
-    async fn open(world: &World, case: &Case) -> Self {
-        let path = format!("/v1/world/ws?token={}", world.guest().await);
+    async fn open(world: &World, endpoint: Endpoint, case: &Case) -> Self {
+        let path = match endpoint {
+            Endpoint::World => "/v1/world/ws",
+            Endpoint::Echo => "/debug/ws-echo",
+        };
+        let path = format!("{path}?token={}", world.guest().await);
         let mut headers = vec![
             ("Connection", "Upgrade"),
             ("Upgrade", "websocket"),
@@ -193,8 +271,10 @@ impl Wire {
         // What is sent in pieces shall come in pieces.
         stream.set_nodelay(true).unwrap();
         let mut wire = Self { stream, buffer: Vec::new(), heard: Vec::new() };
-        wire.hear_until(|heard| !heard.is_empty()).await;
-        assert!(matches!(wire.heard.pop(), Some(Heard::Odd(1 | 2, _))), "the welcome comes first");
+        if endpoint == Endpoint::World {
+            wire.hear_until(|heard| !heard.is_empty()).await;
+            assert!(matches!(wire.heard.pop(), Some(Heard::Odd(1 | 2, _))), "the welcome comes first");
+        }
         wire
     }
 
@@ -300,8 +380,8 @@ fn understood(first: u8, payload: Vec<u8>) -> Heard {
 }
 
 /// The word of the table.
-async fn grade(world: &World, case: &Case) -> String {
-    let mut wire = Wire::open(world, case).await;
+async fn grade(world: &World, endpoint: Endpoint, case: &Case) -> String {
+    let mut wire = Wire::open(world, endpoint, case).await;
     let at_once = wire.play(case).await;
     if wire.heard == case.strict {
         return if at_once { "OK" } else { "NON-STRICT" }.to_owned();
@@ -313,9 +393,7 @@ async fn grade(world: &World, case: &Case) -> String {
     format!("FAILED: heard {}, expected {}", short(&wire.heard), short(&case.strict))
 }
 
-#[tokio::test]
-async fn the_cases_of_autobahn_pass() {
-    let world = World::start();
+fn all_cases() -> Vec<Case> {
     let mut cases = cases::framing();
     cases.extend(cases::pings());
     cases.extend(cases::reserved());
@@ -324,7 +402,28 @@ async fn the_cases_of_autobahn_pass() {
     cases.extend(cases::closes());
     cases.extend(cases::limits());
     cases.extend(cases::compression());
-    let grades = futures_util::stream::iter(&cases).map(|case| grade(&world, case)).buffered(BESIDE);
+    cases
+}
+
+#[tokio::test]
+async fn the_cases_of_autobahn_pass() {
+    pass(&World::start(), Endpoint::World, &all_cases()).await;
+}
+
+#[tokio::test]
+async fn the_cases_of_autobahn_pass_where_everything_comes_back() {
+    let world = Setup::default().setting("LORE_WS_ECHO", "true").start();
+    let cases: Vec<Case> = all_cases().iter().map(Case::echoed).collect();
+    pass(&world, Endpoint::Echo, &cases).await;
+    // Only who may play may have it, and only where it is asked for.
+    assert_eq!(upgrade(&world.http, "/debug/ws-echo", &PROPER).await.0, 401);
+    let world = World::start();
+    let path = format!("/debug/ws-echo?token={}", world.guest().await);
+    assert_eq!(upgrade(&world.http, &path, &PROPER).await.0, 404);
+}
+
+async fn pass(world: &World, endpoint: Endpoint, cases: &[Case]) {
+    let grades = futures_util::stream::iter(cases).map(|case| grade(world, endpoint, case)).buffered(BESIDE);
     let grades: Vec<String> = grades.collect().await;
     let mut table = String::new();
     for (case, grade) in cases.iter().zip(&grades) {

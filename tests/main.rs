@@ -36,6 +36,7 @@ mod load;
 mod memories;
 mod migration;
 mod newcomer;
+mod not_now;
 mod pack_fits;
 mod plan;
 mod presence;

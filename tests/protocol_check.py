@@ -143,6 +143,10 @@ class Check:
         self.ask(hero, "world.move", seq=hero.seq, x=x + 90_000, y=y)
         corrected = hero.notified("world.corrected")
         assert corrected == {"seq": hero.seq, "x": x + 300, "y": y}, corrected
+        first, hero.seq = hero.seq + 1, hero.seq + 2
+        steps = [{"seq": first, "x": x + 500, "y": y}, {"seq": hero.seq, "x": x + 500, "y": y + 200}]
+        self.ask(hero, "world.position.batch", moves=steps)
+        hero.wait(lambda: hero.ack == hero.seq and hero.place() == (x + 500, y + 200), "both steps")
         self.ask(hero, "state.sync")
         hero.notified("world.snapshot")
         assert "tick" in self.ask(hero, "system.ping")

@@ -163,7 +163,7 @@ class Proto:
         call = frame.calls.add()
         if call_id is not None:
             call.id = call_id
-        field = getattr(call, underscored(method))
+        field = getattr(call, method.replace(".", "_"))
         field.SetInParent()
         fill(field, params)
         return frame.SerializeToString()
@@ -184,19 +184,15 @@ class Proto:
             message = {"id": response.id or None}
             yield seq, message | ({"error": value} if outcome == "error" else {"result": value})
         for notification in frame.notifications:
-            method = notification.WhichOneof("method")
-            if method is not None:  # else it is of a newer schema
-                yield seq, {"method": dotted(method), "params": plain(getattr(notification, method))}
+            field = notification.WhichOneof("method")
+            if field is not None:  # else it is of a newer schema
+                method = dotted(notification.DESCRIPTOR.fields_by_name[field])
+                yield seq, {"method": method, "params": plain(getattr(notification, field))}
 
 
-def dotted(name):
-    """`world_join` is `world.join`."""
-    return name.replace("_", ".", 1)
-
-
-def underscored(name):
-    """The other way round."""
-    return name.replace(".", "_", 1)
+def dotted(field):
+    """`world_join` is `world.join`, unless its `json_name` says otherwise: one that is made up has no dots."""
+    return field.json_name if "." in field.json_name else field.name.replace("_", ".", 1)
 
 
 def is_map(field):
@@ -238,12 +234,15 @@ def prefix(enum):
 
 
 def fill(message, params):
-    """The other way round; params hold no messages."""
+    """The other way round."""
     for name, value in params.items():
         field = message.DESCRIPTOR.fields_by_name[name]
         if field.enum_type is not None:
             value = field.enum_type.values_by_name[prefix(field.enum_type) + value.upper()].number
-        if field.is_repeated:
+        if field.is_repeated and field.message_type is not None:
+            for one in value:
+                fill(getattr(message, name).add(), one)
+        elif field.is_repeated:
             getattr(message, name).extend(value)
         else:
             setattr(message, name, value)
@@ -262,7 +261,7 @@ class Schema:
         sys.path.insert(0, self.compiled.name)
         sys.dont_write_bytecode = True
         self.frames = importlib.import_module("lore.v1.frame_pb2")
-        name_and_type = lambda message: {dotted(field.name): field.message_type for field in message.DESCRIPTOR.fields}
+        name_and_type = lambda message: {dotted(field): field.message_type for field in message.DESCRIPTOR.fields}
         self.params = {name: params for name, params in name_and_type(self.frames.Call).items() if params}
         self.notifications = name_and_type(self.frames.Notification)
         rpcs = self.frames.DESCRIPTOR.services_by_name["World"].methods

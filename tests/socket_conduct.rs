@@ -64,6 +64,30 @@ async fn only_who_has_a_good_token_is_let_in() {
 }
 
 #[tokio::test]
+async fn a_cookie_is_as_good_as_a_header_for_the_servers_own_page() {
+    let world = World::start();
+    let token = world.guest().await;
+    let cookie = format!("theme=dark; lore_token={token}");
+    let cookie = ("Cookie", cookie.as_str());
+    for more in [&[cookie][..], &[cookie, ("Origin", world.http.as_str())]] {
+        let (status, head) = knock(&world, "", more).await;
+        assert_eq!(status, 101, "{head}");
+    }
+    // Browsers send cookies whatever page asks.
+    let elsewhere = [cookie, ("Origin", "https://evil.example")];
+    is_problem(&knock(&world, "", &elsewhere).await, 403, "forbidden_origin");
+    for bad in ["lore_token=nonsense", "lore_token=", "token=nonsense"] {
+        let refused = knock(&world, "", &[("Cookie", bad)]).await;
+        is_problem(&refused, 401, "unauthorized");
+        assert!(refused.1.contains("the cookie `lore_token`"), "{}", refused.1);
+    }
+    // What is asked for comes before what is sent along.
+    is_problem(&knock(&world, "?token=nonsense", &[cookie]).await, 401, "unauthorized");
+    let basic = [cookie, ("Authorization", "Basic YTpi")];
+    is_problem(&knock(&world, "", &basic).await, 401, "unauthorized");
+}
+
+#[tokio::test]
 async fn a_handshake_that_is_none_is_told_why() {
     let world = Setup::default().setting("LORE_CORS_ORIGINS", "https://play.example").start();
     let token = world.guest().await;

@@ -41,6 +41,7 @@ async fn movement_is_acknowledged_corrected_and_goes_on_in_the_next_zone() {
     assert_eq!(socket.done("world.move", json!({"seq": 1, "x": 200_000, "y": 9_000})).await, json!({}));
     socket.walk(200_000, 7_000, 20_000).await;
     assert_eq!(socket.place(), (200_000, 7_000));
+    along(&mut socket).await;
 
     socket.walk(200_000, 4_000, 20_000).await;
     assert_eq!(socket.notified("world.zone").await, json!({"zone": "greywood"}));
@@ -388,6 +389,20 @@ async fn the_dead_can_only_wait_and_talk() {
     socket.until("life", |socket| (socket.replica.me()["hp"] == 95).then_some(())).await;
     assert_eq!(socket.place(), (300_000, 549_000), "at the zone's entrance");
     socket.close().await;
+}
+
+/// Several moves in one call: there and back, and only the one that is impossible is taken back.
+async fn along(socket: &mut Socket) {
+    let (x, y) = socket.place();
+    let last = socket.steps(&[300, 600, 90_000, 300, 0].map(|east| (x + east, y))).await;
+    let corrected = socket.notified("world.corrected").await;
+    assert_eq!(corrected, json!({"seq": last - 2, "x": x + 600, "y": y}));
+    socket.until("its acknowledgement", |socket| (socket.replica.ack == last).then_some(())).await;
+    assert_eq!(socket.place(), (x, y));
+    for moves in [json!([]), json!(vec![json!({"seq": 1, "x": x, "y": y}); 17])] {
+        let error = socket.patient("world.position.batch", &json!({"moves": moves})).await.unwrap_err();
+        assert_eq!(error["code"], -32602, "{error}");
+    }
 }
 
 /// Walks up to the nearest wolf until it can be hit; its id.

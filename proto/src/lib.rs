@@ -152,6 +152,9 @@ mod tests {
             "unknown field `odd`, expected `character`"
         );
         assert!(wrong("world.move", r#"{"seq":-1,"x":0,"y":0}"#).starts_with("`seq`: invalid value"));
+        let batch = wrong("world.position.batch", r#"{"moves":[{"seq":1,"x":0,"y":0},{"seq":2,"x":0}]}"#);
+        assert!(batch.contains("missing field `y`"), "{batch}");
+        assert!(call::Method::from_json("world.position_batch", "{}").is_none(), "its name is the schema's");
         assert!(call::Method::from_json("world.fly", "{}").is_none());
     }
 

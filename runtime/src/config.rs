@@ -52,6 +52,8 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// Whether `POST /v1/auth/guest` makes accounts.
     pub guests: bool,
+    /// Whether `/debug/ws-echo` is there, which sends back what comes: for checkers of WebSocket, not for production.
+    pub ws_echo: bool,
     /// From one ping of a client's socket to the next; shorter than the idle limit of any proxy between.
     #[serde(with = "humantime_serde")]
     pub heartbeat: Duration,
@@ -176,6 +178,7 @@ impl Default for Config {
             refresh_ttl: Duration::from_secs(30 * 24 * 60 * 60),
             cors_origins: Vec::new(),
             guests: true,
+            ws_echo: false,
             heartbeat: Duration::from_secs(30),
             linkdead: Duration::from_secs(30),
             replay_keep: Duration::from_secs(60 * 60),
@@ -275,6 +278,10 @@ impl Config {
                 let reason = "`*` is any origin, which is not for production; list yours";
                 return refuse("cors-origins", reason.to_owned());
             }
+            if self.ws_echo {
+                let reason = "it answers whatever it is sent, which is not for production; leave it out";
+                return refuse("ws-echo", reason.to_owned());
+            }
             let len = self.admin_token.as_ref().map_or(0, String::len);
             if len < 32 {
                 let reason =
@@ -311,6 +318,7 @@ const SETTINGS: &[&str] = &[
     "refresh-ttl",
     "cors-origins",
     "guests",
+    "ws-echo",
     "heartbeat",
     "linkdead",
     "replay-keep",
@@ -428,6 +436,8 @@ mod tests {
         load("[presence]\naway-after = \"0s\"", &[]).unwrap().check().unwrap();
         let open = Config { profile: Profile::Production, ..Config::default() };
         assert!(open.check().unwrap_err().to_string().starts_with("admin-token"));
+        let echo = load("profile = \"production\"", &[("LORE_WS_ECHO", "true")]).unwrap();
+        assert!(echo.check().unwrap_err().to_string().starts_with("ws-echo"));
     }
 
     #[test]

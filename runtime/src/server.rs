@@ -196,6 +196,7 @@ impl Server {
             away_after: config.presence.away_after,
             linkdead: config.linkdead,
             origins: config.cors_origins.clone(),
+            echoes: config.ws_echo,
         });
 
         let listener = bind(config.listen).await?;

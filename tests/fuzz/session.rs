@@ -180,7 +180,7 @@ impl Talk {
         Self {
             session: if is_resumable { session.resumable() } else { session },
             is_resumable,
-            state: State::Connected,
+            state: State::Authenticated,
             open: Vec::new(),
             newest: RequestId(0),
             seq: 0,
@@ -194,19 +194,19 @@ impl Talk {
         match &action {
             Action::Send(frame) => self.hear(frame),
             Action::Join { .. } => {
-                assert_eq!(self.state, State::Connected, "one join at a time");
+                assert_eq!(self.state, State::Authenticated, "one join at a time");
                 self.state = State::Joining;
             }
             Action::Leave { .. } => {
-                assert!(matches!(self.state, State::Joined(_)), "nobody leaves from {:?}", self.state);
+                assert!(matches!(self.state, State::InWorld(_)), "nobody leaves from {:?}", self.state);
                 self.state = State::Leaving;
             }
             Action::Resume { .. } => {
-                assert_eq!(self.state, State::Connected, "nobody comes back to what goes on");
+                assert_eq!(self.state, State::Authenticated, "nobody comes back to what goes on");
                 self.state = State::Resuming;
             }
             Action::Submit { .. } | Action::Ack { .. } => {
-                assert!(matches!(self.state, State::Joined(_)), "a zone is asked in {:?}", self.state);
+                assert!(matches!(self.state, State::InWorld(_)), "a zone is asked in {:?}", self.state);
             }
             _ => {}
         }
@@ -233,8 +233,8 @@ impl Talk {
 
     fn answer(&mut self, action: &Action, result: Result<Outcome, RpcError>) {
         let state = match action {
-            Action::Join { character, .. } if result.is_ok() => State::Joined(*character),
-            Action::Join { .. } | Action::Leave { .. } => State::Connected,
+            Action::Join { character, .. } if result.is_ok() => State::InWorld(*character),
+            Action::Join { .. } | Action::Leave { .. } => State::Authenticated,
             _ => self.state,
         };
         self.set_state(state);
@@ -247,7 +247,7 @@ impl Talk {
     /// Nothing was resumed: this session goes on.
     fn stay(&mut self, request: RequestId, error: RpcError) {
         self.reply(request, Err(error));
-        self.set_state(State::Connected);
+        self.set_state(State::Authenticated);
         self.check();
     }
 
@@ -282,7 +282,8 @@ impl Talk {
     }
 }
 
-/// How many answers a frame of the client has to get; calls up to `known` were asked for before.
+/// How many answers a frame of the client has to get; calls up to `known` were asked for before. Of what is no call
+/// nobody knows whether it wants one; all that is wrong with a call is told by the session.
 fn wanted(calls: &Calls<'_>, known: Option<u64>) -> usize {
     let (Calls::Each(calls) | Calls::Batch(calls)) = calls;
     let is_wanted = |call: &&Parsed<'_>| match call {
@@ -290,7 +291,10 @@ fn wanted(calls: &Calls<'_>, known: Option<u64>) -> usize {
             Some(id) => id.counted().is_none_or(|id| known.is_none_or(|known| id > known)),
             None => false,
         },
-        Err(_) => true,
+        Err((_, error)) => {
+            assert!(matches!(error, RpcError::Parse(_) | RpcError::InvalidRequest(_)), "{error}");
+            true
+        }
     };
     calls.iter().filter(is_wanted).count()
 }

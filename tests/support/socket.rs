@@ -376,6 +376,16 @@ impl Socket {
         self.seq
     }
 
+    /// Asks for several steps in one call; the sequence number of the last.
+    pub async fn steps(&mut self, places: &[(i64, i64)]) -> u64 {
+        let first = self.seq + 1;
+        let moves = (first..).zip(places).map(|(seq, (x, y))| json!({"seq": seq, "x": x, "y": y}));
+        let params = json!({"moves": moves.collect::<Vec<_>>()});
+        self.seq += places.len() as u64;
+        self.done("world.position.batch", params).await;
+        self.seq
+    }
+
     /// Walks in steps that the zone allows until it stands there or is in another zone. Every
     /// step waits for its acknowledgement: nothing is ever corrected.
     pub async fn walk(&mut self, x: i64, y: i64, max_speed: i64) {

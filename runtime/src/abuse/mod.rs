@@ -20,7 +20,7 @@ pub use network::{Block, Network};
 pub use place::{Allowance, HttpPlace, NoPlace, Place, Watch};
 pub use policy::{
     AddressRates, BanRules, CallBuckets, CallRates, FloodRule, FrameLimits, Group, HttpRates, Policy, Score,
-    SocketLimits,
+    SizeLimits, SocketLimits,
 };
 pub use rate::{Bucket, Rate};
 

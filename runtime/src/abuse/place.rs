@@ -1,7 +1,7 @@
 //! A connection among the others of its account and its address: its place, and what it may do.
 
 use super::bans::{Ban, Subject};
-use super::policy::{CallBuckets, Policy};
+use super::policy::{CallBuckets, Group, Policy};
 use super::record::Record;
 use super::{Abuse, AccountBuckets, Address, AddressBuckets, Offence};
 use crate::auth::AccountId;
@@ -129,6 +129,11 @@ impl Place {
         taken.map_err(|wait| ("address", wait))
     }
 
+    fn take_moves(&self, policy: &Policy, count: u32, now: Duration) -> Result<(), (&'static str, Duration)> {
+        let taken = self.of_account.lock().buckets.calls.take_more(&policy.account, Group::Move, count, now);
+        taken.map_err(|wait| ("account", wait))
+    }
+
     /// Counts bytes that have come. False if they are too many.
     pub fn take_bytes(&self, policy: &Policy, count: u32, now: Duration) -> bool {
         let take =
@@ -250,7 +255,24 @@ impl Allowance {
             Some(place) => place.take(&self.policy, method, now),
             None => Ok(()),
         });
-        all.map_err(|(by, wait)| {
+        self.count(all)
+    }
+
+    /// Takes what the moves of one call cost beyond the first, which [`Allowance::take`] took.
+    ///
+    /// # Errors
+    /// They are beyond a rate: how long it will be.
+    pub fn take_moves(&mut self, count: u32, now: Duration) -> Result<(), Duration> {
+        let own = self.calls.take_more(&self.policy.connection, Group::Move, count, now);
+        let all = own.map_err(|wait| ("connection", wait)).and_then(|()| match &self.place {
+            Some(place) => place.take_moves(&self.policy, count, now),
+            None => Ok(()),
+        });
+        self.count(all)
+    }
+
+    fn count(&mut self, taken: Result<(), (&'static str, Duration)>) -> Result<(), Duration> {
+        taken.map_err(|(by, wait)| {
             metrics::counter!("calls_refused_total", "by" => by).increment(1);
             self.refused += 1;
             wait

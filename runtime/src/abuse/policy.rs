@@ -4,7 +4,7 @@
 
 use super::network::Block;
 use super::rate::{Bucket, Rate};
-use crate::client::limits::{BATCH_CALLS, MESSAGES_BURST, SOCKETS};
+use crate::client::limits::{BATCH_CALLS, BATCH_MOVES, MESSAGE_BYTES, MESSAGES_BURST, SOCKETS};
 use humantime_serde::re::humantime::format_duration;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -27,6 +27,8 @@ pub struct Policy {
     pub http: HttpRates,
     /// Frames of one connection.
     pub frames: FrameLimits,
+    /// Params of one call.
+    pub size: SizeLimits,
     /// What of one connection is a flood.
     pub flood: FloodRule,
     /// What misbehaviour counts.
@@ -54,6 +56,9 @@ pub struct SocketLimits {
 pub struct CallRates {
     /// Calls of any method.
     pub messages: Rate,
+    /// Movements: `world.move`, and each of those in a `world.position.batch`.
+    #[serde(rename = "move")]
+    pub movement: Rate,
     /// `combat.attack`.
     pub attack: Rate,
     /// `combat.use_skill`.
@@ -117,6 +122,23 @@ pub struct FrameLimits {
     pub fragments: u32,
 }
 
+/// Bytes that the params of one call may have, as they are written: blanks and escapes included.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SizeLimits {
+    /// Of any method but the following: some numbers and a name, or a status of 100 bytes.
+    pub call: u32,
+    /// `chat.send`: a line of 500 bytes, all of which may be escaped.
+    pub chat: u32,
+    /// `world.position.batch`: 16 moves, with a name for every number.
+    pub moves: u32,
+    /// `presence.subscribe`, `presence.unsubscribe`, `presence.query`, `system.subscribe`, `system.unsubscribe`: 200
+    /// characters, by id or by name.
+    pub lists: u32,
+    /// `auth.refresh`, `session.resume`: a signed token.
+    pub token: u32,
+}
+
 /// Refused calls that close a connection.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -167,9 +189,14 @@ pub struct BanRules {
     pub memory: Duration,
 }
 
+/// The call that counts as many as it holds.
+const MOVES: &str = "world.position.batch";
+
 /// Methods that share a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
+    /// See [`CallRates::movement`].
+    Move,
     /// See [`CallRates::attack`].
     Attack,
     /// See [`CallRates::skill`].
@@ -204,6 +231,7 @@ impl Group {
     /// The group of a method; most are in none.
     pub fn of(method: &str) -> Option<Self> {
         Some(match method {
+            "world.move" | MOVES => Self::Move,
             "combat.attack" => Self::Attack,
             "combat.use_skill" => Self::Skill,
             "chat.send" => Self::Chat,
@@ -232,6 +260,7 @@ impl CallRates {
     /// The rate of a group.
     pub fn rate(&self, group: Group) -> Rate {
         match group {
+            Group::Move => self.movement,
             Group::Attack => self.attack,
             Group::Skill => self.skill,
             Group::Chat => self.chat,
@@ -268,6 +297,33 @@ impl CallBuckets {
             None => Ok(()),
         }
     }
+
+    /// Takes so many more of what the group counts: the first is taken with the call.
+    ///
+    /// # Errors
+    /// They are beyond the rate: how long it will be.
+    pub fn take_more(
+        &mut self,
+        rates: &CallRates,
+        group: Group,
+        count: u32,
+        now: Duration,
+    ) -> Result<(), Duration> {
+        self.groups[group as usize].take_many(count, rates.rate(group), now)
+    }
+}
+
+impl SizeLimits {
+    /// What the params of this method may have.
+    pub fn of(&self, method: &str) -> u32 {
+        match method {
+            "chat.send" => self.chat,
+            MOVES => self.moves,
+            "auth.refresh" | "session.resume" => self.token,
+            _ if Group::of(method) == Some(Group::Subscription) => self.lists,
+            _ => self.call,
+        }
+    }
 }
 
 impl Default for Policy {
@@ -277,8 +333,11 @@ impl Default for Policy {
             sockets: SocketLimits { per_account: 4, per_address: 100, http_per_address: 200 },
             connection: CallRates {
                 messages: Rate::per_second(60, MESSAGES_BURST),
+                // Two seconds of them, for who was held up on the way.
+                movement: Rate::per_second(20, 40),
                 attack: Rate::per_second(2, 2),
-                skill: Rate::per_second(2, 2),
+                // Two of them, half a second apart: abilities that are ready do not wait for each other.
+                skill: Rate::per_second(1, 2),
                 chat: Rate::per_minute(30, 5),
                 challenge: Rate::per_minute(10, 5),
                 turn: Rate::per_second(2, 2),
@@ -294,8 +353,9 @@ impl Default for Policy {
             // Two characters at once are played as freely as one.
             account: CallRates {
                 messages: Rate::per_second(120, 240),
+                movement: Rate::per_second(40, 80),
                 attack: Rate::per_second(4, 4),
-                skill: Rate::per_second(4, 4),
+                skill: Rate::per_second(2, 4),
                 chat: Rate::per_second(1, 10),
                 challenge: Rate::per_minute(20, 10),
                 turn: Rate::per_second(4, 4),
@@ -319,6 +379,7 @@ impl Default for Policy {
                 control: Rate::per_second(10, 40),
                 fragments: 128,
             },
+            size: SizeLimits { call: 1_024, chat: 4_096, moves: 2_048, lists: 8_192, token: 4_096 },
             flood: FloodRule { calls: 500, window: Duration::from_secs(10) },
             score: Score {
                 refused: 1,
@@ -364,6 +425,19 @@ impl Policy {
         range("the burst of account.messages", self.account.messages.burst, batch, u32::MAX);
         range("the burst of address.messages", self.address.messages.burst, batch, u32::MAX);
         range("the burst of address.bytes", self.address.bytes.burst, READ_BYTES, u32::MAX);
+        let moves_of_a_call = BATCH_MOVES as u32;
+        range("the burst of connection.move", self.connection.movement.burst, moves_of_a_call, u32::MAX);
+        range("the burst of account.move", self.account.movement.burst, moves_of_a_call, u32::MAX);
+        let SizeLimits { call, chat, moves, lists, token } = self.size;
+        for (name, bytes) in [
+            ("size.call", call),
+            ("size.chat", chat),
+            ("size.moves", moves),
+            ("size.lists", lists),
+            ("size.token", token),
+        ] {
+            range(name, bytes, 256, MESSAGE_BYTES as u32);
+        }
         range("frames.fragments", self.frames.fragments, 1, 16_384);
         range("flood.calls", self.flood.calls, 1, u32::MAX);
         range("score.decay-per-second", self.score.decay_per_second, 1, u32::MAX);
@@ -421,6 +495,38 @@ mod tests {
         assert_eq!(buckets.take(&rates, "combat.attack", now), Err(Duration::from_millis(500)));
         assert_eq!(Group::of("shop.buy"), Some(Group::Inventory));
         assert_eq!(Group::of("shop.list"), Some(Group::List));
-        assert_eq!(Group::of("world.move"), None);
+        assert_eq!(Group::of("dialog.close"), None);
+    }
+
+    #[test]
+    fn moves_cost_the_same_in_one_call_and_in_many() {
+        let (rates, now) = (Policy::default().connection, Duration::from_secs(1));
+        let mut buckets = CallBuckets::default();
+        for _ in 0..2 {
+            assert_eq!(buckets.take(&rates, "world.position.batch", now), Ok(()));
+            assert_eq!(buckets.take_more(&rates, Group::Move, 15, now), Ok(()));
+        }
+        for _ in 0..8 {
+            assert_eq!(buckets.take(&rates, "world.move", now), Ok(()));
+        }
+        assert_eq!(buckets.take(&rates, "world.move", now), Err(Duration::from_millis(50)));
+        let later = now + Duration::from_secs(1);
+        assert_eq!(buckets.take(&rates, "world.position.batch", later), Ok(()));
+        assert_eq!(buckets.take_more(&rates, Group::Move, 15, later), Ok(()));
+        assert_eq!(
+            buckets.take_more(&rates, Group::Move, 15, later),
+            Err(Duration::from_millis(11 * 50)),
+            "4 are left"
+        );
+    }
+
+    #[test]
+    fn every_method_has_a_size() {
+        let size = Policy::default().size;
+        for method in protocol::v1::call::Method::NAMES.iter().copied() {
+            assert!((1_024..=8_192).contains(&size.of(method)), "{method}");
+        }
+        assert_eq!(size.of("presence.query"), size.lists);
+        assert_eq!(size.of("presence.update"), size.call);
     }
 }

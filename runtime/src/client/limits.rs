@@ -15,6 +15,8 @@ pub const TOLD_BYTES: usize = 64 * 1024;
 pub const LIST_BYTES: usize = 60 * 1024;
 /// Calls in one batch.
 pub const BATCH_CALLS: usize = 32;
+/// Moves in one `world.position.batch`: 0.8 s of them, twice what a character can have saved up at full speed.
+pub const BATCH_MOVES: usize = 16;
 /// Requests of one connection that wait for their answer; more are answered with `busy`. Two
 /// seconds of the allowed rate.
 pub const PENDING_REQUESTS: usize = 128;

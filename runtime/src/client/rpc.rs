@@ -86,6 +86,14 @@ enum Params<'a> {
 }
 
 impl Call<'_> {
+    /// Bytes of its params, as they were written.
+    pub fn size(&self) -> usize {
+        match &self.params {
+            Params::Json(params) => params.len(),
+            Params::Proto(method) => method.as_ref().map_or(0, Method::encoded_len),
+        }
+    }
+
     /// What is asked for.
     ///
     /// # Errors
@@ -94,6 +102,10 @@ impl Call<'_> {
         let unknown = || RpcError::MethodNotFound(self.method.chars().take(40).collect());
         match self.params {
             Params::Proto(method) => method.ok_or_else(unknown),
+            // A list would be read as the members in their order.
+            Params::Json(params) if !params.starts_with('{') => {
+                Err(RpcError::InvalidParams("`params` is not an object with named members".to_owned()))
+            }
             Params::Json(params) => match Method::from_json(&self.method, params) {
                 Some(method) => method.map_err(|error| RpcError::InvalidParams(error.0)),
                 None => Err(unknown()),
@@ -198,10 +210,6 @@ fn decode_call(raw: &RawValue) -> Parsed<'_> {
         return invalid(id, "`method` is not a string");
     };
     let params = envelope.params.map_or("{}", RawValue::get);
-    if !params.starts_with('{') {
-        let why = "`params` is not an object with named members".to_owned();
-        return Err((id.unwrap_or(Id::Null), RpcError::InvalidParams(why)));
-    }
     Ok(Call { id, method: method.0, params: Params::Json(params) })
 }
 
@@ -303,6 +311,12 @@ impl RpcError {
     }
 }
 
+/// When to call again after a rejection that is only about this tick. How long others last is not known here:
+/// `too_soon` and `on_cooldown` end with the client's own last action.
+fn again_ms(rejection: &str) -> Option<u64> {
+    matches!(rejection, "shop_busy" | "craft_busy").then_some(100)
+}
+
 impl From<&RpcError> for v1::Error {
     fn from(error: &RpcError) -> Self {
         let (code, reason) = error.code();
@@ -313,6 +327,7 @@ impl From<&RpcError> for v1::Error {
             }
             RpcError::Rejected(code) | RpcError::UnknownName { rejection: code, .. } => {
                 rejection = Some((*code).to_owned());
+                retry_after_ms = again_ms(code);
             }
             _ => {}
         }
@@ -365,6 +380,7 @@ pub fn write_string(out: &mut String, text: &str) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use sim::output::Rejection;
 
     fn answer(text: &str) -> String {
         let mut out = String::new();
@@ -390,9 +406,19 @@ mod tests {
         );
         assert!(answer(r#"{"jsonrpc":"2.0","id":{},"method":"a"}"#).contains("-32600"));
         assert!(answer(r#"{"jsonrpc":"2.0","id":"q\"","method":7}"#).contains(r#""id":"q\"","error""#));
-        assert!(answer(r#"{"jsonrpc":"2.0","id":1,"method":"a","params":[1]}"#).contains("-32602"));
         let many = format!("[{}]", vec!["1"; limits::BATCH_CALLS + 1].join(","));
         assert!(answer(&many).contains("-32600"));
+    }
+
+    #[test]
+    fn what_may_work_in_a_moment_says_when() {
+        let wait = |error: RpcError| v1::Error::from(&error).retry_after_ms();
+        assert_eq!(wait(RpcError::Busy(Duration::from_micros(10))), Some(1));
+        assert_eq!(wait(RpcError::Unavailable(Duration::from_secs(1))), Some(1_000));
+        for rejection in [Rejection::ShopBusy, Rejection::CraftBusy] {
+            assert_eq!(wait(RpcError::Rejected(rejection.code())), Some(100), "{rejection:?}");
+        }
+        assert_eq!(wait(RpcError::Rejected(Rejection::EmptySlot.code())), None);
     }
 
     #[test]
@@ -400,6 +426,19 @@ mod tests {
         assert_eq!(answer(r#"{"jsonrpc":"2.0","method":"a"}"#), "None a");
         assert_eq!(answer(r#"{"jsonrpc":"2.0","id":null,"method":"a"}"#), "Some(Null) a");
         assert_eq!(answer(r#" [{"jsonrpc":"2.0","method":"a"}, 1]"#), "batch of 2");
+    }
+
+    #[test]
+    fn params_that_are_no_object_are_the_fault_of_their_call() {
+        for params in ["[1]", "7", "\"x\"", "true"] {
+            let told = format!(r#"{{"jsonrpc":"2.0","method":"system.ping","params":{params}}}"#);
+            assert_eq!(
+                answer(&told),
+                "None system.ping",
+                "{params}: it is known that nobody wants an answer"
+            );
+            assert!(read(&told).expect_err("refused").starts_with("`params`"), "{params}");
+        }
     }
 
     fn read(text: &str) -> Result<Method, String> {

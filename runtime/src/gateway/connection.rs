@@ -29,11 +29,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
-type Socket = WebSocketStream<Metered<TokioIo<Upgraded>>>;
+pub(super) type Socket = WebSocketStream<Metered<TokioIo<Upgraded>>>;
 
 /// Why a connection ended.
 enum End {
@@ -287,14 +288,14 @@ impl Connection {
                 let on_purpose = frame.is_none_or(|frame| frame.code == CloseCode::Normal);
                 Err(End::Closed { on_purpose })
             }
-            Some(Err(Error::Capacity(_))) => Err(self.broken(CloseReason::TooBig)),
-            Some(Err(Error::Utf8(_))) => Err(self.broken(CloseReason::InvalidText)),
-            Some(Err(Error::Protocol(
-                tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
-            ))) => Err(End::Gone),
-            Some(Err(Error::Protocol(_))) => Err(self.broken(CloseReason::Protocol)),
-            Some(Err(Error::Io(error))) if Excess::of(&error).is_some() => Err(self.flood()),
-            Some(Err(_)) | None => Err(End::Gone),
+            Some(Err(error)) => Err(match fault(&error) {
+                Some((reason, offence)) => {
+                    self.line.place.offend(offence, 1);
+                    End::Close(reason)
+                }
+                None => End::Gone,
+            }),
+            None => Err(End::Gone),
         }
     }
 
@@ -404,7 +405,7 @@ impl Connection {
             }
             Err(no_session) => {
                 self.talk.answer(request, Err(no_session.into()));
-                self.talk.session.set_state(State::Connected);
+                self.talk.session.set_state(State::Authenticated);
                 no_session.name()
             }
         };
@@ -545,9 +546,21 @@ async fn written(
     }
 }
 
+/// Why a socket on which this happened is closed, and what its client is charged with; `None` when it is gone.
+pub(super) fn fault(error: &Error) -> Option<(CloseReason, Offence)> {
+    match error {
+        Error::Capacity(_) => Some((CloseReason::TooBig, Offence::Breach)),
+        Error::Utf8(_) => Some((CloseReason::InvalidText, Offence::Breach)),
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
+        Error::Protocol(_) => Some((CloseReason::Protocol, Offence::Breach)),
+        Error::Io(error) if Excess::of(error).is_some() => Some((CloseReason::Policy, Offence::Flood)),
+        _ => None,
+    }
+}
+
 /// Says why, then reads what is still on its way: a socket closed with unread bytes is reset, and
 /// the reset overtakes the close frame.
-async fn close(socket: &mut Socket, reason: CloseReason) {
+pub(super) async fn close(socket: &mut Socket, reason: CloseReason) {
     let (code, text) = reason.code();
     let frame = CloseFrame { code: code.into(), reason: text.into() };
     let farewell = async {
@@ -571,7 +584,7 @@ async fn close(socket: &mut Socket, reason: CloseReason) {
 
 /// The client has said goodbye and was answered: ends our side, and reads what comes behind its goodbye, so that the
 /// socket is not reset before it has read the answer.
-async fn linger(socket: &mut Socket) {
+pub(super) async fn linger(socket: &mut Socket) {
     let stream = socket.get_mut().unmetered();
     if stream.shutdown().await.is_err() {
         return;

@@ -70,7 +70,7 @@ impl Conversation {
     /// Who is in the world.
     pub fn character(&self) -> Option<CharacterId> {
         match self.session.state() {
-            State::Joined(character) => Some(character),
+            State::InWorld(character) => Some(character),
             _ => None,
         }
     }
@@ -123,7 +123,7 @@ impl Conversation {
 
     fn pong(&self, gateway: &Gateway, nonce: Option<i64>) -> Pong {
         let tick = match self.session.state() {
-            State::Joined(_) => {
+            State::InWorld(_) => {
                 let zone = gateway.zones.handle(self.client.zone());
                 Some(zone.stats.tick.load(Ordering::Relaxed))
             }
@@ -145,16 +145,16 @@ impl Conversation {
                 self.answer(request, result.map(|outcome| *outcome));
             }
             Outgoing::Joined { request, character, joined } => {
-                self.session.set_state(State::Joined(character));
+                self.session.set_state(State::InWorld(character));
                 self.answer(request, Ok(Outcome::Joined(*joined)));
             }
             Outgoing::NotJoined { request, error } => {
-                self.session.set_state(State::Connected);
+                self.session.set_state(State::Authenticated);
                 self.joining = None;
                 self.answer(request, Err(error));
             }
             Outgoing::Left { request } => {
-                self.session.set_state(State::Connected);
+                self.session.set_state(State::Authenticated);
                 self.joining = None;
                 self.answer(request, Ok(Outcome::Done(Done {})));
             }

@@ -7,6 +7,7 @@ pub mod session;
 mod connection;
 mod conversation;
 mod crowd;
+mod echo;
 mod join;
 mod linkdead;
 mod meter;
@@ -49,6 +50,7 @@ pub struct Gateway {
     heartbeat: Duration,
     away_after: Duration,
     origins: Vec<String>,
+    echoes: bool,
     /// How often the operator speaks, since the gateway began.
     speech: (Mutex<Bucket>, Instant),
     crowd: crowd::Crowd,
@@ -128,6 +130,8 @@ pub struct GatewaySetup {
     pub away_after: Duration,
     /// Pages that may open a socket, beside those of this server; `*` for all.
     pub origins: Vec<String>,
+    /// Whether `/debug/ws-echo` is there.
+    pub echoes: bool,
 }
 
 impl Gateway {
@@ -146,6 +150,7 @@ impl Gateway {
             linkdead,
             away_after,
             origins,
+            echoes,
         } = setup;
         Arc::new(Self {
             zones,
@@ -159,6 +164,7 @@ impl Gateway {
             heartbeat,
             away_after,
             origins,
+            echoes,
             speech: (Mutex::default(), Instant::now()),
             crowd: crowd::Crowd::default(),
             draining: CancellationToken::new(),

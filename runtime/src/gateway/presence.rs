@@ -154,7 +154,9 @@ impl From<NoRoom> for RpcError {
 pub(super) fn is_input(action: &Action) -> bool {
     match action {
         Action::Join { .. } => true,
-        Action::Submit { ask, .. } => matches!(ask, Ask::Command(_) | Ask::Choose(_) | Ask::Craft { .. }),
+        Action::Submit { ask, .. } => {
+            matches!(ask, Ask::Command(_) | Ask::Moves(_) | Ask::Choose(_) | Ask::Craft { .. })
+        }
         Action::Inquire { inquiry, .. } => inquiry.needs_character(),
         _ => false,
     }

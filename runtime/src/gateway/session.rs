@@ -19,18 +19,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Whether the client's character is in the world. Of the states in `docs/protocol.md` these are *authenticated* and *in
-/// the world*, and the ways between them: before, there is no session, and afterwards nothing is asked of it any more.
+/// Where a client stands between its welcome and its goodbye: `Authenticated` and `InWorld` are the states *authenticated*
+/// and *in the world* of `docs/protocol.md`, the others the ways between them. While it is *connected* only, there is no
+/// session yet; when it is *disconnecting*, nothing is asked of it any more: that is `gateway::connection`'s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// Welcomed, without a character.
-    Connected,
+    Authenticated,
     /// `session.resume` is under way: another session may take the place of this one.
     Resuming,
     /// `world.join` is under way.
     Joining,
-    /// In the world.
-    Joined(CharacterId),
+    /// Its character is in the world.
+    InWorld(CharacterId),
     /// `world.leave` is under way.
     Leaving,
 }
@@ -122,6 +123,8 @@ pub struct Session {
     allowance: Allowance,
     refused: u32,
     refused_since: Duration,
+    /// Whether its driver was told to close.
+    is_flooded: bool,
 }
 
 /// A request that waits for its answer.
@@ -149,7 +152,7 @@ impl Session {
     pub fn limited(encoding: Encoding, allowance: Allowance) -> Self {
         Self {
             encoding,
-            state: State::Connected,
+            state: State::Authenticated,
             next_request: 1,
             pending: HashMap::new(),
             batches: HashMap::new(),
@@ -160,6 +163,7 @@ impl Session {
             allowance,
             refused: 0,
             refused_since: Duration::ZERO,
+            is_flooded: false,
         }
     }
 
@@ -241,26 +245,37 @@ impl Session {
             self.pending.insert(request, Pending { id, batch, received_at: now });
         }
         let outcome = match self.allowance.take(&call.method, now) {
-            Err(wait) => {
-                self.count_refusal(now, actions);
-                Err(RpcError::RateLimited(wait))
-            }
+            Err(wait) => Err(RpcError::RateLimited(wait)),
             Ok(()) if full => Err(RpcError::Busy(Duration::from_millis(100))),
             Ok(()) if self.state == State::Resuming => {
                 Err(RpcError::InvalidState("wait for the answer to `session.resume`"))
             }
-            Ok(()) => match call.read() {
-                Ok(method) => self.dispatch(request, method),
-                Err(error) => {
-                    self.allowance.count_malformed();
-                    Err(error)
-                }
-            },
+            Ok(()) => self.carry_out(request, call, now),
         };
+        if matches!(outcome, Err(RpcError::RateLimited(_))) {
+            self.count_refusal(now, actions);
+        }
         match outcome {
             Ok(action) => actions.push(action),
             Err(error) => actions.extend(self.answer(request, Err(error)).map(Action::Send)),
         }
+    }
+
+    fn carry_out(&mut self, request: RequestId, call: Call<'_>, now: Duration) -> Result<Action, RpcError> {
+        let most = self.allowance.policy().size.of(&call.method) as usize;
+        let read = match call.size() {
+            size if size > most => {
+                let why = format!("`params` has {size} bytes, must have at most {most} for this method");
+                Err(RpcError::InvalidParams(why))
+            }
+            _ => call.read(),
+        };
+        let method = read.inspect_err(|_| self.allowance.count_malformed())?;
+        if let Method::WorldPositionBatch(batch) = &method {
+            let more = batch.moves.len().clamp(1, limits::BATCH_MOVES) - 1;
+            self.allowance.take_moves(more as u32, now).map_err(RpcError::RateLimited)?;
+        }
+        self.dispatch(request, method)
     }
 
     /// A call that cannot be read costs as much as any, and is remembered.
@@ -278,7 +293,9 @@ impl Session {
             self.refused_since = now;
         }
         self.refused += 1;
-        if self.refused == flood.calls {
+        // Another policy may allow fewer than there were already.
+        if self.refused >= flood.calls && !self.is_flooded {
+            self.is_flooded = true;
             actions.push(Action::Flood);
         }
     }
@@ -286,7 +303,7 @@ impl Session {
     fn dispatch(&mut self, request: RequestId, method: Method) -> Result<Action, RpcError> {
         match method {
             Method::WorldJoin(join) => {
-                if self.state != State::Connected {
+                if self.state != State::Authenticated {
                     let why = "this connection has a character in the world; `world.leave` first";
                     return Err(RpcError::InvalidState(why));
                 }
@@ -294,12 +311,12 @@ impl Session {
                 Ok(Action::Join { request, character: CharacterId(join.character) })
             }
             Method::WorldLeave(_) => {
-                self.require_joined()?;
+                self.require_in_world()?;
                 self.state = State::Leaving;
                 Ok(Action::Leave { request })
             }
             Method::WorldAck(ack) => {
-                self.require_joined()?;
+                self.require_in_world()?;
                 Ok(Action::Ack { request, tick: ack.tick })
             }
             Method::SystemPing(ping) => Ok(Action::Ping { request, nonce: ping.nonce }),
@@ -311,7 +328,7 @@ impl Session {
             | Method::SystemUnsubscribe(_)) => {
                 let inquiry = Inquiry::read(method)?;
                 if inquiry.needs_character() {
-                    self.require_joined()?;
+                    self.require_in_world()?;
                 }
                 Ok(Action::Inquire { request, inquiry })
             }
@@ -326,16 +343,16 @@ impl Session {
             }
             method => {
                 let ask = ask(method)?;
-                self.require_joined()?;
+                self.require_in_world()?;
                 Ok(Action::Submit { request, ask })
             }
         }
     }
 
-    fn require_joined(&self) -> Result<(), RpcError> {
+    fn require_in_world(&self) -> Result<(), RpcError> {
         match self.state {
-            State::Joined(_) => Ok(()),
-            State::Connected => Err(RpcError::InvalidState("join the world first: `world.join`")),
+            State::InWorld(_) => Ok(()),
+            State::Authenticated => Err(RpcError::InvalidState("join the world first: `world.join`")),
             State::Resuming => Err(RpcError::InvalidState("wait for the answer to `session.resume`")),
             State::Joining => Err(RpcError::InvalidState("wait for the answer to `world.join`")),
             State::Leaving => Err(RpcError::InvalidState("wait for the answer to `world.leave`")),
@@ -411,7 +428,7 @@ mod tests {
 
     fn joined() -> Session {
         let mut session = Session::new(Encoding::Json);
-        session.set_state(State::Joined(CharacterId(1)));
+        session.set_state(State::InWorld(CharacterId(1)));
         session
     }
 
@@ -487,7 +504,7 @@ mod tests {
     #[test]
     fn binary_calls_are_answered_one_by_one() {
         let mut session = Session::new(Encoding::Proto);
-        session.set_state(State::Joined(CharacterId(1)));
+        session.set_state(State::InWorld(CharacterId(1)));
         let call = |id, method| v1::Call { id, method: Some(method) };
         let drop = v1::InventoryDrop { slot: 70_000, count: 1 };
         let calls = vec![
@@ -517,6 +534,24 @@ mod tests {
     }
 
     #[test]
+    fn moves_in_one_call_are_one_question_in_their_order() {
+        let mut session = joined();
+        let call = |moves: &str| {
+            format!(r#"{{"jsonrpc":"2.0","method":"world.position.batch","params":{{"moves":[{moves}]}}}}"#)
+        };
+        let actions = receive(&mut session, &call(r#"{"seq":4,"x":1,"y":2},{"seq":5,"x":3,"y":-4}"#));
+        let [Action::Submit { ask, .. }] = &actions[..] else { panic!("{actions:?}") };
+        let place = |x_mm, y_mm| Position { x_mm, y_mm };
+        assert_eq!(*ask, Ask::Moves(vec![(4, place(1, 2)), (5, place(3, -4))]));
+        let many = vec![r#"{"seq":6,"x":1,"y":2}"#; limits::BATCH_MOVES + 1].join(",");
+        for wrong in ["", &many, "7", r#"{"seq":6,"x":1}"#] {
+            let asked = call(wrong).replacen('{', r#"{"id":1,"#, 1);
+            let actions = receive(&mut session, &asked);
+            assert!(sent(&actions).contains(r#""code":-32602"#), "{actions:?}");
+        }
+    }
+
+    #[test]
     fn a_batch_of_notifications_gets_no_answer() {
         let actions = receive(&mut joined(), r#"[{"jsonrpc":"2.0","method":"nonsense"}]"#);
         assert_eq!(actions, []);
@@ -534,6 +569,37 @@ mod tests {
     }
 
     #[test]
+    fn moves_in_one_call_cost_as_much_as_one_by_one() {
+        let mut session = joined();
+        let moves = vec![r#"{"seq":4,"x":1,"y":2}"#; limits::BATCH_MOVES].join(",");
+        let call = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"world.position.batch","params":{{"moves":[{moves}]}}}}"#
+        );
+        for _ in 0..2 {
+            assert!(matches!(receive(&mut session, &call)[..], [Action::Submit { .. }]));
+        }
+        let actions = receive(&mut session, &call);
+        // 8 are left, of which this call took one.
+        assert!(sent(&actions).contains(r#""reason":"rate_limited","retry_after_ms":400"#), "{actions:?}");
+    }
+
+    #[test]
+    fn params_that_are_too_large_for_their_method_are_not_read() {
+        let call = |method: &str, bytes: usize| {
+            let params = format!("{:bytes$}", r#"{"odd":1}"#).replacen("}", "", 1) + "}";
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#)
+        };
+        let size = Policy::default().size;
+        for method in Method::NAMES.iter().copied() {
+            let most = size.of(method) as usize;
+            for (bytes, told) in [(most, "unknown field"), (most + 1, "`params` has")] {
+                let actions = receive(&mut joined(), &call(method, bytes));
+                assert!(sent(&actions).contains(told), "{method} {bytes}: {actions:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_flood_closes_the_socket_once() {
         let mut session = joined();
         let floods = (0..1_500)
@@ -541,6 +607,21 @@ mod tests {
             .filter(|action| *action == Action::Flood)
             .count();
         assert_eq!(floods, 1);
+    }
+
+    #[test]
+    fn a_flood_is_seen_too_when_less_is_allowed_meanwhile() {
+        let mut session = joined();
+        let floods = |session: &mut Session| {
+            let told = r#"{"jsonrpc":"2.0","method":"dialog.close"}"#;
+            let actions: Vec<Action> = (0..300).flat_map(|_| receive(session, told)).collect();
+            actions.iter().filter(|action| **action == Action::Flood).count()
+        };
+        assert_eq!(floods(&mut session), 0);
+        let mut policy = Policy::default();
+        policy.flood.calls = 50;
+        session.allowance().set_policy(Arc::new(policy));
+        assert_eq!(floods(&mut session), 1);
     }
 
     #[test]

@@ -1,10 +1,12 @@
-//! `GET /v1/world/ws`: who may come in, and the WebSocket handshake.
+//! `GET /v1/world/ws`: who may come in, and the WebSocket handshake. Where the settings say so it is that of
+//! `/debug/ws-echo`, too.
 //!
 //! Done by hand on hyper's upgrade instead of axum's extractor, because that one cannot size the
 //! buffers: 131 KiB a connection instead of 8.
 
 use super::Gateway;
 use super::connection::Connection;
+use super::echo::echo;
 use super::meter::Metered;
 use crate::abuse::{Abuse, Address, Ban, NoPlace, Offence, Subject};
 use crate::auth::AuthError;
@@ -24,9 +26,14 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-/// The route of the socket.
+/// Where the socket is that sends back what comes.
+const ECHO: &str = "/debug/ws-echo";
+
+/// The routes of the sockets.
 pub fn router(gateway: Arc<Gateway>) -> Router {
-    Router::new().route("/v1/world/ws", any(upgrade)).with_state(gateway)
+    let router = Router::new().route("/v1/world/ws", any(upgrade));
+    let router = if gateway.echoes { router.route(ECHO, any(upgrade)) } else { router };
+    router.with_state(gateway)
 }
 
 /// Why there is no socket.
@@ -44,7 +51,9 @@ enum Refusal {
     Subprotocol,
     #[error("this page may not open a connection; the server has to list its origin in `cors-origins`")]
     Origin,
-    #[error("a valid access token is needed: `Authorization: Bearer TOKEN` or `?token=TOKEN`")]
+    #[error(
+        "a valid access token is needed: `Authorization: Bearer TOKEN`, `?token=TOKEN` or the cookie `lore_token`"
+    )]
     Token,
     #[error("the server is going down; connect again in a moment")]
     Draining,
@@ -171,6 +180,7 @@ fn accept(gateway: Arc<Gateway>, mut request: Request) -> Result<Response, Refus
         NoPlace::Server => Refusal::Full,
         NoPlace::Banned(ban) => Refusal::Banned(ban),
     })?);
+    let is_echo = request.uri().path() == ECHO;
     let upgraded = hyper::upgrade::on(&mut request);
     let tracker = gateway.connections.clone();
     tracker.spawn(async move {
@@ -178,6 +188,10 @@ fn accept(gateway: Arc<Gateway>, mut request: Request) -> Result<Response, Refus
             Ok(upgraded) => {
                 let stream = Metered::new(TokioIo::new(upgraded), Arc::clone(&place));
                 let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(socket_config()));
+                if is_echo {
+                    // Apart, so that the world's connections need no memory for it.
+                    return Box::pin(echo(gateway, socket.await, place)).await;
+                }
                 Connection::new(gateway, socket.await, encoding, claims, token, place).run().await;
             }
             Err(error) => tracing::debug!(%error, "a client went away during the upgrade"),

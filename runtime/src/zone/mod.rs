@@ -26,7 +26,7 @@ pub use stats::{Phase, TickSummary, ZoneStats};
 pub use crate::client::ZoneIndex;
 
 use crate::client::Client;
-use sim::content::Content;
+use sim::content::{Content, Position};
 use sim::input::{CharacterState, Command};
 use sim::state::{Migrated, OldState, Schemas};
 use sim::{DefId, RequestId};
@@ -44,6 +44,8 @@ pub const INBOX: usize = 2 * sim::limits::INPUTS_PER_TICK;
 pub enum Ask {
     /// Something the world must carry out.
     Command(Command),
+    /// `world.position.batch`: where the character goes, one place after the other, each with its number.
+    Moves(Vec<(u32, Position)>),
     /// An answer in the open conversation, by name; the zone knows which conversation.
     Choose(String),
     /// Something to be made, by the name of its recipe; the zone knows which there are.

@@ -13,7 +13,7 @@ const CHOICES = { Event: ['type'], Call: ['method', 'params'], Notification: ['m
 const ENVELOPES = new Set(['Call', 'ClientFrame', 'Notification', 'Response', 'ServerFrame']);
 /** A message in a message is always there, unless the schema calls it `optional`. This one came before that rule. */
 const MAY_BE_MISSING = new Set(['Recipe.masterwork']);
-/** `world_join` is `world.join`. */
+/** `world_join` is `world.join`, unless its `json_name` says otherwise. */
 const DOTTED = new Set(['Call', 'Notification']);
 
 const SCALARS = {
@@ -85,7 +85,7 @@ function methods(line, messages, service) {
   line();
   line('/** Params of every notification. */');
   line('export interface Notifications {');
-  for (const field of variants(envelope('Notification'))) line(`  '${dotted(field.name)}': ${field.message.name};`);
+  for (const field of variants(envelope('Notification'))) line(`  '${dotted(field)}': ${field.message.name};`);
   line('}');
 }
 
@@ -115,7 +115,7 @@ function tables(line, messages, enums, service) {
 
 /** `[number, name, type, label]` of a field. */
 function row(message, field) {
-  const name = DOTTED.has(message.name) && isVariant(message, field) ? dotted(field.name) : field.name;
+  const name = DOTTED.has(message.name) && isVariant(message, field) ? dotted(field) : field.name;
   const mark = isVariant(message, field) ? '|' : label(field);
   const type = field.fieldKind === 'map' ? 'string' : bareType(field)[0];
   return `[${field.number}, '${name}', '${type}'${mark ? `, '${mark}'` : ''}]`;
@@ -139,7 +139,7 @@ function calls(call, service) {
   return variants(call).map((field) => {
     const rpc = service.methods.find(({ input }) => input.name === field.message.name);
     if (!rpc) throw new Error(`no rpc takes ${field.message.name}`);
-    return { name: dotted(field.name), input: rpc.input.name, output: rpc.output.name };
+    return { name: dotted(field), input: rpc.input.name, output: rpc.output.name };
   });
 }
 
@@ -167,8 +167,9 @@ function valueName(values, value) {
   return value.name.slice(prefix.length).toLowerCase();
 }
 
-function dotted(name) {
-  return name.replace('_', '.');
+/** Only a name that the schema gives has dots. */
+function dotted({ name, jsonName }) {
+  return jsonName.includes('.') ? jsonName : name.replace('_', '.');
 }
 
 function comment(line, desc, indent) {

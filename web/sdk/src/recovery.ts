@@ -3,7 +3,10 @@
 
 /** Acknowledged at the latest after so many. */
 const ACK_EVERY = 12;
-/** Tokens that may be the session's: one more with every attempt whose answer was lost. */
+/**
+ * Tokens that may be the session's: one more with every attempt whose answer was lost. With the join that follows when none
+ * is good, they are as many calls as a server takes at once.
+ */
 const TOKENS = 4;
 
 export class Recovery {
@@ -32,9 +35,13 @@ export class Recovery {
     this.#joined = true;
   }
 
-  /** Resuming is tried on a connection with this token. Until there is an answer, the session may have the one or the other. */
+  /**
+   * Resuming is tried on a connection with this token. Until there is an answer, the session may have the one or the other:
+   * that of the first attempt that the server received, and the oldest if it received none. So the later ones are what
+   * is left out.
+   */
   tries(token: string | undefined): void {
-    if (token) this.#tokens = [...this.#tokens, token].slice(-TOKENS);
+    if (token && this.#tokens.length < TOKENS) this.#tokens.push(token);
   }
 
   /** The oldest token is not good. Returns whether there is another beside `own`, that of the connection itself. */

@@ -22,6 +22,12 @@ test('calls are written as the server reads them', () => {
   assert.deepEqual(decode('ClientFrame', bytes), { calls: [{ id: 7, ...move }, { method: 'chat.send', params: { text: 'hi' } }] });
 });
 
+test('several moves are one call, under the name that the schema gives it', () => {
+  const call = { method: 'world.position.batch', params: { moves: [{ seq: 1, x: -5, y: 7 }, { seq: 2, x: 0, y: 7 }] } };
+  assert.equal(json.encode([call]), JSON.stringify({ jsonrpc: '2.0', ...call }));
+  assert.deepEqual(decode('ClientFrame', proto.encode([call]) as Uint8Array<ArrayBuffer>), { calls: [call] });
+});
+
 test('an answer is read by what was asked', () => {
   const methodOf = (id: number) => (id === 4 ? 'shop.buy' : undefined);
   const trade = { price: 2, count: 1 };

@@ -188,6 +188,16 @@ test('the last frame before a silence is acknowledged, and a snapshot at once', 
   assert.deepEqual(acked(), [], 'that connection is gone');
 });
 
+test('the token that a session began with is kept however often the line breaks', () => {
+  const recovery = new Recovery();
+  recovery.begin('first');
+  recovery.joined();
+  for (let attempt = 1; attempt < 10; attempt += 1) recovery.tries(`attempt ${attempt}`);
+  const tried = [recovery.params?.token];
+  while (recovery.refused('attempt 9')) tried.push(recovery.params?.token);
+  assert.deepEqual(tried, ['first', 'attempt 1', 'attempt 2', 'attempt 3']);
+});
+
 test('the memory of a session', () => {
   const recovery = new Recovery();
   assert.equal(recovery.params, undefined);

@@ -1,8 +1,10 @@
 //! From the calls of the schema to what is asked of the character's zone.
 
+use crate::client::limits::BATCH_MOVES;
 use crate::client::names;
 use crate::client::rpc::RpcError;
 use crate::zone::Ask;
+use protocol::v1::WorldMove;
 use protocol::v1::call::Method;
 use sim::content::Position;
 use sim::input::Command;
@@ -12,6 +14,7 @@ use sim::{DuelId, EntityId, def_id};
 pub(super) fn ask(method: Method) -> Result<Ask, RpcError> {
     let command = match method {
         Method::WorldMove(to) => Command::Move { seq: to.seq, to: Position { x_mm: to.x, y_mm: to.y } },
+        Method::WorldPositionBatch(batch) => return moves(&batch.moves),
         Method::CombatAttack(on) => Command::Attack { target: EntityId(on.target) },
         Method::CombatUseSkill(skill) => Command::UseSkill {
             ability: definition("ability", &skill.ability),
@@ -77,6 +80,15 @@ pub(super) fn ask(method: Method) -> Result<Ask, RpcError> {
         | Method::SystemUnsubscribe(_) => return Err(RpcError::Internal),
     };
     Ok(Ask::Command(command))
+}
+
+fn moves(moves: &[WorldMove]) -> Result<Ask, RpcError> {
+    if !(1..=BATCH_MOVES).contains(&moves.len()) {
+        let why = format!("`moves`: it holds {}, must be 1 to {BATCH_MOVES}", moves.len());
+        return Err(RpcError::InvalidParams(why));
+    }
+    let place = |to: &WorldMove| (to.seq, Position { x_mm: to.x, y_mm: to.y });
+    Ok(Ask::Moves(moves.iter().map(place).collect()))
 }
 
 fn definition(kind: &str, name: &str) -> sim::DefId {

@@ -46,7 +46,7 @@ impl Session {
     /// Whether there is nothing to come back to: nothing was done in it yet.
     pub fn is_unused(&self) -> bool {
         let is_silent = self.sent.as_ref().is_none_or(|sent| sent.last() == 0);
-        self.state == State::Connected && self.pending.is_empty() && is_silent && !self.was_resumed
+        self.state == State::Authenticated && self.pending.is_empty() && is_silent && !self.was_resumed
     }
 
     /// Numbers and keeps what must not be lost. The answer to `session.resume` is about another session, and is not.
@@ -81,7 +81,7 @@ impl Session {
     /// There is something already that would be lost.
     pub(super) fn begin_resume(&mut self, request: RequestId) -> Result<(), RpcError> {
         let stands_alone = self.pending.get(&request).is_some_and(|pending| pending.batch.is_none());
-        if self.state != State::Connected || !stands_alone || self.pending.len() > 1 {
+        if self.state != State::Authenticated || !stands_alone || self.pending.len() > 1 {
             let why = "`session.resume` comes first, with an id and alone in its frame; this session goes on";
             return Err(RpcError::InvalidState(why));
         }
@@ -105,7 +105,7 @@ mod tests {
 
     fn joined() -> Session {
         let mut session = Session::new(Encoding::Json).resumable();
-        session.set_state(State::Joined(CharacterId(1)));
+        session.set_state(State::InWorld(CharacterId(1)));
         session
     }
 
@@ -212,7 +212,7 @@ mod tests {
         assert!(refused(receive(&mut session, ping)), "meanwhile");
         let answer = session.answer(*request, Err(RpcError::Unauthorized("no"))).expect("it waits");
         assert!(text(&answer).starts_with(r#"{"jsonrpc":"2.0","id":1,"error""#), "not numbered: {answer:?}");
-        session.set_state(State::Connected);
+        session.set_state(State::Authenticated);
         assert!(session.is_unused(), "as if nothing had been asked");
     }
 

@@ -94,6 +94,11 @@ impl Room {
         };
         let command = match ask {
             Ask::Command(command) => command,
+            Ask::Moves(moves) => {
+                let commands = moves.into_iter().map(|(seq, to)| Command::Move { seq, to });
+                self.inputs.extend(commands.map(|command| Input::Command { character, request, command }));
+                return client.done(request);
+            }
             Ask::Choose(name) => match choice(self.world.content(), member.dialog, &name) {
                 Ok(choice) => Command::ChooseDialog { choice },
                 Err(rejection) => {
