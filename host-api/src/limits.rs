@@ -52,6 +52,15 @@ pub(crate) const CACHE_ENTRIES: usize = 512;
 /// to be shown. What is beyond them is counted together.
 pub(crate) const SUBJECTS: usize = 256;
 
+/// Calls about at most so many views are not all clocked: there the clock would take a good part of the time.
+pub(crate) const CLOCKED_VIEWS: usize = 4;
+
+/// Of such calls one in so many is clocked, each of a busy function within a second.
+pub(crate) const CLOCKED_CALLS: u32 = 16;
+
+/// Of the first of them all.
+pub(crate) const CLOCKED_FIRST: u32 = 3;
+
 /// Highest values a manifest may ask for.
 pub(crate) const FUEL_PER_ITEM_MAX: u64 = 1_000_000;
 /// See [`FUEL_PER_ITEM_MAX`].
@@ -233,6 +242,13 @@ pub(crate) struct Allowance {
     pub(crate) log_lines: usize,
 }
 
+impl Allowance {
+    /// Time that a call which missed its deadline has taken at least.
+    pub(crate) fn deadline_ns(&self) -> u64 {
+        self.deadline_epochs.saturating_sub(1).saturating_mul(EPOCH_MS * 1_000_000)
+    }
+}
+
 /// A manifest asks for more than the host gives.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("limits.{name} is {asked}, but at most {max} is given; lower it in the script's manifest")]
@@ -322,6 +338,11 @@ impl Limits {
             output_bytes: call.output_bytes as usize,
             log_lines: call.log_lines as usize,
         }
+    }
+
+    /// Nanoseconds that this much fuel takes.
+    pub(crate) fn time_of(&self, fuel: u64) -> u64 {
+        fuel.saturating_mul(1_000_000) / self.fuel_per_ms.max(1)
     }
 
     /// Fuel that a share of a tick has for each of its milliseconds.

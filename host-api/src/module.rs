@@ -297,8 +297,8 @@ impl Module {
 
     fn probe<H: Hook>(&self, instance: &mut Instance) -> Result<(), LoadError> {
         let view = &H::sample();
-        let wire = [H::lower(view)];
-        for views in [&wire[..0], &wire[..]] {
+        let one = std::slice::from_ref(view);
+        for views in [&one[..0], one] {
             let failed = |mut failure| {
                 self.locate(&mut failure);
                 LoadError::Smoke {
@@ -309,7 +309,8 @@ impl Module {
                 }
             };
             let allowed = self.allowance(Some(H::PLACE), views.len());
-            let (outcome, _cost) = instance.call::<H>(lower_context(&samples::CONTEXT), views, allowed);
+            let (outcome, _cost) =
+                instance.call::<H>(lower_context(&samples::CONTEXT), views, allowed, false);
             let replies = outcome.map_err(failed)?;
             if replies.len() != views.len() {
                 let wrong = BadOutput::Length { views: views.len(), answers: replies.len() };

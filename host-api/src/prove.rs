@@ -302,8 +302,7 @@ impl Side {
     /// One answer for each view.
     pub(crate) fn answer<H: Hook>(&mut self, ctx: &Context, views: &[H::View]) -> Vec<Answer<H::Answer>> {
         let mut out = Vec::with_capacity(views.len());
-        let mut wire = Vec::with_capacity(views.len());
-        ask::<H>(&mut self.slot, ctx, views, &mut wire, &mut out, &mut self.failures);
+        ask::<H>(&mut self.slot, ctx, views, &mut out, &mut self.failures);
         self.slot.restock();
         out
     }

@@ -174,17 +174,10 @@ impl<H: Hook> Tape<H> {
     }
 }
 
-/// The lane of one export: what was asked, and the batch as components see it, kept so that a call
-/// allocates nothing but its answers.
-pub(crate) struct Lane<'a, H: Hook> {
-    pub(crate) wire: &'a mut Vec<H::Wire>,
-    pub(crate) tape: &'a mut Tape<H>,
-}
-
-/// A hook with a place in [`Recording`] and [`Wires`].
+/// A hook with a place in [`Recording`].
 pub(crate) trait Laned: Hook + Sized {
     fn tape(recording: &Recording) -> &Tape<Self>;
-    fn lane<'a>(wires: &'a mut Wires, recording: &'a mut Recording) -> Lane<'a, Self>;
+    fn tape_mut(recording: &mut Recording) -> &mut Tape<Self>;
 }
 
 /// What is done with each hook of a kind.
@@ -199,12 +192,6 @@ macro_rules! lanes {
         #[derive(Clone, Default)]
         pub struct Recording {
             $($lane: Tape<$hook>),*
-        }
-
-        /// The batches of one zone.
-        #[derive(Default)]
-        pub(crate) struct Wires {
-            $($lane: Vec<<$hook as Hook>::Wire>),*
         }
 
         impl Recording {
@@ -257,8 +244,8 @@ macro_rules! lanes {
                 &recording.$lane
             }
 
-            fn lane<'a>(wires: &'a mut Wires, recording: &'a mut Recording) -> Lane<'a, Self> {
-                Lane { wire: &mut wires.$lane, tape: &mut recording.$lane }
+            fn tape_mut(recording: &mut Recording) -> &mut Tape<Self> {
+                &mut recording.$lane
             }
         })*
 
