@@ -200,8 +200,9 @@ impl Instance {
         ctx: types::Context,
         records: &[H::Wire],
         allowed: Allowance,
+        clocked: bool,
     ) -> (Result<Replies<H>, FailureKind>, Cost) {
-        self.run(allowed, |exports, store| match exports {
+        self.run_since(clocked.then(Instant::now), allowed, |exports, store| match exports {
             Exports::Older(older) => {
                 Ok(H::call_older(older.function(H::EXPORT), store, ctx, records)?.into())
             }
