@@ -8,7 +8,7 @@ use crate::failure::{BadOutput, FailureKind, clip};
 use crate::instance::{Instance, Linked};
 use crate::limits::{Allowance, CallLimits, LimitTooHigh, MESSAGE_BYTES, ModuleLimits};
 use crate::log_budget::LogBudget;
-use crate::manifest::{Export, Kind, Manifest};
+use crate::manifest::{Export, Kind, Manifest, ManifestError};
 use crate::migration::{Migration, Unusable};
 use crate::record::{Laned, Visitor, visit};
 use crate::samples;
@@ -144,6 +144,10 @@ impl Module {
                 LoadError::Migration { name: name(), function, failure: Box::new(failure) }
             }
         })?;
+        if let (None, Some(function)) = (&migration, manifest.limits.of_migration()) {
+            let (kind, function) = (manifest.kind, function.to_owned());
+            return Err(ScanError::from(ManifestError::Limits { name: name(), kind, function }).into());
+        }
         let label = format!("{}@{}+{}", manifest.name, manifest.version, &digest.to_hex()[..8]);
         let stamp = ModuleStamp(u64::from_be_bytes(std::array::from_fn(|i| digest.as_bytes()[i])));
         let script = manifest.script();
