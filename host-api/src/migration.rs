@@ -143,6 +143,12 @@ impl Module {
         }
     }
 
+    /// What this module reads of states that a version with an older schema has written: one answer each, or why
+    /// there is none.
+    pub(crate) fn bring_up(&self, from: u32, states: &[StateValue]) -> Vec<Result<StateValue, String>> {
+        self.ask_about(Way::Migrate(from), &states.iter().collect::<Vec<_>>(), true)
+    }
+
     /// Asks about states, in as many calls as that takes, and after a failed call about each alone: one
     /// answer each, or why there is none.
     fn ask_about(&self, way: Way, states: &[&StateValue], locate: bool) -> Vec<Result<StateValue, String>> {

@@ -99,12 +99,13 @@ impl ScriptRules {
     }
 
     /// Goes on with what the rules before, or those of an earlier run, have recorded, as far as their scripts
-    /// are still there, do not rest and read state as those did.
+    /// are still there, do not rest and read state as those did, or can migrate it. What a newer schema was asked
+    /// nobody reads any more.
     pub fn adopt_recording(&mut self, mut recording: Recording) {
         if self.record_views > 0 {
             recording.retain(|kind, script, schema| {
                 let slot = self.slots.of(kind, script);
-                slot.is_some_and(|slot| !slot.rests && slot.module.schema() == schema)
+                slot.is_some_and(|slot| !slot.rests && slot.module.schema() >= schema)
             });
             self.recording = recording;
         }
