@@ -120,15 +120,23 @@ impl<H: Hook> Tape<H> {
         }
         let ring = self.0.entry((script, schema)).or_insert_with(|| Ring::new(schema, capacity));
         let taken = ring.take(views.len(), capacity, ctx.tick);
-        let room = capacity - taken;
-        ring.records.drain(..ring.records.len().saturating_sub(room));
+        // Of a busy function, most calls.
+        if taken == 0 {
+            return;
+        }
+        let excess = (ring.records.len() + taken).saturating_sub(capacity);
+        if excess > 0 {
+            ring.records.drain(..excess);
+        }
+        let record =
+            |index: usize| Record { ctx: *ctx, view: views[index].clone(), answer: answers[index].clone() };
+        if views.len() == 1 {
+            return ring.records.push_back(record(0));
+        }
         // Evenly from the whole batch, and others in the next tick.
-        let step = views.len() / taken.max(1);
-        let offset = ctx.tick as usize % step.max(1);
-        ring.records.extend((0..taken).map(|n| {
-            let index = n * views.len() / taken + offset;
-            Record { ctx: *ctx, view: views[index].clone(), answer: answers[index].clone() }
-        }));
+        let step = views.len() / taken;
+        let offset = ctx.tick as usize % step;
+        ring.records.extend((0..taken).map(|n| record(n * views.len() / taken + offset)));
     }
 
     /// Drops what others answered, fallbacks too.
