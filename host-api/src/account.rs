@@ -1,8 +1,8 @@
 //! What one export has cost and for what: fuel and time of every call, divided among the definitions
-//! its views are about. Pure counting; what a call costs is measured in `instance`.
+//! its views are about. Pure counting; what a call costs is measured in `instance`, where [`Pace`] says so.
 
 use crate::instance::Cost;
-use crate::limits::SUBJECTS;
+use crate::limits::{CLOCKED_CALLS, CLOCKED_FIRST, CLOCKED_VIEWS, Limits, SUBJECTS};
 use crate::manifest::Export;
 use crate::stats::{Counters, SubjectStats};
 use sim::DefId;
@@ -11,6 +11,7 @@ use sim::DefId;
 pub(crate) struct Account {
     pub(crate) export: Export,
     pub(crate) counters: Counters,
+    pub(crate) pace: Pace,
     /// Sorted by subject, so that a long content costs no more than a few comparisons a view.
     subjects: Vec<Entry>,
 }
@@ -23,20 +24,31 @@ struct Entry {
 
 impl Account {
     pub(crate) fn new(export: Export) -> Self {
-        Self { export, counters: Counters::default(), subjects: Vec::new() }
+        Self { export, counters: Counters::default(), pace: Pace::default(), subjects: Vec::new() }
     }
 
     /// Adds what a call has cost to the subjects of its views, to each its share by count: a call about
     /// one view is exact. Views that were asked `again`, to find a culprit, are not counted twice.
-    pub(crate) fn divide(&mut self, subjects: impl Iterator<Item = DefId>, cost: Cost, again: bool) {
-        let (mut at, mut views) = (usize::MAX, 0);
+    pub(crate) fn divide(&mut self, mut subjects: impl Iterator<Item = DefId>, cost: Cost, again: bool) {
+        let Some(first) = subjects.next() else { return };
+        let (mut at, mut views, mut alike) = (self.place(first), 1, true);
+        self.subjects[at].views = 1;
         for subject in subjects {
             // Neighbours in a batch are mostly alike.
-            if self.subjects.get(at).is_none_or(|entry| entry.stats.subject != subject) {
+            if self.subjects[at].stats.subject != subject {
                 at = self.place(subject);
+                alike = false;
             }
             self.subjects[at].views += 1;
             views += 1;
+        }
+        if alike {
+            let Entry { stats, views } = &mut self.subjects[at];
+            stats.fuel += cost.fuel;
+            stats.time_ns += cost.time_ns;
+            stats.items += if again { 0 } else { *views };
+            *views = 0;
+            return;
         }
         // Each takes its part of what is left, so that the parts add up to the whole.
         let Cost { mut fuel, mut time_ns, .. } = cost;
@@ -75,9 +87,68 @@ impl Account {
     }
 }
 
+/// Which calls are clocked. Those about few views take so little that the clock would be a good part of it: one of
+/// several is clocked, and the others have taken as long, but for the fuel between them.
+#[derive(Default)]
+pub(crate) struct Pace {
+    /// Calls about few views so far.
+    calls: u32,
+    /// Of the last of them that was clocked.
+    fuel: u64,
+    time_ns: u64,
+}
+
+impl Pace {
+    /// Whether a call about so many views is clocked. The first ones always are: the very first touches memory for
+    /// the first time, and would be a bad measure for others.
+    pub(crate) fn is_clocked(&mut self, views: usize) -> bool {
+        if views > CLOCKED_VIEWS {
+            return true;
+        }
+        let call = self.calls;
+        self.calls = call.wrapping_add(1);
+        call < CLOCKED_FIRST || call % CLOCKED_CALLS == 0
+    }
+
+    /// Keeps what a call has taken that was clocked and did not fail.
+    pub(crate) fn note(&mut self, views: usize, cost: Cost) {
+        if views <= CLOCKED_VIEWS {
+            (self.fuel, self.time_ns) = (cost.fuel, cost.time_ns);
+        }
+    }
+
+    /// Nanoseconds of a call that was not clocked.
+    pub(crate) fn guess(&self, fuel: u64, limits: &Limits) -> u64 {
+        match fuel.checked_sub(self.fuel) {
+            Some(0) => self.time_ns,
+            Some(more) => self.time_ns.saturating_add(limits.time_of(more)),
+            None => self.time_ns.saturating_sub(limits.time_of(self.fuel - fuel)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_of_several_small_calls_is_clocked_and_stands_for_the_others() {
+        let mut pace = Pace::default();
+        let clocked: Vec<bool> = (0..2 * CLOCKED_CALLS).map(|_| pace.is_clocked(1)).collect();
+        let due: Vec<usize> = (0..clocked.len()).filter(|&call| clocked[call]).collect();
+        assert_eq!(due, [0, 1, 2, CLOCKED_CALLS as usize]);
+        assert!((0..20).all(|_| pace.is_clocked(CLOCKED_VIEWS + 1)));
+
+        let limits = Limits { fuel_per_ms: 1_000_000, ..Limits::default() };
+        pace.note(1, cost(500));
+        pace.note(CLOCKED_VIEWS + 1, cost(90_000));
+        // A failure that used up its fuel has taken what that takes.
+        assert_eq!(
+            [500, 700, 300, 12_000_500].map(|fuel| pace.guess(fuel, &limits)),
+            [5_000, 5_200, 4_800, 12_005_000]
+        );
+        assert_eq!(pace.guess(0, &Limits { fuel_per_ms: 1, ..limits }), 0);
+    }
 
     fn cost(fuel: u64) -> Cost {
         Cost { fuel, time_ns: 10 * fuel, ..Cost::default() }

@@ -7,6 +7,7 @@ use crate::bindings::{
     self, ability, chat, combat, dialog, economy, encounter, event, loot, migration, npc, progression, quest,
     types, zone,
 };
+use crate::bulk::{self, Replies};
 use crate::convert::Hook;
 use crate::engine::Engine;
 use crate::failure::{BadOutput, FailureKind, LogFlood, clip};
@@ -119,8 +120,6 @@ impl Linked {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cost {
     pub(crate) fuel: u64,
-    /// Of the fuel it was given, of 1,000.
-    pub(crate) fuel_permille: u64,
     pub(crate) time_ns: u64,
     pub(crate) log_lines: u64,
     pub(crate) log_dropped: u64,
@@ -177,16 +176,37 @@ impl Instance {
         Ok(Self { store, exports })
     }
 
-    /// Calls one export with one batch.
+    /// Calls one export with one batch. Unless it is `clocked` the time of its cost is 0: reading the clock twice
+    /// is a good part of what a call about one view takes.
     pub(crate) fn call<H: Hook>(
         &mut self,
         ctx: types::Context,
-        views: &[H::Wire],
+        views: &[H::View],
         allowed: Allowance,
-    ) -> (Result<Vec<H::Reply>, FailureKind>, Cost) {
-        self.run(allowed, |exports, store| match exports {
-            Exports::Older(older) => H::call_older(older.function(H::EXPORT), store, ctx, views),
-            exports => H::call(exports, store, ctx, views),
+        clocked: bool,
+    ) -> (Result<Replies<H>, FailureKind>, Cost) {
+        self.run_since(clocked.then(Instant::now), allowed, |exports, store| match exports {
+            Exports::Older(older) => {
+                let views: Vec<H::Wire> = views.iter().map(H::lower).collect();
+                Ok(H::call_older(older.function(H::EXPORT), store, ctx, &views)?.into())
+            }
+            exports => bulk::ask::<H>(H::function(exports), store, ctx, views),
+        })
+    }
+
+    /// The same with records of the interface in place of views.
+    pub(crate) fn call_written<H: Hook>(
+        &mut self,
+        ctx: types::Context,
+        records: &[H::Wire],
+        allowed: Allowance,
+        clocked: bool,
+    ) -> (Result<Replies<H>, FailureKind>, Cost) {
+        self.run_since(clocked.then(Instant::now), allowed, |exports, store| match exports {
+            Exports::Older(older) => {
+                Ok(H::call_older(older.function(H::EXPORT), store, ctx, records)?.into())
+            }
+            exports => bulk::ask_written::<H>(H::function(exports), store, ctx, records),
         })
     }
 
@@ -196,7 +216,15 @@ impl Instance {
         allowed: Allowance,
         call: impl FnOnce(&Exports, &mut Store<ScriptState>) -> wasmtime::Result<R>,
     ) -> (Result<R, FailureKind>, Cost) {
-        let start = Instant::now();
+        self.run_since(Some(Instant::now()), allowed, call)
+    }
+
+    fn run_since<R>(
+        &mut self,
+        start: Option<Instant>,
+        allowed: Allowance,
+        call: impl FnOnce(&Exports, &mut Store<ScriptState>) -> wasmtime::Result<R>,
+    ) -> (Result<R, FailureKind>, Cost) {
         let outcome = admit(&mut self.store, &allowed)
             .and_then(|()| call(&self.exports, &mut self.store))
             .map_err(|error| self.store.data().failure(&error));
@@ -204,8 +232,7 @@ impl Instance {
         let fuel = allowed.fuel.saturating_sub(self.store.get_fuel().unwrap_or(0));
         let cost = Cost {
             fuel,
-            fuel_permille: fuel.saturating_mul(1_000) / allowed.fuel.max(1),
-            time_ns: u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX),
+            time_ns: start.map_or(0, |start| u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)),
             log_lines: log.lines.len() as u64,
             log_dropped: log.dropped,
         };

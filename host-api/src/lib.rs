@@ -50,7 +50,7 @@ pub use generation::{Generation, GenerationError};
 pub use harness::{
     Called, Clocked, Domain, Harness, HarnessError, RecordedCall, Sequel, Told, ValueError, View,
 };
-pub use limits::{CallLimits, LimitTooHigh, Limits, ModuleLimits, RECORDED_VIEWS};
+pub use limits::{CallLimits, LimitTooHigh, Limits, MigrationLimits, ModuleLimits, RECORDED_VIEWS};
 pub use manifest::{
     Export, ExportLimits, Kind, Manifest, ManifestError, ManifestLimits, ManifestProof, Thresholds,
     is_script_name,

@@ -52,6 +52,15 @@ pub(crate) const CACHE_ENTRIES: usize = 512;
 /// to be shown. What is beyond them is counted together.
 pub(crate) const SUBJECTS: usize = 256;
 
+/// Calls about at most so many views are not all clocked: there the clock would take a good part of the time.
+pub(crate) const CLOCKED_VIEWS: usize = 4;
+
+/// Of such calls one in so many is clocked, each of a busy function within a second.
+pub(crate) const CLOCKED_CALLS: u32 = 16;
+
+/// Of the first of them all.
+pub(crate) const CLOCKED_FIRST: u32 = 3;
+
 /// Highest values a manifest may ask for.
 pub(crate) const FUEL_PER_ITEM_MAX: u64 = 1_000_000;
 /// See [`FUEL_PER_ITEM_MAX`].
@@ -201,12 +210,25 @@ impl Default for Limits {
 pub struct ModuleLimits {
     /// Of the calls of its functions, in the order of its kind's exports.
     pub exports: Vec<(Export, CallLimits)>,
-    /// Of calls to what is no function of its kind, such as `migration`.
+    /// Of every function that says nothing else.
     pub every: CallLimits,
+    /// Of the calls about state of other schemas, if it exports these.
+    pub migration: MigrationLimits,
     /// Bytes of linear memory of one instance. It serves all functions, so that it has no limits by function.
     pub memory_bytes: usize,
     /// Share of a tick of all its calls, percent.
     pub tick_share_percent: u64,
+}
+
+/// Limits of the functions of `migration`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MigrationLimits {
+    /// Of `schema`.
+    pub schema: CallLimits,
+    /// Of `migrate`.
+    pub migrate: CallLimits,
+    /// Of `revert`.
+    pub revert: CallLimits,
 }
 
 /// What one call may cost.
@@ -231,6 +253,13 @@ pub(crate) struct Allowance {
     pub(crate) deadline_epochs: u64,
     pub(crate) output_bytes: usize,
     pub(crate) log_lines: usize,
+}
+
+impl Allowance {
+    /// Time that a call which missed its deadline has taken at least.
+    pub(crate) fn deadline_ns(&self) -> u64 {
+        self.deadline_epochs.saturating_sub(1).saturating_mul(EPOCH_MS * 1_000_000)
+    }
 }
 
 /// A manifest asks for more than the host gives.
@@ -260,14 +289,14 @@ impl Limits {
             log_lines: self.log_lines.into(),
         };
         let every = self.call_limits("", &asked.every(), host)?;
-        let of_export = |export: &Export| -> Result<(Export, CallLimits), LimitTooHigh> {
-            let function = export.function();
-            match asked.exports.get(function) {
-                Some(own) => Ok((*export, self.call_limits(&format!("{function}."), own, every)?)),
-                None => Ok((*export, every)),
-            }
+        let of = |function: &str| match asked.exports.get(function) {
+            Some(own) => self.call_limits(&format!("{function}."), own, every),
+            None => Ok(every),
         };
+        let of_export = |export: &Export| of(export.function()).map(|limits| (*export, limits));
         let exports = manifest.kind.exports().iter().map(of_export).collect::<Result<_, _>>()?;
+        let migration =
+            MigrationLimits { schema: of("schema")?, migrate: of("migrate")?, revert: of("revert")? };
         let memory = within("memory_bytes", asked.memory_bytes, MEMORY_BYTES_MAX, self.memory_bytes as u64)?;
         let tick_share_percent = within(
             "tick_share_percent",
@@ -275,7 +304,7 @@ impl Limits {
             TICK_SHARE_PERCENT_MAX,
             self.tick_share_percent,
         )?;
-        Ok(ModuleLimits { exports, every, memory_bytes: memory as usize, tick_share_percent })
+        Ok(ModuleLimits { exports, every, migration, memory_bytes: memory as usize, tick_share_percent })
     }
 
     /// What is asked in the table `of`, else what holds besides.
@@ -322,6 +351,11 @@ impl Limits {
             output_bytes: call.output_bytes as usize,
             log_lines: call.log_lines as usize,
         }
+    }
+
+    /// Nanoseconds that this much fuel takes.
+    pub(crate) fn time_of(&self, fuel: u64) -> u64 {
+        fuel.saturating_mul(1_000_000) / self.fuel_per_ms.max(1)
     }
 
     /// Fuel that a share of a tick has for each of its milliseconds.
@@ -393,6 +427,16 @@ mod tests {
         let patient = Limits { deadline_epochs: 4_000, manifest_deadlines: false, ..Limits::default() };
         let limits = of(&patient, asked).unwrap();
         assert!(limits.exports.iter().all(|(_, call)| call.deadline_ms == 20_000), "{limits:?}");
+    }
+
+    #[test]
+    fn migration_has_the_limits_of_its_tables_then_those_of_the_module() {
+        let limits =
+            of(&Limits::default(), r#""fuel_base":7,"migrate":{"fuel_base":8},"revert":{}"#).unwrap();
+        let MigrationLimits { schema, migrate, revert } = limits.migration;
+        assert_eq!([schema, migrate, revert].map(|call| call.fuel_base), [7, 8, 7]);
+        let error = of(&Limits::default(), r#""revert":{"log_lines":201}"#).unwrap_err();
+        assert!(error.starts_with("limits.revert.log_lines is 201, but at most 200"), "{error}");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::engine::Engine;
 use crate::failure::{BadOutput, FailureKind, clip};
 use crate::generation::Generation;
 use crate::instance::{Exports, Instance, Linked, ScriptState};
-use crate::limits::{MESSAGE_BYTES, ModuleLimits};
+use crate::limits::{CallLimits, MESSAGE_BYTES, MigrationLimits, ModuleLimits};
 use crate::module::Module;
 use sim::DefId;
 use sim::input::QuestProgress;
@@ -22,7 +22,7 @@ use wasmtime::component::Component;
 
 /// The interface, without its version.
 const INTERFACE: &str = "lore:script/migration@";
-/// States in one call: a tick's worth of fuel.
+/// States in one call at most: a tick's worth of fuel, unless each may have more.
 const BATCH: usize = 256;
 /// States that are asked about alone, after a batch failed, to find out which of them it fails on; each
 /// takes an instance of its own.
@@ -53,6 +53,13 @@ impl Way {
             Self::Revert(_) => "migration.revert",
         }
     }
+
+    fn limits(self, of: &MigrationLimits) -> &CallLimits {
+        match self {
+            Self::Migrate(_) => &of.migrate,
+            Self::Revert(_) => &of.revert,
+        }
+    }
 }
 
 /// Why the interface is there and cannot be used.
@@ -79,11 +86,13 @@ impl Migration {
         }
         let linked = Linked::state_owner(engine, component).map_err(Unusable::Shape)?;
         let fails = |function| move |failure| Unusable::Fails(function, failure);
-        let allowed = engine.limits().allowance(&limits.every, 1);
+        let allowed = |call: &CallLimits| engine.limits().allowance(call, 1);
         let mut instance = Instance::new(engine, &linked, limits).map_err(fails("migration.schema"))?;
-        let (schema, _) = instance.run(allowed, |exports, store| owner(exports).call_schema(store));
+        let (schema, _) = instance
+            .run(allowed(&limits.migration.schema), |exports, store| owner(exports).call_schema(store));
         let schema = schema.map_err(fails("migration.schema"))?;
         for way in [Way::Migrate(0), Way::Revert(0)] {
+            let allowed = allowed(way.limits(&limits.migration));
             let (answers, _) = instance.run(allowed, |exports, store| call(exports, store, way, &[]));
             let answers = answers.map_err(fails(way.name()))?;
             if !answers.is_empty() {
@@ -134,12 +143,19 @@ impl Module {
         }
     }
 
+    /// What this module reads of states that a version with an older schema has written: one answer each, or why
+    /// there is none.
+    pub(crate) fn bring_up(&self, from: u32, states: &[StateValue]) -> Vec<Result<StateValue, String>> {
+        self.ask_about(Way::Migrate(from), &states.iter().collect::<Vec<_>>(), true)
+    }
+
     /// Asks about states, in as many calls as that takes, and after a failed call about each alone: one
     /// answer each, or why there is none.
     fn ask_about(&self, way: Way, states: &[&StateValue], locate: bool) -> Vec<Result<StateValue, String>> {
         let mut answers = Vec::with_capacity(states.len());
         let mut suspects = SUSPECTS;
-        for batch in states.chunks(BATCH) {
+        let batch = self.engine().limits().batch(way.limits(&self.limits().migration));
+        for batch in states.chunks(batch.min(BATCH)) {
             match self.ask_at_once(way, batch) {
                 Ok(some) => answers.extend(some),
                 Err(_) if batch.len() > 1 && suspects >= batch.len() => {
@@ -175,7 +191,7 @@ impl Module {
         let Some(migration) = self.migration() else { return Err(FailureKind::NoModule) };
         let wire: Vec<wit::State> = states.iter().map(|state| lower(state)).collect();
         let mut instance = self.instance_of(&migration.linked)?;
-        let allowed = self.allowance(None, wire.len());
+        let allowed = self.engine().limits().allowance(way.limits(&self.limits().migration), wire.len());
         let (answers, _) = instance.run(allowed, |exports, store| call(exports, store, way, &wire));
         instance.publish_log(self.label(), way.name(), 0, self.log_budget());
         let answers = answers?;

@@ -8,7 +8,7 @@ use crate::failure::{BadOutput, FailureKind, clip};
 use crate::instance::{Instance, Linked};
 use crate::limits::{Allowance, CallLimits, LimitTooHigh, MESSAGE_BYTES, ModuleLimits};
 use crate::log_budget::LogBudget;
-use crate::manifest::{Export, Kind, Manifest};
+use crate::manifest::{Export, Kind, Manifest, ManifestError};
 use crate::migration::{Migration, Unusable};
 use crate::record::{Laned, Visitor, visit};
 use crate::samples;
@@ -144,6 +144,10 @@ impl Module {
                 LoadError::Migration { name: name(), function, failure: Box::new(failure) }
             }
         })?;
+        if let (None, Some(function)) = (&migration, manifest.limits.of_migration()) {
+            let (kind, function) = (manifest.kind, function.to_owned());
+            return Err(ScanError::from(ManifestError::Limits { name: name(), kind, function }).into());
+        }
         let label = format!("{}@{}+{}", manifest.name, manifest.version, &digest.to_hex()[..8]);
         let stamp = ModuleStamp(u64::from_be_bytes(std::array::from_fn(|i| digest.as_bytes()[i])));
         let script = manifest.script();
@@ -297,8 +301,8 @@ impl Module {
 
     fn probe<H: Hook>(&self, instance: &mut Instance) -> Result<(), LoadError> {
         let view = &H::sample();
-        let wire = [H::lower(view)];
-        for views in [&wire[..0], &wire[..]] {
+        let one = std::slice::from_ref(view);
+        for views in [&one[..0], one] {
             let failed = |mut failure| {
                 self.locate(&mut failure);
                 LoadError::Smoke {
@@ -309,7 +313,8 @@ impl Module {
                 }
             };
             let allowed = self.allowance(Some(H::PLACE), views.len());
-            let (outcome, _cost) = instance.call::<H>(lower_context(&samples::CONTEXT), views, allowed);
+            let (outcome, _cost) =
+                instance.call::<H>(lower_context(&samples::CONTEXT), views, allowed, false);
             let replies = outcome.map_err(failed)?;
             if replies.len() != views.len() {
                 let wrong = BadOutput::Length { views: views.len(), answers: replies.len() };

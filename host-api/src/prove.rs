@@ -144,14 +144,18 @@ fn replay<H: Laned>(
     candidate: &Module,
     recordings: &[Recording],
 ) -> Result<ExportProof, FailureKind> {
-    let rings = recordings.iter().filter_map(|recording| H::tape(recording).of(live.script()));
-    // A zone that tries a version of another schema recorded what this one cannot read.
-    let rings: Vec<&Ring<H>> = rings.filter(|ring| ring.schema() == live.schema()).collect();
-    let views = rings.iter().flat_map(|ring| ring.iter()).map(|record| &record.view);
+    // A zone that tries a version of a newer schema recorded what this one cannot read.
+    let rings = recordings.iter().flat_map(|recording| H::tape(recording).all_of(live.script()));
+    let (own, others): (Vec<&Ring<H>>, Vec<_>) = rings.partition(|ring| ring.schema() == live.schema());
+    let older = others.into_iter().filter(|ring| ring.schema() < live.schema());
+    let older: Vec<Vec<_>> = older.map(|ring| brought_up(ring, live)).collect();
+    let mut rings: Vec<Vec<&Record<H::View, H::Answer>>> =
+        older.iter().map(|records| records.iter().collect()).collect();
+    rings.extend(own.into_iter().map(|ring| ring.iter().collect::<Vec<_>>()));
+    let views = rings.iter().flatten().map(|record| &record.view);
     let translation = Translation::new::<H>(live, candidate, views);
     let (mut before, mut side, mut found) = (Side::new(live)?, Side::new(candidate)?, Found::default());
-    for ring in rings {
-        let records: Vec<_> = ring.iter().collect();
+    for records in rings {
         // Views of one tick were one batch.
         for batch in records.chunk_by(|a, b| a.ctx == b.ctx) {
             let ctx = &batch[0].ctx;
@@ -181,6 +185,17 @@ fn replay<H: Laned>(
         candidate: side.cost(H::EXPORT),
         failures: side.failures(candidate),
     })
+}
+
+/// What was asked in an older schema, as the live module reads it now. A view whose state it cannot migrate says
+/// nothing about a candidate.
+fn brought_up<H: Hook>(ring: &Ring<H>, live: &Module) -> Vec<Record<H::View, H::Answer>> {
+    let translation = Translation::up::<H>(ring.schema(), live, ring.iter().map(|record| &record.view));
+    let read = |record: &Record<H::View, H::Answer>| {
+        let view = translation.view::<H>(&record.view).ok()?;
+        Some(Record { ctx: record.ctx, view, answer: record.answer.clone() })
+    };
+    ring.iter().filter_map(read).collect()
 }
 
 /// What the views of one export have shown so far.
@@ -302,8 +317,7 @@ impl Side {
     /// One answer for each view.
     pub(crate) fn answer<H: Hook>(&mut self, ctx: &Context, views: &[H::View]) -> Vec<Answer<H::Answer>> {
         let mut out = Vec::with_capacity(views.len());
-        let mut wire = Vec::with_capacity(views.len());
-        ask::<H>(&mut self.slot, ctx, views, &mut wire, &mut out, &mut self.failures);
+        ask::<H>(&mut self.slot, ctx, views, &mut out, &mut self.failures);
         self.slot.restock();
         out
     }

@@ -86,8 +86,11 @@ impl<H: Hook> Ring<H> {
     }
 }
 
-/// The rings of one export, by script.
-pub(crate) struct Tape<H: Hook>(BTreeMap<DefId, Ring<H>>);
+/// Rings kept of one script and export: of the schema that is live, and of the one before it.
+const SCHEMAS: usize = 2;
+
+/// The rings of one export, by script and by the schema of the state in their views.
+pub(crate) struct Tape<H: Hook>(BTreeMap<(DefId, u32), Ring<H>>);
 
 impl<H: Hook> Default for Tape<H> {
     fn default() -> Self {
@@ -115,17 +118,25 @@ impl<H: Hook> Tape<H> {
         if capacity == 0 {
             return;
         }
-        let ring = self.0.entry(script).or_insert_with(|| Ring::new(schema, capacity));
+        let ring = self.0.entry((script, schema)).or_insert_with(|| Ring::new(schema, capacity));
         let taken = ring.take(views.len(), capacity, ctx.tick);
-        let room = capacity - taken;
-        ring.records.drain(..ring.records.len().saturating_sub(room));
+        // Of a busy function, most calls.
+        if taken == 0 {
+            return;
+        }
+        let excess = (ring.records.len() + taken).saturating_sub(capacity);
+        if excess > 0 {
+            ring.records.drain(..excess);
+        }
+        let record =
+            |index: usize| Record { ctx: *ctx, view: views[index].clone(), answer: answers[index].clone() };
+        if views.len() == 1 {
+            return ring.records.push_back(record(0));
+        }
         // Evenly from the whole batch, and others in the next tick.
-        let step = views.len() / taken.max(1);
-        let offset = ctx.tick as usize % step.max(1);
-        ring.records.extend((0..taken).map(|n| {
-            let index = n * views.len() / taken + offset;
-            Record { ctx: *ctx, view: views[index].clone(), answer: answers[index].clone() }
-        }));
+        let step = views.len() / taken;
+        let offset = ctx.tick as usize % step;
+        ring.records.extend((0..taken).map(|n| record(n * views.len() / taken + offset)));
     }
 
     /// Drops what others answered, fallbacks too.
@@ -137,25 +148,32 @@ impl<H: Hook> Tape<H> {
 
     /// Only what was asked of one module, at most so many views of it.
     fn only(&self, (kind, script): (Kind, DefId), most: usize) -> Self {
-        let ring = self.0.get(&script).filter(|_| kind == H::KIND);
         let some = |ring: &Ring<H>| Ring::<H> {
             records: ring.evenly(most).cloned().collect(),
             schema: ring.schema,
             allowed: ring.allowed,
             tick: ring.tick,
         };
-        Self(ring.map(|ring| (script, some(ring))).into_iter().collect())
+        let rings = self.all_of(script).filter(|_| kind == H::KIND);
+        Self(rings.map(|ring| ((script, ring.schema), some(ring))).collect())
     }
 
+    /// Of each script at most [`SCHEMAS`], the newest.
     fn retain(&mut self, keep: impl Fn(Kind, DefId, u32) -> bool) {
-        self.0.retain(|script, ring| keep(H::KIND, *script, ring.schema));
+        self.0.retain(|(script, schema), _| keep(H::KIND, *script, *schema));
+        let keys: Vec<(DefId, u32)> = self.0.keys().copied().collect();
+        for (key, newer) in keys.iter().zip(keys.iter().skip(SCHEMAS)) {
+            if key.0 == newer.0 {
+                self.0.remove(key);
+            }
+        }
     }
 
     /// Appends at most so many views of every script as bytes.
     fn save(&self, most: usize, out: &mut Vec<u8>) -> std::io::Result<()> {
-        let rows = self.0.iter().map(|(script, ring)| {
+        let rows = self.0.iter().map(|((script, schema), ring)| {
             let records: Vec<_> = ring.evenly(most).collect();
-            (*script, ring.schema, records)
+            (*script, *schema, records)
         });
         borsh::to_writer(out, &rows.collect::<Vec<_>>())
     }
@@ -163,28 +181,27 @@ impl<H: Hook> Tape<H> {
     /// Takes such bytes from the beginning of `bytes`.
     fn load(bytes: &mut &[u8]) -> std::io::Result<Self> {
         let rows = Vec::<(DefId, u32, VecDeque<Record<H::View, H::Answer>>)>::deserialize(bytes)?;
-        let rings =
-            rows.into_iter().map(|(script, schema, records)| (script, Ring::<H>::of(schema, records)));
+        let rings = rows
+            .into_iter()
+            .map(|(script, schema, records)| ((script, schema), Ring::<H>::of(schema, records)));
         Ok(Self(rings.collect()))
     }
 
-    /// What was asked of this script.
-    pub(crate) fn of(&self, script: DefId) -> Option<&Ring<H>> {
-        self.0.get(&script)
+    /// What was asked of this script in this schema.
+    pub(crate) fn of(&self, script: DefId, schema: u32) -> Option<&Ring<H>> {
+        self.0.get(&(script, schema))
+    }
+
+    /// What was asked of it in all schemas, oldest first.
+    pub(crate) fn all_of(&self, script: DefId) -> impl Iterator<Item = &Ring<H>> {
+        self.0.range((script, 0)..=(script, u32::MAX)).map(|(_, ring)| ring)
     }
 }
 
-/// The lane of one export: what was asked, and the batch as components see it, kept so that a call
-/// allocates nothing but its answers.
-pub(crate) struct Lane<'a, H: Hook> {
-    pub(crate) wire: &'a mut Vec<H::Wire>,
-    pub(crate) tape: &'a mut Tape<H>,
-}
-
-/// A hook with a place in [`Recording`] and [`Wires`].
+/// A hook with a place in [`Recording`].
 pub(crate) trait Laned: Hook + Sized {
     fn tape(recording: &Recording) -> &Tape<Self>;
-    fn lane<'a>(wires: &'a mut Wires, recording: &'a mut Recording) -> Lane<'a, Self>;
+    fn tape_mut(recording: &mut Recording) -> &mut Tape<Self>;
 }
 
 /// What is done with each hook of a kind.
@@ -199,12 +216,6 @@ macro_rules! lanes {
         #[derive(Clone, Default)]
         pub struct Recording {
             $($lane: Tape<$hook>),*
-        }
-
-        /// The batches of one zone.
-        #[derive(Default)]
-        pub(crate) struct Wires {
-            $($lane: Vec<<$hook as Hook>::Wire>),*
         }
 
         impl Recording {
@@ -257,8 +268,8 @@ macro_rules! lanes {
                 &recording.$lane
             }
 
-            fn lane<'a>(wires: &'a mut Wires, recording: &'a mut Recording) -> Lane<'a, Self> {
-                Lane { wire: &mut wires.$lane, tape: &mut recording.$lane }
+            fn tape_mut(recording: &mut Recording) -> &mut Tape<Self> {
+                &mut recording.$lane
             }
         })*
 
@@ -342,6 +353,25 @@ mod tests {
     }
 
     #[test]
+    fn what_was_asked_in_the_schema_before_is_kept_and_nothing_older() {
+        let view = crate::convert::Think::sample();
+        let answers = [crate::call::fallback::<Think>(&view)];
+        let ctx = Context { tick: 7, tick_ms: 50, zone: DefId(1), minute_of_day: 0 };
+        let mut recording = Recording::default();
+        for (script, schema) in [(5, 1), (5, 2), (5, 3), (5, 4), (6, 1)] {
+            let state = (DefId(script), schema);
+            recording.npcs.push(state, 10, &ctx, std::slice::from_ref(&view), &answers);
+        }
+        // Version 4 was taken back.
+        recording.retain(|_, _, schema| schema <= 3);
+        let schemas = |script| recording.npcs.all_of(DefId(script)).map(Ring::schema).collect::<Vec<_>>();
+        assert_eq!([schemas(5), schemas(6), schemas(7)], [vec![2, 3], vec![1], vec![]]);
+        let one = recording.of((Kind::Npc, DefId(5)), 10);
+        assert_eq!(one.npcs.all_of(DefId(5)).map(Ring::schema).collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(one.npcs.all_of(DefId(6)).count(), 0);
+    }
+
+    #[test]
     fn views_are_taken_evenly() {
         let views: Vec<_> = (0..10).map(|id| sim::rules::Attack { id, ..Resolve::sample() }).collect();
         let answers: Vec<_> = views.iter().map(crate::call::fallback::<Resolve>).collect();
@@ -350,7 +380,7 @@ mod tests {
         for tick in [1, 2, 3] {
             tape.push((DefId(5), 0), 10, &ctx(tick), &views, &answers);
         }
-        let kept: Vec<u32> = tape.of(DefId(5)).unwrap().iter().map(|record| record.view.id).collect();
+        let kept: Vec<u32> = tape.of(DefId(5), 0).unwrap().iter().map(|record| record.view.id).collect();
         assert_eq!(kept, [4, 5, 6, 7, 8, 9, 2, 7, 3, 8]);
     }
     #[test]
@@ -366,11 +396,11 @@ mod tests {
 
         let saved = all.save(4).unwrap();
         let again = Recording::load(&saved).unwrap();
-        let ring = again.lines.of(DefId(5)).unwrap();
+        let ring = again.lines.of(DefId(5), 3).unwrap();
         let kept: Vec<_> = ring.iter().collect();
         assert_eq!(kept.iter().map(|record| record.view.id).collect::<Vec<_>>(), [0, 2, 5, 7]);
         assert_eq!((&kept[1].view, &kept[1].answer, kept[1].ctx), (&views[2], &answers[2], ctx));
-        assert_eq!((ring.schema(), again.lines.of(DefId(6)).unwrap().schema()), (3, 0));
+        assert_eq!((ring.schema(), again.lines.of(DefId(6), 0).unwrap().schema()), (3, 0));
         assert!(Recording::load(&saved[..saved.len() - 1]).is_err());
         assert!(Recording::load(&[&saved[..], &[0]].concat()).is_err());
         assert_eq!(Recording::shape(), Recording::shape());
@@ -386,7 +416,7 @@ mod tests {
         let mut again = Recording::load(&first.save(4).unwrap()).unwrap();
         // The clock of a zone that was killed is behind.
         again.attacks.push((DefId(5), 0), 10, &ctx(80), &views[..6], &answers[..6]);
-        let kept = again.attacks.of(DefId(5)).unwrap().iter().map(|record| record.view.id);
+        let kept = again.attacks.of(DefId(5), 0).unwrap().iter().map(|record| record.view.id);
         assert_eq!(kept.collect::<Vec<_>>(), [0, 2, 5, 7, 0, 1, 2, 3, 4, 5]);
     }
 }

@@ -60,8 +60,9 @@ impl Visitor for Stage<'_> {
 
     fn visit<H: Laned>(&mut self) -> Result<(), FailureKind> {
         let Self { live, candidate, recordings, .. } = *self;
-        let rings = recordings.iter().filter_map(|recording| H::tape(recording).of(candidate.script()));
-        let rings = rings.filter(|ring| live.is_some_and(|live| ring.schema() == live.schema()));
+        let rings = recordings
+            .iter()
+            .filter_map(|recording| H::tape(recording).of(candidate.script(), live?.schema()));
         let recorded: Vec<_> = rings.flat_map(|ring| ring.iter()).collect();
         if recorded.len() as u64 >= self.few {
             return Ok(());

@@ -10,7 +10,7 @@ use crate::failure::{FailureKind, ScriptFailure};
 use crate::generation::Generation;
 use crate::manifest::Kind;
 use crate::migration::Former;
-use crate::record::{Lane, Laned, Recording, Wires};
+use crate::record::{Laned, Recording};
 use crate::stats::ExportStats;
 use sim::DefId;
 use sim::rules::{
@@ -24,10 +24,7 @@ use std::collections::BTreeMap;
 /// Implements [`Rules`] with one live instance per module. Belongs to one zone thread.
 pub struct ScriptRules {
     generation: Generation,
-    slots: BTreeMap<(Kind, DefId), Slot>,
-    /// Scripts of the kinds of which there is one module.
-    single: BTreeMap<Kind, DefId>,
-    wires: Wires,
+    slots: Slots,
     recording: Recording,
     /// Views kept per module and export; 0 records nothing.
     record_views: usize,
@@ -54,7 +51,6 @@ impl ScriptRules {
     /// A module that loaded before can no longer be instantiated: the machine is out of memory.
     pub fn new(generation: &Generation) -> Result<Self, RulesError> {
         let mut slots = BTreeMap::new();
-        let mut single = BTreeMap::new();
         for module in generation.modules() {
             let slot = match generation.rests(module) {
                 true => Slot::resting(module.clone()),
@@ -62,15 +58,10 @@ impl ScriptRules {
                     .map_err(|failure| RulesError { module: module.label().to_owned(), failure })?,
             };
             slots.insert((module.kind(), module.script()), slot);
-            if module.kind().is_single() {
-                single.insert(module.kind(), module.script());
-            }
         }
         Ok(Self {
             generation: generation.clone(),
-            slots,
-            single,
-            wires: Wires::default(),
+            slots: Slots::new(slots),
             recording: Recording::default(),
             record_views: 0,
             failures: Failures::default(),
@@ -89,7 +80,7 @@ impl ScriptRules {
     /// ([`ModuleLimits::tick_share_percent`](crate::ModuleLimits)). For rules that are asked once per tick;
     /// elsewhere there is no tick to share.
     pub fn limit_ticks(&mut self) {
-        self.slots.values_mut().for_each(Slot::limit_ticks);
+        self.slots.all.iter_mut().for_each(Slot::limit_ticks);
     }
 
     /// What was recorded. Clone it between ticks to replay it elsewhere.
@@ -108,12 +99,13 @@ impl ScriptRules {
     }
 
     /// Goes on with what the rules before, or those of an earlier run, have recorded, as far as their scripts
-    /// are still there, do not rest and read state as those did.
+    /// are still there, do not rest and read state as those did, or can migrate it. What a newer schema was asked
+    /// nobody reads any more.
     pub fn adopt_recording(&mut self, mut recording: Recording) {
         if self.record_views > 0 {
             recording.retain(|kind, script, schema| {
-                let slot = self.slots.get(&(kind, script));
-                slot.is_some_and(|slot| !slot.rests && slot.module.schema() == schema)
+                let slot = self.slots.of(kind, script);
+                slot.is_some_and(|slot| !slot.rests && slot.module.schema() >= schema)
             });
             self.recording = recording;
         }
@@ -146,12 +138,12 @@ impl ScriptRules {
 
     /// Calls of the module with this name that failed, wholly or for some views.
     pub fn strikes(&self, name: &str) -> u64 {
-        self.slots.values().find(|slot| slot.module.name() == name).map_or(0, |slot| slot.strikes)
+        self.slots.all.iter().find(|slot| slot.module.name() == name).map_or(0, |slot| slot.strikes)
     }
 
     /// Counters of every export of every module.
     pub fn stats(&self) -> impl Iterator<Item = ExportStats> {
-        self.slots.values().flat_map(|slot| {
+        self.slots.all.iter().flat_map(|slot| {
             slot.accounts.iter().zip(&slot.module.limits().exports).map(move |(account, (_, limits))| {
                 ExportStats {
                     label: slot.module.label().to_owned(),
@@ -169,17 +161,15 @@ impl ScriptRules {
     /// Makes new spare instances for those used up. Call it between ticks: it costs nothing when
     /// nothing failed, 30 µs for each module that did.
     pub fn restock(&mut self) {
-        self.slots.values_mut().for_each(Slot::restock);
+        self.slots.all.iter_mut().for_each(Slot::restock);
     }
 
     /// Asks the one module of the hook's kind.
     fn ask_single<H: Laned>(&mut self, ctx: &Context, views: &[H::View], out: &mut Vec<Answer<H::Answer>>) {
-        let script = self.single.get(&H::KIND).copied().unwrap_or(DefId::NONE);
-        self.ask::<H>(ctx, script, views, out);
+        self.ask_at::<H>(ctx, self.slots.single[H::KIND as usize], DefId::NONE, views, out);
     }
 
-    /// Asks the module `script` of the hook's kind if it is live and decides in this zone, else answers with
-    /// fallbacks: those of a module at rest are no failure.
+    /// Asks the module `script` of the hook's kind.
     fn ask<H: Laned>(
         &mut self,
         ctx: &Context,
@@ -187,24 +177,71 @@ impl ScriptRules {
         views: &[H::View],
         out: &mut Vec<Answer<H::Answer>>,
     ) {
+        self.ask_at::<H>(ctx, self.slots.place(H::KIND, script), script, views, out);
+    }
+
+    /// Asks the module at this place if it is live and decides in this zone, else answers with fallbacks: those of
+    /// a module at rest are no failure.
+    fn ask_at<H: Laned>(
+        &mut self,
+        ctx: &Context,
+        place: Option<usize>,
+        wanted: DefId,
+        views: &[H::View],
+        out: &mut Vec<Answer<H::Answer>>,
+    ) {
         out.clear();
         if views.is_empty() {
             return;
         }
-        let (label, why) = match self.slots.get_mut(&(H::KIND, script)) {
+        let (label, why) = match self.slots.at(place) {
             Some(slot) if slot.rests => return rest::<H>(slot, views, out),
             Some(slot) if slot.module.decides_in(ctx.zone) => {
-                let Lane { wire, tape } = H::lane(&mut self.wires, &mut self.recording);
-                ask::<H>(slot, ctx, views, wire, out, &mut self.failures);
-                let state = (script, slot.module.schema());
-                return tape.push(state, self.record_views, ctx, views, out);
+                ask::<H>(slot, ctx, views, out, &mut self.failures);
+                if self.record_views > 0 {
+                    let state = (slot.module.script(), slot.module.schema());
+                    H::tape_mut(&mut self.recording).push(state, self.record_views, ctx, views, out);
+                }
+                return;
             }
             Some(slot) => (slot.module.label().to_owned(), FailureKind::OutOfScope),
-            None => (format!("{} script {:#010x}", H::KIND, script.0), FailureKind::NoModule),
+            None => (format!("{} script {:#010x}", H::KIND, wanted.0), FailureKind::NoModule),
         };
         out.extend(views.iter().map(fallback::<H>));
         let ids = views.iter().map(H::id);
         self.failures.push(ScriptFailure::new(&label, H::EXPORT, ctx.tick, why, ids, true));
+    }
+}
+
+/// The modules of a zone, found without a search where there is one of its kind.
+struct Slots {
+    all: Vec<Slot>,
+    /// Of each, in this order.
+    keys: Vec<(Kind, DefId)>,
+    /// Places of the modules of those kinds of which there is one.
+    single: [Option<usize>; Kind::ALL.len()],
+}
+
+impl Slots {
+    fn new(slots: BTreeMap<(Kind, DefId), Slot>) -> Self {
+        let (keys, all): (Vec<_>, Vec<_>) = slots.into_iter().unzip();
+        let mut single = [None; Kind::ALL.len()];
+        for (place, (kind, _)) in keys.iter().enumerate().filter(|(_, (kind, _))| kind.is_single()) {
+            single[*kind as usize] = Some(place);
+        }
+        Self { all, keys, single }
+    }
+
+    fn place(&self, kind: Kind, script: DefId) -> Option<usize> {
+        self.keys.binary_search(&(kind, script)).ok()
+    }
+
+    fn at(&mut self, place: Option<usize>) -> Option<&mut Slot> {
+        self.all.get_mut(place?)
+    }
+
+    fn of(&self, kind: Kind, script: DefId) -> Option<&Slot> {
+        self.all.get(self.place(kind, script)?)
     }
 }
 

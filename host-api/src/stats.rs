@@ -48,12 +48,24 @@ pub struct Counters {
     pub failed_calls: u64,
     /// Views that were answered with the fallback; all of them while the module rests.
     pub fallbacks: u64,
-    /// Nanoseconds inside the component and at its border.
+    /// Nanoseconds inside the component and at its border. Of calls about few views one of several is clocked
+    /// and stands for the others.
     pub time_ns: u64,
     /// Lines written to the log.
     pub log_lines: u64,
     /// Lines dropped because the call, or the module in this second, had written its share.
     pub log_dropped: u64,
+}
+
+impl Counters {
+    /// Notes how much of its fuel a call has used.
+    pub(crate) fn note_peak(&mut self, fuel: u64, allowed: u64) {
+        let used = fuel.saturating_mul(1_000);
+        // A division only where that is more than ever before.
+        if used >= (self.fuel_peak_permille + 1).saturating_mul(allowed) {
+            self.fuel_peak_permille = self.fuel_peak_permille.max(used / allowed.max(1));
+        }
+    }
 }
 
 /// What views about one definition have cost. A call is divided among its views by count: the definitions
@@ -69,4 +81,23 @@ pub struct SubjectStats {
     pub fuel: u64,
     /// Their part of the nanoseconds.
     pub time_ns: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peak_is_the_highest_share_of_the_fuel_rounded_down() {
+        let mut counters = Counters::default();
+        let mut peak = |fuel, allowed| {
+            counters.note_peak(fuel, allowed);
+            counters.fuel_peak_permille
+        };
+        assert_eq!(
+            [peak(0, 7), peak(1, 3_000), peak(2, 3), peak(1, 3), peak(2_001, 3_000)],
+            [0, 0, 666, 666, 667]
+        );
+        assert_eq!([peak(u64::MAX, u64::MAX), peak(0, 0)].map(|peak| peak >= 667), [true, true]);
+    }
 }

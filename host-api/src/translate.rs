@@ -24,10 +24,30 @@ impl Translation {
         if from.schema() == to.schema() {
             return Self { changes_schema: false, states: HashMap::new() };
         }
+        Self::of::<H>(views, |states| from.hand_over(to, states))
+    }
+
+    /// The way of views that were recorded in an older schema to the module that is asked now.
+    pub(crate) fn up<'a, H>(schema: u32, to: &Module, views: impl Iterator<Item = &'a H::View>) -> Self
+    where
+        H: Hook,
+        H::View: 'a,
+    {
+        Self::of::<H>(views, |states| to.bring_up(schema, states))
+    }
+
+    fn of<'a, H>(
+        views: impl Iterator<Item = &'a H::View>,
+        turn: impl FnOnce(&[StateValue]) -> Vec<Result<StateValue, String>>,
+    ) -> Self
+    where
+        H: Hook,
+        H::View: 'a,
+    {
         let mut known = HashSet::new();
         let states: Vec<StateValue> =
             views.filter_map(H::state).filter(|state| known.insert(state.clone())).collect();
-        let after = from.hand_over(to, &states);
+        let after = turn(&states);
         Self { changes_schema: true, states: states.into_iter().zip(after).collect() }
     }
 

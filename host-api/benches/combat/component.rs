@@ -1,7 +1,7 @@
 //! The real combat script, through the same rules the simulation calls.
 
 use crate::weigh;
-use host_api::{Engine, Generation, Kind, Limits, Module, ScriptRules};
+use host_api::{Engine, Generation, Kind, Limits, Module, RECORDED_VIEWS, ScriptRules};
 use sim::def_id;
 use sim::rules::{Answer, Attack, Context, Origin, Outcome, Rules};
 use std::env;
@@ -51,6 +51,7 @@ pub fn required(engine: &Engine) -> Result<Vec<Module>, Box<dyn Error>> {
 
 pub struct Scripts {
     rules: ScriptRules,
+    tick: u64,
     answers: Vec<Answer<Outcome>>,
 }
 
@@ -83,7 +84,26 @@ impl Scripts {
             return Ok(None);
         }
         let rules = ScriptRules::new(&Generation::new(1, modules)?)?;
-        Ok(Some(Self { rules, answers: Vec::new() }))
+        Ok(Some(Self { rules, tick: 1, answers: Vec::new() }))
+    }
+
+    /// From now on calls are recorded and ticks have shares, as in a zone.
+    pub fn serve(&mut self) {
+        self.rules.record(RECORDED_VIEWS);
+        self.rules.limit_ticks();
+    }
+
+    /// One attack in each tick: an event that nothing else happens beside.
+    pub fn pass_ticks(&mut self, attacks: &[Attack]) -> i64 {
+        let mut sum = 0;
+        for attack in attacks {
+            self.tick += 1;
+            let ctx = Context { tick: self.tick, ..CONTEXT };
+            self.rules.resolve(&ctx, std::slice::from_ref(attack), &mut self.answers);
+            sum += self.answers.iter().map(|answer| weigh(&answer.value)).sum::<i64>();
+        }
+        assert!(self.rules.drain_failures().is_empty(), "a script failed");
+        sum
     }
 
     pub fn pass(&mut self, attacks: &[Attack], batch: usize) -> i64 {

@@ -46,6 +46,9 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let name = format!("component in Rust, {}", batches(batch));
                 table.add(&name, || Ok(scripts.pass(&attacks, batch)))?;
             }
+            scripts.serve();
+            let name = "component in Rust, one by one, one a tick, recorded";
+            table.add(name, || Ok(scripts.pass_ticks(&attacks)))?;
         }
         None => println!(
             "component: not measured, no combat script in {}; run `cargo run --release -- build` first\n\
@@ -127,10 +130,10 @@ impl Table {
             "dice: splitmix64, in Rust, in the component and in Lua (64-bit cdata); by the host for Rhai"
         );
         println!();
-        println!("{:<36} {:>9} {:>10} {:>10}", "engine", "min ns", "median ns", "to native");
+        println!("{:<52} {:>9} {:>10} {:>10}", "engine", "min ns", "median ns", "to native");
         for row in &self.rows {
             let ratio = row.min_ns / native;
-            println!("{:<36} {:>9.1} {:>10.1} {:>9.1}x", row.name, row.min_ns, row.median_ns, ratio);
+            println!("{:<52} {:>9.1} {:>10.1} {:>9.1}x", row.name, row.min_ns, row.median_ns, ratio);
         }
     }
 }

@@ -6,21 +6,19 @@
 //! ends at its limit. Only a missed wall-clock deadline, which no fuel announced, ends it at once.
 
 use super::{Failures, Search, Slot, accept};
+use crate::bulk::Replies;
 use crate::convert::Hook;
 use crate::failure::{FailureKind, ScriptFailure};
-use sim::DefId;
 use sim::rules::{Answer, Context};
 use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::ops::Range;
 
 /// Serves what can be served of a batch that failed with `cause`. `out` holds the fallbacks.
-#[allow(clippy::too_many_arguments)] // the pieces of one call; a struct would be made and unmade here
 pub(super) fn isolate<H: Hook>(
     slot: &mut Slot,
     ctx: &Context,
     views: &[H::View],
-    wire: &[H::Wire],
     cause: FailureKind,
     search: &mut Search,
     out: &mut [Answer<H::Answer>],
@@ -28,7 +26,7 @@ pub(super) fn isolate<H: Hook>(
 ) {
     let mut order: Vec<usize> = (0..views.len()).collect();
     order.sort_by_key(|&index| H::id(&views[index]));
-    let sorted: Vec<H::Wire> = order.iter().map(|&index| wire[index].clone()).collect();
+    let sorted: Vec<H::View> = order.iter().map(|&index| views[index].clone()).collect();
 
     let mut blamed = false;
     let mut suspects = VecDeque::from([(0..views.len(), cause.clone())]);
@@ -42,8 +40,7 @@ pub(super) fn isolate<H: Hook>(
             search.calls = 0;
         }
         for half in halves(range) {
-            let subjects = order[half.clone()].iter().map(|&index| H::subject(&views[index]));
-            match search.call::<H>(slot, ctx, &sorted[half.clone()], subjects) {
+            match search.call::<H>(slot, ctx, &sorted[half.clone()]) {
                 None => {
                     blamed |= blame::<H>(slot, ctx, views, &order[half], cause.clone(), false, failures);
                 }
@@ -76,16 +73,15 @@ impl Search {
         &mut self,
         slot: &mut Slot,
         ctx: &Context,
-        views: &[H::Wire],
-        subjects: impl Iterator<Item = DefId>,
-    ) -> Option<Result<Vec<H::Reply>, FailureKind>> {
+        views: &[H::View],
+    ) -> Option<Result<Replies<H>, FailureKind>> {
         let allowed = slot.module.allowance(Some(H::PLACE), views.len());
         let fuel = allowed.fuel;
         if self.calls == 0 || self.fuel < fuel || slot.share.refuses(fuel).is_some() {
             return None;
         }
         let (outcome, cost) = slot.call::<H>(ctx, views, allowed);
-        slot.account::<H>().divide(subjects, cost, true);
+        slot.account::<H>().divide(views.iter().map(H::subject), cost, true);
         let rebuild = if outcome.is_err() { slot.module.engine().limits().fuel_rebuild } else { 0 };
         self.calls -= 1;
         self.fuel = self.fuel.saturating_sub(cost.fuel + rebuild);

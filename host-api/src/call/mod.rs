@@ -5,6 +5,7 @@ mod isolate;
 mod share;
 
 use crate::account::Account;
+use crate::bulk::Replies;
 use crate::convert::{Hook, lower_context};
 use crate::failure::{BadOutput, FailureKind, ScriptFailure, clip};
 use crate::instance::{Cost, Instance};
@@ -88,21 +89,23 @@ impl Slot {
     fn call<H: Hook>(
         &mut self,
         ctx: &Context,
-        views: &[H::Wire],
+        views: &[H::View],
         allowed: Allowance,
-    ) -> (Result<Vec<H::Reply>, FailureKind>, Cost) {
-        let instance = match self.live.take().or_else(|| self.spare.take()) {
-            Some(instance) => Ok(instance),
-            None => self.module.instantiate(),
-        };
-        let mut instance = match instance {
-            Ok(instance) => instance,
-            Err(kind) => {
-                let message = kind.to_string();
-                return (Err(FailureKind::Instantiate { message }), Cost::default());
+    ) -> (Result<Replies<H>, FailureKind>, Cost) {
+        if self.live.is_none() {
+            match self.spare.take().map_or_else(|| self.module.instantiate(), Ok) {
+                Ok(instance) => self.live = Some(instance),
+                Err(kind) => {
+                    let message = kind.to_string();
+                    return (Err(FailureKind::Instantiate { message }), Cost::default());
+                }
             }
-        };
-        let (outcome, mut cost) = instance.call::<H>(lower_context(ctx), views, allowed);
+        }
+        let Some(instance) = &mut self.live else { unreachable!("it was made just now") };
+        let pace = &mut self.accounts[H::PLACE].pace;
+        // Who compares two modules wants to know exactly.
+        let clocked = pace.is_clocked(views.len()) || self.quiet;
+        let (outcome, mut cost) = instance.call::<H>(lower_context(ctx), views, allowed, clocked);
         if !self.quiet && (cost.log_lines > 0 || cost.log_dropped > 0) {
             let budget = self.module.log_budget();
             let withheld = instance.publish_log(self.module.label(), H::EXPORT.name(), ctx.tick, budget);
@@ -117,18 +120,27 @@ impl Slot {
             Err(FailureKind::BadOutput(BadOutput::Length { views, answers }))
         });
         // A wrong length leaves the store alive, but not a script one would ask again as it is.
-        if outcome.is_ok() {
-            self.live = Some(instance);
+        if outcome.is_err() {
+            self.live = None;
         }
-        self.share.spend(cost.fuel, outcome.as_ref().err());
-        let counters = &mut self.account::<H>().counters;
+        let failure = outcome.as_ref().err();
+        let Account { pace, counters, .. } = &mut self.accounts[H::PLACE];
+        if !clocked {
+            cost.time_ns = pace.guess(cost.fuel, self.module.engine().limits());
+            if let Some(FailureKind::Deadline { .. }) = failure {
+                cost.time_ns = cost.time_ns.max(allowed.deadline_ns());
+            }
+        } else if failure.is_none() {
+            pace.note(views.len(), cost);
+        }
+        self.share.spend(cost.fuel, failure);
         counters.calls += 1;
         counters.fuel += cost.fuel;
-        counters.fuel_peak_permille = counters.fuel_peak_permille.max(cost.fuel_permille);
+        counters.note_peak(cost.fuel, allowed.fuel);
         counters.time_ns += cost.time_ns;
         counters.log_lines += cost.log_lines;
         counters.log_dropped += cost.log_dropped;
-        counters.failed_calls += u64::from(outcome.is_err());
+        counters.failed_calls += u64::from(failure.is_some());
         (outcome, cost)
     }
 }
@@ -180,7 +192,6 @@ pub(crate) fn ask<H: Hook>(
     slot: &mut Slot,
     ctx: &Context,
     views: &[H::View],
-    wire: &mut Vec<H::Wire>,
     out: &mut Vec<Answer<H::Answer>>,
     failures: &mut Failures,
 ) {
@@ -189,7 +200,8 @@ pub(crate) fn ask<H: Hook>(
     let mut fallbacks = 0;
     let mut struck = false;
     slot.share.begin(ctx);
-    for views in views.chunks(slot.module.batch(Some(H::PLACE))) {
+    let batch = if views.len() > 1 { slot.module.batch(Some(H::PLACE)) } else { 1 };
+    for views in views.chunks(batch) {
         let allowed = slot.module.allowance(Some(H::PLACE), views.len());
         if let Some(kind) = slot.share.refuses(allowed.fuel) {
             let ids = views.iter().map(H::id);
@@ -198,9 +210,7 @@ pub(crate) fn ask<H: Hook>(
             fallbacks += views.len() as u64;
             continue;
         }
-        wire.clear();
-        wire.extend(views.iter().map(H::lower));
-        let (outcome, cost) = slot.call::<H>(ctx, wire, allowed);
+        let (outcome, cost) = slot.call::<H>(ctx, views, allowed);
         slot.account::<H>().divide(views.iter().map(H::subject), cost, false);
         match outcome {
             Ok(replies) => {
@@ -214,16 +224,7 @@ pub(crate) fn ask<H: Hook>(
                 struck = true;
                 let start = out.len();
                 out.extend(views.iter().map(fallback::<H>));
-                isolate::isolate::<H>(
-                    slot,
-                    ctx,
-                    views,
-                    wire,
-                    cause,
-                    &mut search,
-                    &mut out[start..],
-                    failures,
-                );
+                isolate::isolate::<H>(slot, ctx, views, cause, &mut search, &mut out[start..], failures);
                 let unserved = out[start..].iter().filter(|answer| answer.origin == Origin::Fallback).count();
                 fallbacks += unserved as u64;
             }

@@ -2,7 +2,7 @@
 
 use super::{Hook, call_export, in_range, same_cases, same_id, share};
 use crate::bindings::ability::exports::lore::script::ability as wit;
-use crate::bulk::flat;
+use crate::bulk::{flat, flat_enums};
 use crate::failure::BadOutput;
 use crate::made_up;
 use crate::manifest::Export;
@@ -169,14 +169,24 @@ same_cases! {
     }
 }
 
+flat_enums! {
+    wit::Verdict {
+        Allow, OutOfRange, OnCooldown, TooSoon, NotEnoughMana, NotEnoughEnergy, Stunned, Silenced, Invalid,
+    }
+}
 flat! {
     wit::Cast {
         id, caster, target, ability, caster_level, caster_is_npc, distance_mm, health, health_max, mana, energy,
         cooldown_left_ticks, since_last_action_ticks, stunned, silenced, range_mm, mana_cost, energy_cost,
         cooldown_ticks, power_permille, element, status, status_ticks, heal, seed,
     }
+    wit::Plan {
+        id, verdict, mana_cost, energy_cost, cooldown_ticks, power_permille, element, status, status_ticks,
+        status_stacks, heal,
+    }
     wit::Pulse {
         id, source, bearer, status, stacks, age_ticks, left_ticks, health, health_max, strength, element,
         resistance_permille, seed,
     }
+    wit::PulseOutcome { id, damage, expire }
 }

@@ -19,7 +19,7 @@ impl Hook for Judge {
     type Wire = wit::Line;
     type Reply = wit::Judgement;
 
-    call_export!(Chat, lore_script_chat, call_judge);
+    call_export!(Chat, lore_script_chat, func_judge);
 
     fn sample() -> Line {
         samples::line()

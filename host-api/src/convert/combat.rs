@@ -4,7 +4,7 @@ use super::{Hook, call_export, in_range, same_cases, same_id, share};
 use crate::bindings::combat::exports::lore::script::combat as wit;
 use crate::bindings::types;
 use crate::bindings::v0_1::combat::exports::lore::script::combat as v0_1;
-use crate::bulk::flat;
+use crate::bulk::{flat, flat_enums};
 use crate::failure::BadOutput;
 use crate::instance::ScriptState;
 use crate::made_up;
@@ -135,10 +135,12 @@ fn lower_0_1(view: &wit::Attack) -> v0_1::Attack {
 
 same_cases! { HitKind = wit::HitKind { Miss, Dodge, Block, Hit, Critical } }
 
+flat_enums! { wit::HitKind { Miss, Dodge, Block, Hit, Critical } }
 flat! {
     wit::Attack {
         id, attacker, defender, element, attacker_level, defender_level, attacker_is_npc, defender_is_npc,
         accuracy, evasion, distance_mm, attack_power, weapon_damage, power_permille, critical_chance, defence,
         resistance_permille, block_chance, dodge_chance, defender_health, defender_health_max, seed,
     }
+    wit::Outcome { id, kind, base, raw, amount, threat }
 }

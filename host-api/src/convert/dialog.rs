@@ -21,7 +21,7 @@ impl Hook for Converse {
     type Wire = wit::Conversation;
     type Reply = wit::Reply;
 
-    call_export!(Dialog, lore_script_dialog, call_converse);
+    call_export!(Dialog, lore_script_dialog, func_converse);
 
     fn sample() -> Conversation {
         samples::conversation()

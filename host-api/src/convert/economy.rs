@@ -2,6 +2,7 @@
 
 use super::{Hook, call_export, same_cases, same_id, share};
 use crate::bindings::economy::exports::lore::script::economy as wit;
+use crate::bulk::{flat, flat_enums};
 use crate::failure::BadOutput;
 use crate::made_up;
 use crate::manifest::Export;
@@ -20,7 +21,7 @@ impl Hook for QuotePrices {
     type Wire = wit::Deal;
     type Reply = wit::Quote;
 
-    call_export!(Economy, lore_script_economy, call_quote_prices);
+    call_export!(Economy, lore_script_economy, func_quote_prices in bulk);
 
     fn sample() -> Deal {
         samples::deal()
@@ -87,7 +88,7 @@ impl Hook for Craft {
     type Wire = wit::Attempt;
     type Reply = wit::Crafted;
 
-    call_export!(Economy, lore_script_economy, call_craft);
+    call_export!(Economy, lore_script_economy, func_craft in bulk);
 
     fn sample() -> Attempt {
         samples::attempt()
@@ -163,7 +164,7 @@ impl Hook for Fees {
     type Wire = wit::Charge;
     type Reply = wit::Fee;
 
-    call_export!(Economy, lore_script_economy, call_fees);
+    call_export!(Economy, lore_script_economy, func_fees in bulk);
 
     fn sample() -> Charge {
         samples::charge()
@@ -219,3 +220,21 @@ fn at_most(what: &'static str, value: u32, most: u32, expected: &'static str) ->
 
 same_cases! { Side = wit::Side { Buy, Sell } }
 same_cases! { Service = wit::Service { Crafting, Respawn } }
+
+flat_enums! {
+    wit::Side { Buy, Sell }
+    wit::Service { Crafting, Respawn }
+}
+flat! {
+    wit::Deal {
+        id, side, character, level, npc, npc_template, shop, item, rarity, value, count, permille, seed,
+    }
+    wit::Quote { id, agreed, unit }
+    wit::Charge { id, service, character, level, subject, count, amount, balance }
+    wit::Fee { id, gold }
+    wit::Attempt {
+        id, character, level, recipe, required_level, product, rarity, pieces, masterwork, chance_permille,
+        quality_permille, count, seed,
+    }
+    wit::Crafted { id, successes, masterworks, extra, kept_permille }
+}

@@ -2,6 +2,7 @@
 
 use super::{Hook, call_export, same_cases, same_id, share};
 use crate::bindings::encounter::exports::lore::script::encounter as wit;
+use crate::bulk::flat;
 use crate::failure::BadOutput;
 use crate::made_up;
 use crate::manifest::Export;
@@ -40,7 +41,7 @@ impl Hook for Direct {
     type Wire = wit::Bout;
     type Reply = wit::Direction;
 
-    call_export!(Encounter, lore_script_encounter, call_direct);
+    call_export!(Encounter, lore_script_encounter, func_direct);
 
     fn sample() -> Bout {
         samples::bout()
@@ -168,7 +169,7 @@ impl Hook for OpenDuels {
     type Wire = wit::Pairing;
     type Reply = wit::Terms;
 
-    call_export!(Encounter, lore_script_encounter, call_open_duels);
+    call_export!(Encounter, lore_script_encounter, func_open_duels in bulk);
 
     fn sample() -> Pairing {
         samples::pairing()
@@ -243,7 +244,7 @@ impl Hook for TakeTurns {
     type Wire = wit::Turn;
     type Reply = wit::Act;
 
-    call_export!(Encounter, lore_script_encounter, call_take_turns);
+    call_export!(Encounter, lore_script_encounter, func_take_turns);
 
     fn sample() -> Turn {
         samples::turn()
@@ -339,3 +340,9 @@ fn lower_move(made: &Move) -> wit::Move {
 
 same_cases! { BoutOccasion = wit::Occasion { Engaged, Going, Reset, Changed } }
 same_cases! { DuelVerdict = wit::Verdict { GoOn, ActorWins, FoeWins, Draw } }
+
+flat! {
+    wit::Duelist { entity, is_npc, level, health, health_max, mana, energy, accuracy, evasion }
+    wit::Pairing { id, challenger, opponent, turn_ticks, seed }
+    wit::Terms { id, challenger_begins, turn_ticks, memory }
+}

@@ -2,6 +2,7 @@
 
 use super::{Hook, call_export, in_range, same_cases, same_id, share};
 use crate::bindings::event::exports::lore::script::event as wit;
+use crate::bulk::flat;
 use crate::failure::BadOutput;
 use crate::made_up;
 use crate::manifest::Export;
@@ -20,7 +21,7 @@ impl Hook for Conduct {
     type Wire = wit::Moment;
     type Reply = wit::Course;
 
-    call_export!(Event, lore_script_event, call_conduct);
+    call_export!(Event, lore_script_event, func_conduct);
 
     fn sample() -> EventMoment {
         samples::event_moment()
@@ -126,7 +127,7 @@ impl Hook for Reward {
     type Wire = wit::Merit;
     type Reply = wit::Prize;
 
-    call_export!(Event, lore_script_event, call_reward);
+    call_export!(Event, lore_script_event, func_reward in bulk);
 
     fn sample() -> Merit {
         samples::merit()
@@ -181,3 +182,8 @@ impl Hook for Reward {
 
 same_cases! { EventOccasion = wit::Occasion { Started, Changed, StageOver, Kill, Second } }
 same_cases! { EventOutcome = wit::Outcome { Idle, Going, Success, Failure } }
+
+flat! {
+    wit::Merit { id, event, character, level, points, kills, share_permille, rank, participants, seed }
+    wit::Prize { id, reward_permille }
+}

@@ -20,7 +20,7 @@ impl Hook for RollLoot {
     type Wire = wit::Spoils;
     type Reply = wit::Haul;
 
-    call_export!(Loot, lore_script_loot, call_roll);
+    call_export!(Loot, lore_script_loot, func_roll);
 
     fn sample() -> Spoils {
         samples::spoils()

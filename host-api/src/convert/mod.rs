@@ -51,13 +51,15 @@ pub(crate) trait Hook {
     /// Its place among the exports of its kind.
     const PLACE: usize = Self::EXPORT.place_in(Self::KIND);
     /// What the simulation asks.
-    type View: Clone + std::fmt::Debug + BorshSerialize + BorshDeserialize;
+    type View: Clone + std::fmt::Debug + Send + Sync + BorshSerialize + BorshDeserialize;
     /// What it is answered.
     type Answer: Clone + PartialEq + std::fmt::Debug + BorshSerialize + BorshDeserialize;
     /// The view as the component sees it; as text by the names of the bindings.
     type Wire: Clone + ComponentType + Lower + Serialize + DeserializeOwned;
     /// The answer as the component gives it.
     type Reply: ComponentType + Lift + 'static;
+    /// Whether both are records without strings and lists, which cross in one piece.
+    const FLAT: bool = false;
 
     /// One plausible view: what a candidate is asked before anybody depends on it.
     fn sample() -> Self::View;
@@ -78,12 +80,19 @@ pub(crate) trait Hook {
         DefId::NONE
     }
     fn lower(view: &Self::View) -> Self::Wire;
-    fn call(
-        exports: &Exports,
-        store: &mut Store<ScriptState>,
-        ctx: types::Context,
-        views: &[Self::Wire],
-    ) -> wasmtime::Result<Vec<Self::Reply>>;
+    /// Writes a flat record as the canonical ABI lays it out; `to` has its size.
+    fn put(_wire: &Self::Wire, _to: &mut [u8]) {
+        unreachable!("only a flat record is written in one piece")
+    }
+    /// Reads a flat answer; `from` has its size.
+    ///
+    /// # Errors
+    /// It names a case that does not exist.
+    fn take(_from: &[u8]) -> wasmtime::Result<Self::Reply> {
+        unreachable!("only a flat record is read in one piece")
+    }
+    /// The function of an instance of the kind.
+    fn function(exports: &Exports) -> Func;
     /// Calls a component of an older version. This is right as long as the interface has not changed since;
     /// where it has, its file converts.
     fn call_older(
@@ -118,37 +127,31 @@ fn share(is: bool) -> f64 {
     f64::from(u8::from(is))
 }
 
-/// The kind of a hook, and how it calls `$function` of the interface `$interface` of an instance that
-/// is `$kind` by construction; `in bulk` where batches are large and their records flat.
+/// The kind of a hook, and that it is `$function` of the interface `$interface` of an instance that is `$kind` by
+/// construction; `in bulk` where its records are flat.
 macro_rules! call_export {
     ($kind:ident, $interface:ident, $function:ident in bulk) => {
-        const KIND: $crate::manifest::Kind = $crate::manifest::Kind::$kind;
+        call_export!($kind, $interface, $function);
 
-        fn call(
-            exports: &$crate::instance::Exports,
-            store: &mut wasmtime::Store<$crate::instance::ScriptState>,
-            ctx: $crate::bindings::types::Context,
-            views: &[Self::Wire],
-        ) -> wasmtime::Result<Vec<Self::Reply>> {
-            match exports {
-                $crate::instance::Exports::$kind(script) => {
-                    $crate::bulk::call(&script.$interface().$function(), store, ctx, views)
-                }
-                _ => unreachable!("{} is called on an instance of another kind", Self::EXPORT),
-            }
+        const FLAT: bool = true;
+
+        #[inline]
+        fn put(wire: &Self::Wire, to: &mut [u8]) {
+            $crate::bulk::Flat::put(wire, to);
+        }
+
+        #[inline]
+        fn take(from: &[u8]) -> wasmtime::Result<Self::Reply> {
+            $crate::bulk::Flat::take(from)
         }
     };
     ($kind:ident, $interface:ident, $function:ident) => {
         const KIND: $crate::manifest::Kind = $crate::manifest::Kind::$kind;
 
-        fn call(
-            exports: &$crate::instance::Exports,
-            store: &mut wasmtime::Store<$crate::instance::ScriptState>,
-            ctx: $crate::bindings::types::Context,
-            views: &[Self::Wire],
-        ) -> wasmtime::Result<Vec<Self::Reply>> {
+        #[inline]
+        fn function(exports: &$crate::instance::Exports) -> wasmtime::component::Func {
             match exports {
-                $crate::instance::Exports::$kind(script) => script.$interface().$function(store, ctx, views),
+                $crate::instance::Exports::$kind(script) => *script.$interface().$function().func(),
                 _ => unreachable!("{} is called on an instance of another kind", Self::EXPORT),
             }
         }

@@ -120,7 +120,7 @@ impl Hook for Think {
 
 same_cases! { NpcState = wit::State { Idle, Wander, Chase, Attack, Flee, ReturnHome } }
 
-flat_enums! { wit::State }
+flat_enums! { wit::State { Idle, Wander, Chase, Attack, Flee, ReturnHome } }
 flat! {
     wit::Perception {
         id, template, level, state, state_ticks, memory, health_permille, at, home, distance_home_mm, target,
@@ -128,4 +128,5 @@ flat! {
         friends_idle, stunned, ready_in_ticks, aggro_mm, leash_mm, wander_mm, reach_mm, flee_below_permille,
         basic, special, special_ready_in_ticks, seed,
     }
+    wit::Decision { id, state, target, destination, speed_permille, ability, call_for_help, memory }
 }

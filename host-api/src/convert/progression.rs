@@ -3,6 +3,7 @@
 
 use super::{Hook, call_export, in_range, same_id};
 use crate::bindings::progression::exports::lore::script::progression as wit;
+use crate::bulk::flat;
 use crate::failure::BadOutput;
 use crate::made_up;
 use crate::manifest::Export;
@@ -22,7 +23,7 @@ impl Hook for RequireExperience {
     type Wire = wit::Step;
     type Reply = wit::Requirement;
 
-    call_export!(Progression, lore_script_progression, call_require_experience);
+    call_export!(Progression, lore_script_progression, func_require_experience in bulk);
 
     fn sample() -> LevelStep {
         samples::level_step()
@@ -67,7 +68,7 @@ impl Hook for GrowStats {
     type Wire = wit::Growth;
     type Reply = wit::Grown;
 
-    call_export!(Progression, lore_script_progression, call_grow_stats);
+    call_export!(Progression, lore_script_progression, func_grow_stats in bulk);
 
     fn sample() -> Growth {
         samples::growth()
@@ -127,7 +128,7 @@ impl Hook for RewardKills {
     type Wire = wit::Kill;
     type Reply = wit::Gain;
 
-    call_export!(Progression, lore_script_progression, call_reward_kills);
+    call_export!(Progression, lore_script_progression, func_reward_kills in bulk);
 
     fn sample() -> Kill {
         samples::kill()
@@ -188,7 +189,7 @@ impl Hook for PunishDeaths {
     type Wire = wit::Fall;
     type Reply = wit::Toll;
 
-    call_export!(Progression, lore_script_progression, call_punish_deaths);
+    call_export!(Progression, lore_script_progression, func_punish_deaths in bulk);
 
     fn sample() -> Fall {
         samples::fall()
@@ -320,6 +321,23 @@ fn lift_stats(stats: &wit::Stats) -> Stats {
             stats.arcane,
         ],
     }
+}
+
+flat! {
+    wit::Step { id, level, top, experience }
+    wit::Requirement { id, experience }
+    wit::Stats {
+        health, mana, energy, attack, weapon_damage, accuracy, evasion, defence, critical_chance, block_chance,
+        dodge_chance, luck, physical, fire, frost, lightning, poison, holy, shadow, arcane,
+    }
+    wit::Growth { id, class, level, base, per_level }
+    wit::Grown { id, stats }
+    wit::Kill {
+        id, character, level, prey, npc, npc_level, boss, experience, fighters, share_permille, seed,
+    }
+    wit::Gain { id, experience }
+    wit::Fall { id, character, level, experience, needed, killer, loss_permille, respawn_ticks, seed }
+    wit::Toll { id, experience, respawn_ticks }
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ impl Hook for Advance {
     type Wire = wit::Inquiry;
     type Reply = wit::Step;
 
-    call_export!(Quest, lore_script_quest, call_advance);
+    call_export!(Quest, lore_script_quest, func_advance);
 
     fn sample() -> Inquiry {
         samples::inquiry()

@@ -21,7 +21,7 @@ impl Hook for Govern {
     type Wire = wit::Moment;
     type Reply = wit::Decree;
 
-    call_export!(Zone, lore_script_zone, call_govern);
+    call_export!(Zone, lore_script_zone, func_govern);
 
     fn sample() -> Moment {
         samples::moment()

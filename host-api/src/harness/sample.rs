@@ -93,7 +93,7 @@ impl Visitor for Recorded<'_> {
     type Error = Infallible;
 
     fn visit<H: Laned>(&mut self) -> Result<(), Infallible> {
-        for record in H::tape(self.recording).of(self.script).into_iter().flat_map(Ring::iter) {
+        for record in H::tape(self.recording).all_of(self.script).flat_map(Ring::iter) {
             self.found.push(RecordedCall {
                 function: H::EXPORT.name(),
                 context: told(&record.ctx),

@@ -20,6 +20,9 @@ const NAMES: [&str; 8] = [
     "probation_ticks",
 ];
 
+/// Functions of `migration`, which a script of any kind may export beside those of its kind.
+pub(crate) const MIGRATION: [&str; 3] = ["schema", "migrate", "revert"];
+
 /// Limits a script may ask for; what is absent is the host's default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ManifestLimits {
@@ -84,11 +87,20 @@ impl ManifestLimits {
         ExportLimits { fuel_base, fuel_per_item, deadline_ms, output_bytes, log_lines }
     }
 
-    /// The first function it names that a script of `kind` does not have.
+    /// The first function it names that a script of `kind` cannot have.
     pub(super) fn foreign(&self, kind: Kind) -> Option<&str> {
-        let mut names = self.exports.keys().map(String::as_str);
+        let mut names = self.exports.keys().map(String::as_str).filter(|name| !is_of_migration(name));
         names.find(|name| kind.exports().iter().all(|export| export.function() != *name))
     }
+
+    /// The first function of `migration` that it names.
+    pub(crate) fn of_migration(&self) -> Option<&str> {
+        self.exports.keys().map(String::as_str).find(|name| is_of_migration(name))
+    }
+}
+
+fn is_of_migration(name: &str) -> bool {
+    MIGRATION.iter().any(|function| *function == name)
 }
 
 impl<'de> Deserialize<'de> for ManifestLimits {
@@ -138,7 +150,7 @@ impl TryFrom<String> for Name {
 
     fn try_from(name: String) -> Result<Self, String> {
         let exports = || Kind::ALL.into_iter().flat_map(|kind| kind.exports().iter());
-        let known = || NAMES.into_iter().chain(exports().map(|export| export.function()));
+        let known = || NAMES.into_iter().chain(exports().map(|export| export.function())).chain(MIGRATION);
         if known().any(|known| known == name) {
             return Ok(Self(name));
         }
@@ -202,5 +214,8 @@ mod tests {
     fn a_function_of_another_kind_is_found() {
         let limits = parse(r#"{"resolve":{}}"#).unwrap();
         assert_eq!((limits.foreign(Kind::Combat), limits.foreign(Kind::Npc)), (None, Some("resolve")));
+        let limits = parse(r#"{"think":{},"migrate":{"fuel_base":7}}"#).unwrap();
+        assert_eq!((limits.foreign(Kind::Npc), limits.of_migration()), (None, Some("migrate")));
+        assert_eq!(limits.foreign(Kind::Combat), Some("think"));
     }
 }

@@ -2,7 +2,7 @@
 //! and one bad state does not take the others with it.
 
 use crate::fixture::{Guest, engine};
-use host_api::{Engine, Former, Generation, Kind, Module};
+use host_api::{Engine, ExportLimits, Former, Generation, Kind, Module};
 use sim::state::{Migrated, OldState, StateKey, StateValue};
 use sim::{DefId, EntityId, def_id};
 
@@ -124,6 +124,24 @@ fn a_migration_that_never_ends_is_refused_at_load() {
     let endless = guest(2, 0, "(loop $again (br $again))");
     let error = Module::load(&engine(), &endless.bytes()).unwrap_err().to_string();
     assert!(error.contains("npc: migration.schema without a state ran out of fuel"), "{error}");
+}
+
+#[test]
+fn migration_has_limits_of_its_own() {
+    let engine = engine();
+    let load = |function: &str, schema: bool| {
+        let mut guest = if schema { guest(2, 100, "") } else { Guest::new(Kind::Npc) };
+        let little = ExportLimits { fuel_base: Some(1), fuel_per_item: Some(1), ..ExportLimits::default() };
+        guest.manifest.limits.exports.insert(function.to_owned(), little);
+        Module::load(&engine, &guest.bytes()).map_err(|error| error.to_string())
+    };
+    for function in ["migrate", "revert"] {
+        let error = load(function, true).unwrap_err();
+        let says = format!("npc: migration.{function} without a state ran out of fuel");
+        assert!(error.contains(&says), "{error}");
+    }
+    let error = load("migrate", false).unwrap_err();
+    assert!(error.contains("limits.migrate limits nothing"), "{error}");
 }
 
 #[test]

@@ -154,8 +154,35 @@ fn a_candidate_of_another_schema_is_asked_what_it_would_read() {
     let [traps, refuses] = think.reasons.as_slice() else { panic!("{:?}", think.reasons) };
     assert!(traps.contains("migration.migrate trapped") && refuses == "too much", "{:?}", think.reasons);
 
-    // What another schema was asked says nothing about this one.
-    assert_eq!(prove(&load(&two), &load(&two), &recorded).unwrap()[0].views, 0);
+    // Once the other schema is live, it is asked what it can read of what was before; not the other way round.
+    let proofs = prove(&load(&two), &load(&two), &recorded).unwrap();
+    let [think] = proofs.as_slice() else { panic!("{proofs:?}") };
+    assert_eq!((think.views, think.differ, think.unmigrated, think.newly_failed), (50, 0, 0, 0), "{think:?}");
+    assert_eq!(prove(&load(&one), &load(&one), &remembered(&engine, &two, 0..50)).unwrap()[0].views, 0);
+}
+
+#[test]
+fn a_new_schema_goes_on_with_what_was_recorded_in_the_one_before() {
+    let engine = engine();
+    let load = |guest: &Guest| Module::load(&engine, &guest.bytes()).unwrap();
+    let (one, two) = (guest(1, 0, ""), guest(2, 100, ""));
+    let swap = |guest: &Guest, recorded: Recording| {
+        let mut rules = ScriptRules::new(&generation(&engine, guest)).unwrap();
+        rules.record(4_096);
+        rules.adopt_recording(recorded);
+        rules
+    };
+    let [recorded] = remembered(&engine, &one, 0..50);
+    let mut after = swap(&two, recorded);
+    let npc = Perception { id: EntityId(1), memory: 7, ..perception() };
+    after.think(&CONTEXT, def_id("script/npc"), &[npc], &mut Vec::new());
+    let views = |live: &Guest, rules: &ScriptRules| {
+        prove(&load(live), &load(live), &[rules.recording().clone()]).unwrap()[0].views
+    };
+    assert_eq!(views(&two, &after), 51);
+    // Taken back, it has what it was asked before, and nothing of what it cannot read.
+    let back = swap(&one, after.take_recording());
+    assert_eq!(views(&one, &back), 50);
 }
 
 #[test]

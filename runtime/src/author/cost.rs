@@ -25,6 +25,8 @@ pub struct FunctionCost {
     pub fuel: f64,
     /// Nanoseconds per view, of the fastest round.
     pub time_ns: f64,
+    /// Nanoseconds of a call about one view; none where a server measured.
+    pub alone_ns: Option<u64>,
     /// Of the fuel it was given, what the call that used most of it used, percent.
     pub fuel_peak_percent: f64,
     /// What a call may cost; none where a server measured.
@@ -80,7 +82,7 @@ pub fn measure(module: &Module, inputs: &Inputs, rounds: u32) -> anyhow::Result<
         let many: Vec<View> =
             views.iter().cycle().take(views.len().clamp(VIEWS_MIN, VIEWS_MAX)).cloned().collect();
         let clocked = harness.clock(function, &many, rounds)?;
-        let Clocked { views: asked, fuel, fuel_peak_permille, time_ns } =
+        let Clocked { views: asked, fuel, fuel_peak_permille, time_ns, alone_ns } =
             clocked.map_err(|kind| anyhow!("{} {function} {kind}", module.label()))?;
         let per_view = |sum: u64| sum as f64 / asked.max(1) as f64;
         costs.push(FunctionCost {
@@ -88,6 +90,7 @@ pub fn measure(module: &Module, inputs: &Inputs, rounds: u32) -> anyhow::Result<
             views: views.len(),
             fuel: per_view(fuel),
             time_ns: per_view(time_ns),
+            alone_ns: Some(alone_ns),
             fuel_peak_percent: fuel_peak_permille as f64 / 10.0,
             limits: limits_of(module, function),
         });

@@ -5,7 +5,7 @@ use crate::build::{Script, find_workspace, scripts_of};
 use crate::content::{Summary, load};
 use crate::reload::{missing_content, out_of_scope};
 use anyhow::Context;
-use host_api::{CallLimits, Generation, Module};
+use host_api::{CallLimits, Generation, MigrationLimits, Module};
 use serde_json::{Value, json};
 use sim::content::Content;
 use std::collections::BTreeMap;
@@ -125,8 +125,16 @@ fn check_modules(known: &[Script], workspace: &Path, content: Option<&Content>) 
 /// What a module may cost, by function.
 fn limits_of(module: &Module) -> Value {
     let limits = module.limits();
-    let exports: BTreeMap<&str, &CallLimits> =
+    let mut exports: BTreeMap<&str, &CallLimits> =
         limits.exports.iter().map(|(export, call)| (export.name(), call)).collect();
+    if module.schema() > 0 {
+        let MigrationLimits { schema, migrate, revert } = &limits.migration;
+        exports.extend([
+            ("migration.schema", schema),
+            ("migration.migrate", migrate),
+            ("migration.revert", revert),
+        ]);
+    }
     json!({
         "module": module.label(),
         "memory_bytes": limits.memory_bytes,

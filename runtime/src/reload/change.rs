@@ -167,6 +167,9 @@ pub struct Change {
     /// How far averages may change, percent, if its manifest says so.
     #[serde(default)]
     pub drift_percent: Option<u32>,
+    /// Share of a tick that it may take, percent, if its manifest asks for another than all have.
+    #[serde(default)]
+    pub share_percent: Option<u64>,
     /// By how much its proof showed them to change, percent, by export and measure.
     #[serde(default)]
     pub shown_percent: BTreeMap<String, f64>,
@@ -318,6 +321,7 @@ pub(super) mod tests {
             proof: None,
             rests_on: None,
             drift_percent: None,
+            share_percent: None,
             shown_percent: BTreeMap::new(),
             baseline: BTreeMap::new(),
             watched: BTreeMap::new(),

@@ -183,6 +183,7 @@ impl Pipeline {
             proof: None,
             rests_on: None,
             drift_percent,
+            share_percent: manifest.and_then(|manifest| manifest.limits.tick_share_percent),
             shown_percent: BTreeMap::new(),
             baseline: BTreeMap::new(),
             watched: BTreeMap::new(),

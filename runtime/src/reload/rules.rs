@@ -15,7 +15,8 @@ const ITEMS: u64 = 100;
 const FUEL_PERMILLE: u64 = 2_000;
 /// Ticks under which times say nothing: two seconds.
 const TICKS: u64 = 40;
-/// The share of the tick that one script may take on average, permille.
+/// The share of the tick that one script may take on average, permille, unless its manifest asks for another
+/// (`tick_share_percent`).
 const SHARE_PERMILLE: u64 = 250;
 /// The share from which on a script has a part in late ticks, permille.
 const PART_PERMILLE: u64 = 100;
@@ -59,9 +60,10 @@ pub fn broken(change: &Change, tick_ms: u32) -> Option<Breach> {
         let (share, counted) = (share_permille(seen, tick_ms), seen.counted_ticks());
         let is_module = change.subject == Subject::Module;
         // What all scripts take together was taken before this content too.
-        if is_module && counted >= TICKS && share > SHARE_PERMILLE {
-            let what = format!("it takes {share} permille of the tick, at most {SHARE_PERMILLE} are allowed");
-            return Some(breach("share", share as f64, SHARE_PERMILLE as f64, what));
+        let most = change.share_percent.map_or(SHARE_PERMILLE, |percent| percent.saturating_mul(10));
+        if is_module && counted >= TICKS && share > most {
+            let what = format!("it takes {share} permille of the tick, at most {most} are allowed");
+            return Some(breach("share", share as f64, most as f64, what));
         }
         let (p99, budget) = (seen.tick_p99_ms, f64::from(tick_ms));
         let has_part = if is_module { share >= PART_PERMILLE } else { is_slowed(seen, budget) };
@@ -139,6 +141,20 @@ mod tests {
         assert_eq!((breach.zone.as_str(), breach.after_ticks), ("greywood", 100));
         assert_eq!(rule(&seen(100, 1_000, 251, 1.0)).as_deref(), Some("share"));
         assert_eq!(rule(&seen(100, 1_000, 100, 50.1)).as_deref(), Some("tick-p99"));
+    }
+
+    #[test]
+    fn a_script_may_take_the_share_that_its_manifest_asks_for() {
+        let of = |share_percent, permille| {
+            let change = Change { share_percent, ..seen(100, 1_000, permille, 1.0) };
+            broken(&change, 50).map(|breach| (breach.rule, breach.limit))
+        };
+        let share = |limit| Some(("share".to_owned(), limit));
+        assert_eq!([of(None, 250), of(Some(40), 400), of(Some(5), 50)], [None, None, None]);
+        assert_eq!(
+            [of(None, 251), of(Some(40), 401), of(Some(5), 51)],
+            [share(250.0), share(400.0), share(50.0)]
+        );
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! What Rust scripts for Loreforge share.
 //!
 //! A script needs only the files in `wit/`; this crate makes the common parts short: ids of
-//! definitions, dice from a view's seed, places on the ground, and panics that reach the author's
-//! log. It holds no state between calls and knows no kind of script.
+//! definitions, dice from a view's seed, places on the ground, panics that reach the author's
+//! log, and memory that is fast for single calls. It holds no state between calls and knows no kind of script.
 
+// Natively only its tests use it.
+#[cfg(any(target_arch = "wasm32", test))]
+mod arena;
 mod dice;
 pub mod ground;
 mod report;

@@ -145,6 +145,7 @@ fn against_live(args: &Args, component: &Path) -> anyhow::Result<(Vec<FunctionCo
             views: export.views as usize,
             fuel: needs.fuel,
             time_ns: needs.time_ns,
+            alone_ns: None,
             fuel_peak_percent: needs.fuel_peak_percent,
             limits: None,
         };
@@ -156,16 +157,26 @@ fn against_live(args: &Args, component: &Path) -> anyhow::Result<(Vec<FunctionCo
 
 fn show(rows: &[Row]) {
     println!(
-        "{:<14} {:<24} {:>8} {:>10} {:>10} {:>7} {:>10} {:>10} {:>9}",
-        "SCRIPT", "FUNCTION", "VIEWS", "FUEL/VIEW", "MAY HAVE", "OF CALL", "ns/VIEW", "FUEL WAS", "CHANGE"
+        "{:<14} {:<24} {:>8} {:>10} {:>10} {:>7} {:>10} {:>8} {:>10} {:>9}",
+        "SCRIPT",
+        "FUNCTION",
+        "VIEWS",
+        "FUEL/VIEW",
+        "MAY HAVE",
+        "OF CALL",
+        "ns/VIEW",
+        "ns ALONE",
+        "FUEL WAS",
+        "CHANGE"
     );
     for Row { script, now, before, fuel_percent, .. } in rows {
         let was = before.as_ref().map(|before| format!("{:.1}", before.fuel)).unwrap_or_default();
         let may_have = now.limits.map(|limits| limits.fuel_per_item.to_string()).unwrap_or_default();
+        let alone = now.alone_ns.map(|alone| alone.to_string()).unwrap_or_default();
         let of_call = format!("{:.1} %", now.fuel_peak_percent);
         let change = fuel_percent.map(|percent| format!("{percent:+.1} %")).unwrap_or_default();
         println!(
-            "{script:<14} {:<24} {:>8} {:>10.1} {may_have:>10} {of_call:>7} {:>10.1} {was:>10} {change:>9}",
+            "{script:<14} {:<24} {:>8} {:>10.1} {may_have:>10} {of_call:>7} {:>10.1} {alone:>8} {was:>10} {change:>9}",
             now.function, now.views, now.fuel, now.time_ns
         );
     }
