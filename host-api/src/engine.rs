@@ -52,6 +52,15 @@ pub enum EngineError {
     Thread(String),
 }
 
+/// How much less of a busy core a thread takes than those it gives way to: a tenth of what they do.
+const NICENESS: i32 = 10;
+
+/// Lets the other threads of the process, those of zones and sockets, go before this one. For work that no tick waits for.
+pub fn give_way() {
+    // Where the system has no such thing, all are equal.
+    let _ = rustix::process::nice(NICENESS);
+}
+
 impl Engine {
     /// An engine that keeps compiled code in `cache_directory`, or only in memory without one. It grants
     /// scripts every capability.
@@ -80,6 +89,7 @@ impl Engine {
         let compile_pool = rayon::ThreadPoolBuilder::new()
             .num_threads(1)
             .thread_name(|_| "script-compile".to_owned())
+            .start_handler(|_| give_way())
             .build()
             .map_err(|error| EngineError::Thread(error.to_string()))?;
         let (epoch_stop, stopped) = channel();

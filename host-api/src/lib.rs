@@ -44,7 +44,7 @@ mod translate;
 pub use api::Api;
 pub use capability::{Capability, Grants};
 pub use closest::closest;
-pub use engine::{Engine, EngineError};
+pub use engine::{Engine, EngineError, give_way};
 pub use failure::{BadOutput, FailureKind, Frame, ScriptFailure};
 pub use generation::{Generation, GenerationError};
 pub use harness::{

@@ -119,8 +119,13 @@ impl Place {
         Watch { of_account, of_address, client }
     }
 
-    fn take(&self, policy: &Policy, method: &str, now: Duration) -> Result<(), (&'static str, Duration)> {
-        let taken = self.of_account.lock().buckets.calls.take(&policy.account, method, now);
+    fn take(
+        &self,
+        policy: &Policy,
+        group: Option<Group>,
+        now: Duration,
+    ) -> Result<(), (&'static str, Duration)> {
+        let taken = self.of_account.lock().buckets.calls.take(&policy.account, group, now);
         taken.map_err(|wait| ("account", wait))?;
         if !self.address.counted {
             return Ok(());
@@ -250,9 +255,10 @@ impl Allowance {
     /// # Errors
     /// It is beyond a rate: how long it will be.
     pub fn take(&mut self, method: &str, now: Duration) -> Result<(), Duration> {
-        let own = self.calls.take(&self.policy.connection, method, now).map_err(|wait| ("connection", wait));
+        let group = Group::of(method);
+        let own = self.calls.take(&self.policy.connection, group, now).map_err(|wait| ("connection", wait));
         let all = own.and_then(|()| match &self.place {
-            Some(place) => place.take(&self.policy, method, now),
+            Some(place) => place.take(&self.policy, group, now),
             None => Ok(()),
         });
         self.count(all)

@@ -232,6 +232,8 @@ impl Group {
     pub fn of(method: &str) -> Option<Self> {
         Some(match method {
             "world.move" | MOVES => Self::Move,
+            // As frequent.
+            "world.ack" => return None,
             "combat.attack" => Self::Attack,
             "combat.use_skill" => Self::Skill,
             "chat.send" => Self::Chat,
@@ -286,13 +288,13 @@ pub struct CallBuckets {
 }
 
 impl CallBuckets {
-    /// Takes what a call of this method costs.
+    /// Takes what a call of a method in this group costs.
     ///
     /// # Errors
     /// It is beyond a rate: how long it will be.
-    pub fn take(&mut self, rates: &CallRates, method: &str, now: Duration) -> Result<(), Duration> {
+    pub fn take(&mut self, rates: &CallRates, group: Option<Group>, now: Duration) -> Result<(), Duration> {
         self.messages.take(rates.messages, now)?;
-        match Group::of(method) {
+        match group {
             Some(group) => self.groups[group as usize].take(rates.rate(group), now),
             None => Ok(()),
         }
@@ -489,10 +491,10 @@ mod tests {
         let (rates, now) = (Policy::default().connection, Duration::from_secs(1));
         let mut buckets = CallBuckets::default();
         for method in ["quest.accept", "combat.attack", "combat.attack", "dialog.close"] {
-            assert_eq!(buckets.take(&rates, method, now), Ok(()), "{method}");
+            assert_eq!(buckets.take(&rates, Group::of(method), now), Ok(()), "{method}");
         }
-        assert_eq!(buckets.take(&rates, "quest.accept", now), Err(Duration::from_secs(1)));
-        assert_eq!(buckets.take(&rates, "combat.attack", now), Err(Duration::from_millis(500)));
+        assert_eq!(buckets.take(&rates, Group::of("quest.accept"), now), Err(Duration::from_secs(1)));
+        assert_eq!(buckets.take(&rates, Group::of("combat.attack"), now), Err(Duration::from_millis(500)));
         assert_eq!(Group::of("shop.buy"), Some(Group::Inventory));
         assert_eq!(Group::of("shop.list"), Some(Group::List));
         assert_eq!(Group::of("dialog.close"), None);
@@ -503,15 +505,15 @@ mod tests {
         let (rates, now) = (Policy::default().connection, Duration::from_secs(1));
         let mut buckets = CallBuckets::default();
         for _ in 0..2 {
-            assert_eq!(buckets.take(&rates, "world.position.batch", now), Ok(()));
+            assert_eq!(buckets.take(&rates, Group::of("world.position.batch"), now), Ok(()));
             assert_eq!(buckets.take_more(&rates, Group::Move, 15, now), Ok(()));
         }
         for _ in 0..8 {
-            assert_eq!(buckets.take(&rates, "world.move", now), Ok(()));
+            assert_eq!(buckets.take(&rates, Group::of("world.move"), now), Ok(()));
         }
-        assert_eq!(buckets.take(&rates, "world.move", now), Err(Duration::from_millis(50)));
+        assert_eq!(buckets.take(&rates, Group::of("world.move"), now), Err(Duration::from_millis(50)));
         let later = now + Duration::from_secs(1);
-        assert_eq!(buckets.take(&rates, "world.position.batch", later), Ok(()));
+        assert_eq!(buckets.take(&rates, Group::of("world.position.batch"), later), Ok(()));
         assert_eq!(buckets.take_more(&rates, Group::Move, 15, later), Ok(()));
         assert_eq!(
             buckets.take_more(&rates, Group::Move, 15, later),

@@ -46,6 +46,9 @@ pub enum OpenError {
     /// The sessions revoked before.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Passwords cannot be hashed.
+    #[error("the threads that hash passwords cannot be started")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
 }
 
 impl Auth {
@@ -63,7 +66,7 @@ impl Auth {
         let keys = KeyRing::open(data)?;
         let revocations = Revocations::default();
         revocations.load(store.revoked_sessions().await?);
-        let passwords = Passwords::new();
+        let passwords = Passwords::new()?;
         let keys = RwLock::new(keys);
         Ok(Self(Arc::new(Inner { store, keys, passwords, revocations, access_ttl, refresh_ttl })))
     }

@@ -1,10 +1,12 @@
-//! Password hashing: argon2id on a few blocking threads behind a bounded queue, so that a flood of
-//! logins can neither take all cores from the zones nor all memory from the machine.
+//! Password hashing: argon2id on a few threads, which all others go before, behind a bounded queue: a flood of logins can
+//! neither take the cores from the zones nor all memory from the machine.
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 /// Memory of one hash, KiB: the OWASP minimum for argon2id with two passes.
 const MEMORY_KIB: u32 = 19 * 1024;
@@ -26,21 +28,22 @@ pub struct Busy;
 #[derive(Clone)]
 pub struct Passwords {
     queue: Arc<Semaphore>,
-    workers: Arc<Semaphore>,
-}
-
-impl Default for Passwords {
-    fn default() -> Self {
-        Self::new()
-    }
+    workers: Arc<ThreadPool>,
 }
 
 impl Passwords {
     /// With one thread per two cores.
-    pub fn new() -> Self {
+    ///
+    /// # Errors
+    /// The system gives no threads.
+    pub fn new() -> Result<Self, ThreadPoolBuildError> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let workers = Arc::new(Semaphore::new((cores / 2).max(1)));
-        Self { queue: Arc::new(Semaphore::new(QUEUE)), workers }
+        let workers = ThreadPoolBuilder::new()
+            .num_threads((cores / 2).max(1))
+            .thread_name(|_| "passwords".to_owned())
+            .start_handler(|_| host_api::give_way())
+            .build()?;
+        Ok(Self { queue: Arc::new(Semaphore::new(QUEUE)), workers: Arc::new(workers) })
     }
 
     /// The PHC string of a password.
@@ -72,15 +75,15 @@ impl Passwords {
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
         let place = self.queue.clone().try_acquire_owned().map_err(|_| Busy)?;
-        let worker = self.workers.clone().acquire_owned().await.map_err(|_| Busy)?;
-        // The permits go along: a caller that gives up does not make room for more threads.
-        let running = tokio::task::spawn_blocking(move || {
-            let _held = (place, worker);
-            work()
+        let (done, result) = oneshot::channel();
+        self.workers.spawn(move || {
+            // The place goes along: a caller that gives up does not make room for more.
+            let _held = place;
+            let _ = done.send(catch_unwind(AssertUnwindSafe(work)));
         });
-        match running.await {
-            Ok(value) => Ok(value),
-            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        match result.await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(panic)) => resume_unwind(panic),
             Err(_) => Err(Busy),
         }
     }
@@ -100,7 +103,7 @@ mod tests {
 
     #[tokio::test]
     async fn passwords_are_verified() {
-        let passwords = Passwords::new();
+        let passwords = Passwords::new().expect("threads");
         let hash = passwords.hash("correct horse".to_owned()).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         let verify = async |password: &str, hash: Option<String>| {
@@ -120,7 +123,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_is_said() {
-        let passwords = Passwords::new();
+        let passwords = Passwords::new().expect("threads");
         let all = passwords.queue.clone().try_acquire_many_owned(QUEUE as u32).unwrap();
         assert_eq!(passwords.hash("correct horse".to_owned()).await, Err(Busy));
         drop(all);

@@ -17,8 +17,6 @@ use crate::client::limits;
 use crate::client::rpc::RpcError;
 use crate::client::{CloseReason, Outgoing};
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
 use protocol::v1::notification::Method as Notice;
 use protocol::v1::response::Outcome;
 use protocol::v1::{Refreshed, SessionWelcome, SystemReconnect};
@@ -28,13 +26,14 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
-pub(super) type Socket = WebSocketStream<Metered<TokioIo<Upgraded>>>;
+pub(super) type Socket = WebSocketStream<Metered<TcpStream>>;
 
 /// Why a connection ended.
 enum End {
@@ -91,6 +90,8 @@ pub(super) struct Connection {
     recovery: Option<String>,
     claims: Claims,
     token: String,
+    /// When the token was last looked at.
+    token_checked: Instant,
     occasions: Occasions,
     /// Something was heard since the last ping.
     alive: bool,
@@ -139,6 +140,7 @@ impl Connection {
             gateway,
             claims,
             token,
+            token_checked: Instant::now(),
             occasions,
             alive: true,
             actions: Vec::new(),
@@ -241,13 +243,14 @@ impl Connection {
     async fn converse(&mut self) -> End {
         loop {
             let result = tokio::select! {
+                // The frequent before the seldom; what is sent is bounded by ticks, what is heard by limits.
                 biased;
-                occasion = self.occasions.next() => self.take(occasion).await,
                 Some(outgoing) = self.talk.outbox.recv() => self.forward(outgoing).await,
                 message = self.line.socket.next() => self.received(message).await,
                 () = self.talk.attendance.due(), if self.talk.attendance.listens() => {
                     self.tell_presences().await
                 }
+                occasion = self.occasions.next() => self.take(occasion).await,
             };
             if let Err(end) = result {
                 return end;
@@ -260,7 +263,6 @@ impl Connection {
             Occasion::Ending(ending) => return Err(ending.into()),
             Occasion::Draining => self.reconnect().await?,
             Occasion::Heartbeat => self.beat().await?,
-            Occasion::TokenCheck => check_token(&self.gateway, &self.token).map_err(End::Close)?,
             Occasion::Expiry if time_until(self.claims.expires_at).is_zero() => {
                 return Err(End::Close(CloseReason::Token));
             }
@@ -322,6 +324,9 @@ impl Connection {
                 let failed = self.talk.session.fail_since(now, &RpcError::Internal);
                 self.talk.out.extend(failed);
             }
+        }
+        if self.talk.out.is_empty() {
+            return Ok(());
         }
         self.write().await?;
         self.flush().await
@@ -465,6 +470,10 @@ impl Connection {
         }
         let (character, now) = (self.talk.character(), self.talk.now());
         self.talk.attendance.look_idle(character, now, self.gateway.away_after);
+        if self.token_checked.elapsed() >= limits::TOKEN_CHECK {
+            self.token_checked = Instant::now();
+            check_token(&self.gateway, &self.token).map_err(End::Close)?;
+        }
         self.feed(Message::Ping(Bytes::new())).await?;
         self.flush().await
     }

@@ -124,10 +124,11 @@ impl Absent {
                 Occasion::Revocation(news) => {
                     revoked(&self.gateway, &self.claims, &self.token, news).ok()?;
                 }
-                Occasion::TokenCheck => check_token(&self.gateway, &self.token).ok()?,
+                // Nobody is there to be pinged.
+                Occasion::Heartbeat => check_token(&self.gateway, &self.token).ok()?,
                 Occasion::Policy(policy) => self.talk.session.allowance().set_policy(policy),
-                // Nobody is there to be pinged; the socket may be closed as it likes.
-                Occasion::Ending(Ending::Close(_)) | Occasion::Expiry | Occasion::Heartbeat => {}
+                // The socket may be closed as it likes, and a token may end that was replaced.
+                Occasion::Ending(Ending::Close(_)) | Occasion::Expiry => {}
             }
         }
     }

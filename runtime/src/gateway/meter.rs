@@ -2,6 +2,7 @@
 //! nobody above it sees how many there were. What a frame may look like is left to the library.
 
 use crate::abuse::{Bucket, Place, Policy};
+use bytes::Bytes;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -99,15 +100,17 @@ impl FrameCount {
 /// A stream that ends with an error that is an [`Excess`] when too much comes.
 pub(super) struct Metered<S> {
     inner: S,
+    /// What came behind the handshake, and is read before anything else.
+    first: Bytes,
     count: FrameCount,
     policy: Arc<Policy>,
     place: Arc<Place>,
 }
 
 impl<S> Metered<S> {
-    /// All that comes is counted for the connection at this place.
-    pub(super) fn new(inner: S, place: Arc<Place>) -> Self {
-        Self { inner, count: FrameCount::default(), policy: place.policy(), place }
+    /// All that comes is counted for the connection at this place; `first` has come already.
+    pub(super) fn new(inner: S, first: Bytes, place: Arc<Place>) -> Self {
+        Self { inner, first, count: FrameCount::default(), policy: place.policy(), place }
     }
 
     /// Another policy holds from now on.
@@ -128,7 +131,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.inner).poll_read(context, buffer))?;
+        if self.first.is_empty() {
+            ready!(Pin::new(&mut self.inner).poll_read(context, buffer))?;
+        } else {
+            let most = self.first.len().min(buffer.remaining());
+            buffer.put_slice(&self.first.split_to(most));
+        }
         let Self { count, policy, place, .. } = &mut *self;
         let (new, now) = (&buffer.filled()[before..], place.now());
         if !place.take_bytes(policy, u32::try_from(new.len()).unwrap_or(u32::MAX), now) {

@@ -6,14 +6,12 @@ use super::Gateway;
 use super::linkdead::time_until;
 use super::recovery::Taker;
 use crate::abuse::Policy;
-use crate::client::limits;
 use crate::client::{Client, CloseReason};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream, SelectAll};
 use std::collections::VecDeque;
 use std::future::pending;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
@@ -37,8 +35,6 @@ pub(super) enum Occasion {
     Draining,
     /// It is time for a ping.
     Heartbeat,
-    /// It is time to look at the token again.
-    TokenCheck,
     /// A token is at its end, perhaps one that was replaced.
     Expiry,
     /// The id of a session whose tokens are refused from now on.
@@ -56,18 +52,26 @@ pub(super) struct Occasions {
 impl Occasions {
     /// What is the same for all, and who wants to take up the session.
     pub(super) fn new(gateway: &Gateway, takers: Option<mpsc::Receiver<Taker>>) -> Self {
-        let (closing, draining) = (gateway.closing.clone(), gateway.draining.clone());
         let mut occasions = Self { waiting: SelectAll::new(), put_off: VecDeque::new() };
-        occasions.once(async move {
-            closing.cancelled().await;
-            Occasion::Ending(Ending::Close(CloseReason::Restart))
+        let server = (gateway.draining.clone(), gateway.closing.clone(), false);
+        let server = stream::unfold(server, |(draining, closing, is_told)| async move {
+            tokio::select! {
+                biased;
+                () = closing.cancelled() => {
+                    Some((Occasion::Ending(Ending::Close(CloseReason::Restart)), (draining, closing, true)))
+                }
+                () = draining.cancelled(), if !is_told => Some((Occasion::Draining, (draining, closing, true))),
+            }
         });
-        occasions.once(async move {
-            draining.cancelled().await;
-            Occasion::Draining
+        occasions.waiting.push(server.boxed());
+        let mut heartbeat = tokio::time::interval(gateway.heartbeat);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        heartbeat.reset();
+        let beats = stream::unfold(heartbeat, |mut heartbeat| async move {
+            heartbeat.tick().await;
+            Some((Occasion::Heartbeat, heartbeat))
         });
-        occasions.every(gateway.heartbeat, || Occasion::Heartbeat);
-        occasions.every(limits::TOKEN_CHECK, || Occasion::TokenCheck);
+        occasions.waiting.push(beats.boxed());
         let revocations = stream::unfold(gateway.auth.revocations(), |mut revocations| async move {
             Some((Occasion::Revocation(revocations.recv().await), revocations))
         });
@@ -93,17 +97,6 @@ impl Occasions {
 
     fn once(&mut self, occasion: impl Future<Output = Occasion> + Send + 'static) {
         self.waiting.push(stream::once(occasion).boxed());
-    }
-
-    fn every(&mut self, period: Duration, occasion: fn() -> Occasion) {
-        let mut interval = tokio::time::interval(period);
-        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        interval.reset();
-        let rings = stream::unfold(interval, move |mut interval| async move {
-            interval.tick().await;
-            Some((occasion(), interval))
-        });
-        self.waiting.push(rings.boxed());
     }
 
     /// Also waits until somebody closes this client's socket or session.

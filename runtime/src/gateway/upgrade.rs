@@ -22,6 +22,7 @@ use hyper_util::rt::TokioIo;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
@@ -186,7 +187,11 @@ fn accept(gateway: Arc<Gateway>, mut request: Request) -> Result<Response, Refus
     tracker.spawn(async move {
         match upgraded.await {
             Ok(upgraded) => {
-                let stream = Metered::new(TokioIo::new(upgraded), Arc::clone(&place));
+                // The stream itself: what hyper puts around it is paid for with every message.
+                let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+                    return tracing::error!("a WebSocket over something that is not TCP");
+                };
+                let stream = Metered::new(parts.io.into_inner(), parts.read_buf, Arc::clone(&place));
                 let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(socket_config()));
                 if is_echo {
                     // Apart, so that the world's connections need no memory for it.

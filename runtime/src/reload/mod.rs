@@ -574,9 +574,21 @@ impl Pipeline {
     }
 }
 
+/// On a thread of its own, which zones and sockets go before.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, PushError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| {
-        tracing::error!(%error, "the pipeline hit a defect");
+    let (done, result) = tokio::sync::oneshot::channel();
+    let thread = std::thread::Builder::new().name("pipeline".to_owned());
+    let spawned = thread.spawn(move || {
+        host_api::give_way();
+        // Who asked may have given up waiting.
+        let _ = done.send(work());
+    });
+    if let Err(error) = spawned {
+        tracing::error!(%error, "the pipeline has no thread");
+        return Err(PushError::Defect);
+    }
+    result.await.map_err(|_| {
+        tracing::error!("the pipeline hit a defect");
         PushError::Defect
     })
 }

@@ -153,7 +153,9 @@ impl Replication {
         self.changes.take(world);
         self.blows.begin(world.tick());
         let entities = self.changes.len();
-        self.written.iter_mut().for_each(|written| written.begin(entities));
+        for written in self.written.iter_mut().filter(|written| written.is_spoken) {
+            written.begin(entities);
+        }
         self.events.clear();
         for (event, by) in events {
             let actors = actors(event);

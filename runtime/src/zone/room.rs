@@ -434,8 +434,11 @@ impl Room {
         self.replication.begin(&self.world, events, encodings);
         let tick = self.world.tick();
         let patience = SLOW_CLIENT.as_millis() as u64 / u64::from(self.tick_ms);
+        // Both are in the order of ids.
+        let mut characters = self.world.characters().peekable();
         for (id, member) in &mut self.members {
-            let Some(character) = self.world.character(*id) else { continue };
+            while characters.next_if(|(other, _)| other < id).is_some() {}
+            let Some((_, character)) = characters.next_if(|(other, _)| other == id) else { continue };
             let Some(entity) = self.world.entity(character.entity) else { continue };
             member.at = entity.at;
             // Nobody looks; who comes back begins with a snapshot.
