@@ -641,6 +641,36 @@ mod tests {
     }
 
     #[test]
+    fn a_defect_fails_what_came_with_it_and_nothing_before() {
+        let mut session = joined();
+        let quests = r#"{"jsonrpc":"2.0","id":1,"method":"quest.list"}"#;
+        let actions = receive(&mut session, quests);
+        let [Action::Submit { request: before, .. }] = &actions[..] else { panic!("{actions:?}") };
+        let moment = NOW + Duration::from_millis(1);
+        let batch = r#"[{"jsonrpc":"2.0","id":2,"method":"quest.list"},
+            {"jsonrpc":"2.0","id":3,"method":"nonsense"},
+            {"jsonrpc":"2.0","id":4,"method":"inventory.list"}]"#;
+        let mut with_it = Vec::new();
+        session.receive_text(batch, moment, &mut with_it);
+        let later = r#"{"jsonrpc":"2.0","id":5,"method":"quest.list"}"#;
+        session.receive_text(later, moment + Duration::from_millis(1), &mut with_it);
+        let [Action::Submit { request: first, .. }, ..] = &with_it[..] else { panic!("{with_it:?}") };
+
+        let frames = session.fail_since(moment, &RpcError::Internal);
+        let [Frame::Text(batch), Frame::Text(later)] = &frames[..] else { panic!("{frames:?}") };
+        let mut told: Vec<serde_json::Value> = serde_json::from_str(batch).expect("an array");
+        told.push(serde_json::from_str(later).expect("an object"));
+        let told: Vec<_> = told.iter().map(|it| (it["id"].as_i64(), it["error"]["code"].as_i64())).collect();
+        let expected: [(i64, i64); 4] = [(3, -32601), (2, -32603), (4, -32603), (5, -32603)];
+        assert_eq!(told, expected.map(|(id, code)| (Some(id), Some(code))));
+
+        assert_eq!(session.answer(*first, done()), None, "once");
+        assert_eq!(session.fail_since(moment, &RpcError::Internal), [], "once");
+        let answer = session.answer(*before, done());
+        assert_eq!(answer, Some(Frame::Text(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#.into())));
+    }
+
+    #[test]
     fn open_requests_are_bounded() {
         let mut session = joined();
         let mut busy = 0;
