@@ -4,14 +4,17 @@
 use super::Gateway;
 use super::placement;
 use crate::client::limits::TAKEOVER_TIMEOUT;
+use crate::client::roster::Roster;
 use crate::client::rpc::RpcError;
 use crate::client::{Client, CloseReason, Outgoing};
 use crate::store::AccountId;
 use crate::zone::{Arrival, InboxError, Message};
+use futures_util::FutureExt;
 use protocol::v1::SystemMessage;
 use protocol::v1::notification::Method as Notice;
 use sim::input::CharacterState;
 use sim::{CharacterId, RequestId};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +30,20 @@ pub async fn join(
     character: CharacterId,
     request: RequestId,
 ) -> bool {
-    match try_join(gateway, client, account, character, request).await {
+    or_tell(client, request, try_join(gateway, client, account, character, request)).await
+}
+
+/// A defect of ours is a reason, too: without an answer the session would wait for ever.
+async fn or_tell(
+    client: &Client,
+    request: RequestId,
+    join: impl Future<Output = Result<(), RpcError>>,
+) -> bool {
+    let joined = AssertUnwindSafe(join).catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!("a join hit a defect");
+        Err(RpcError::Internal)
+    });
+    match joined {
         Ok(()) => true,
         Err(error) => {
             client.tell(Outgoing::NotJoined { request, error });
@@ -45,26 +61,47 @@ async fn try_join(
 ) -> Result<(), RpcError> {
     // Before anybody is sent away: a stranger must not be able to close another's connection.
     load(gateway, account, character).await?;
-    claim(gateway, client, character).await?;
-    let entered = enter(gateway, client, account, character, request).await;
-    if entered.is_err() {
-        gateway.roster.release(character);
-    }
-    entered
+    let claim = Claim::take(&gateway.roster, client, character).await?;
+    enter(gateway, client, account, character, request).await?;
+    claim.keep();
+    Ok(())
 }
 
-/// Takes the character from whoever plays it, once it is saved.
-async fn claim(gateway: &Gateway, client: &Arc<Client>, character: CharacterId) -> Result<(), RpcError> {
-    let deadline = tokio::time::Instant::now() + TAKEOVER_TIMEOUT;
-    while let Err(mut occupied) = gateway.roster.claim(character, client) {
-        if let Some(client) = &occupied.client {
-            client.close(CloseReason::Elsewhere);
+/// A character nobody else can join with. Dropped, it is given up; once it is on its way into its zone, that does so.
+struct Claim<'a> {
+    roster: &'a Roster,
+    character: CharacterId,
+}
+
+impl<'a> Claim<'a> {
+    /// Takes the character from whoever plays it, once it is saved.
+    async fn take(
+        roster: &'a Roster,
+        client: &Arc<Client>,
+        character: CharacterId,
+    ) -> Result<Self, RpcError> {
+        let deadline = tokio::time::Instant::now() + TAKEOVER_TIMEOUT;
+        while let Err(mut occupied) = roster.claim(character, client) {
+            if let Some(client) = &occupied.client {
+                client.close(CloseReason::Elsewhere);
+            }
+            if tokio::time::timeout_at(deadline, occupied.freed()).await.is_err() {
+                return Err(RpcError::Unavailable(RETRY));
+            }
         }
-        if tokio::time::timeout_at(deadline, occupied.freed()).await.is_err() {
-            return Err(RpcError::Unavailable(RETRY));
-        }
+        Ok(Self { roster, character })
     }
-    Ok(())
+
+    /// Leaves it to the zone.
+    fn keep(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.roster.release(self.character);
+    }
 }
 
 async fn enter(
@@ -119,5 +156,42 @@ async fn load(
             tracing::warn!(%error, %character, "a character could not be loaded");
             Err(RpcError::Unavailable(RETRY))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::frame::Encoding;
+    use crate::online::Online;
+    use crate::presence::Presences;
+
+    const ADA: CharacterId = CharacterId(7);
+
+    #[tokio::test]
+    async fn a_join_that_hits_a_defect_is_answered_and_gives_the_character_up() {
+        let roster = Roster::new(Online::default(), Presences::new(true));
+        let (client, mut outbox) = Client::new(Encoding::Json);
+        let client = Arc::new(client);
+        let join = async {
+            let _claim = Claim::take(&roster, &client, ADA).await?;
+            assert_eq!(roster.len(), 0, "a defect, for this test");
+            Ok::<(), RpcError>(())
+        };
+        assert!(!or_tell(&client, RequestId(3), join).await);
+        assert!(matches!(
+            outbox.try_recv(),
+            Ok(Outgoing::NotJoined { request: RequestId(3), error: RpcError::Internal })
+        ));
+        assert!(roster.is_empty(), "it can be joined with again");
+    }
+
+    #[tokio::test]
+    async fn a_character_on_its_way_into_its_zone_stays_taken() {
+        let roster = Roster::new(Online::default(), Presences::new(true));
+        let (client, _outbox) = Client::new(Encoding::Json);
+        let client = Arc::new(client);
+        Claim::take(&roster, &client, ADA).await.expect("free").keep();
+        assert_eq!(roster.len(), 1);
     }
 }
