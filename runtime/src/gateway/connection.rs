@@ -122,7 +122,7 @@ impl Connection {
                 Some((token, registration, takers)) => (Some(token), Some(registration), Some(takers)),
                 None => (None, None, None),
             };
-        let mut occasions = Occasions::new(&gateway, takers);
+        let mut occasions = Occasions::new(gateway.sources(), takers);
         occasions.expire(claims.expires_at);
         let session = Session::limited(encoding, Allowance::of(Arc::clone(&place)));
         let session = if is_resumable { session.resumable() } else { session };

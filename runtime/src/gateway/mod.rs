@@ -207,6 +207,17 @@ impl Gateway {
         Ok(told)
     }
 
+    /// What happens to every connection now and then.
+    fn sources(&self) -> occasions::Sources {
+        occasions::Sources {
+            draining: self.draining.clone(),
+            closing: self.closing.clone(),
+            heartbeat: self.heartbeat,
+            revocations: self.auth.revocations(),
+            policy: self.abuse.watch_policy(),
+        }
+    }
+
     /// Connections that are open, and sessions that wait for their client.
     pub fn connections(&self) -> usize {
         self.connections.len()

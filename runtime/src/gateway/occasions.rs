@@ -2,7 +2,6 @@
 //! all. Each kind waits in a stream of its own, which is polled only when it has something: thirty frames a second do
 //! not ask all of them.
 
-use super::Gateway;
 use super::linkdead::time_until;
 use super::recovery::Taker;
 use crate::abuse::Policy;
@@ -12,9 +11,11 @@ use futures_util::stream::{self, BoxStream, SelectAll};
 use std::collections::VecDeque;
 use std::future::pending;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
 
 /// Occasions that are put off while a write is waited for; more are left where they wait.
 const PUT_OFF: usize = 16;
@@ -43,6 +44,20 @@ pub(super) enum Occasion {
     Policy(Arc<Policy>),
 }
 
+/// Where that comes from which happens to all connections.
+pub(super) struct Sources {
+    /// Clients are told to go.
+    pub draining: CancellationToken,
+    /// Connections that are still there are closed.
+    pub closing: CancellationToken,
+    /// From one ping to the next.
+    pub heartbeat: Duration,
+    /// Ids of sessions whose tokens are refused from now on.
+    pub revocations: broadcast::Receiver<Arc<str>>,
+    /// The policy that holds.
+    pub policy: watch::Receiver<Arc<Policy>>,
+}
+
 /// All that a connection, or a session without one, waits for.
 pub(super) struct Occasions {
     waiting: SelectAll<BoxStream<'static, Occasion>>,
@@ -51,10 +66,10 @@ pub(super) struct Occasions {
 
 impl Occasions {
     /// What is the same for all, and who wants to take up the session.
-    pub(super) fn new(gateway: &Gateway, takers: Option<mpsc::Receiver<Taker>>) -> Self {
+    pub(super) fn new(sources: Sources, takers: Option<mpsc::Receiver<Taker>>) -> Self {
+        let Sources { draining, closing, heartbeat, revocations, mut policy } = sources;
         let mut occasions = Self { waiting: SelectAll::new(), put_off: VecDeque::new() };
-        let server = (gateway.draining.clone(), gateway.closing.clone(), false);
-        let server = stream::unfold(server, |(draining, closing, is_told)| async move {
+        let server = stream::unfold((draining, closing, false), |(draining, closing, is_told)| async move {
             tokio::select! {
                 biased;
                 () = closing.cancelled() => {
@@ -64,7 +79,7 @@ impl Occasions {
             }
         });
         occasions.waiting.push(server.boxed());
-        let mut heartbeat = tokio::time::interval(gateway.heartbeat);
+        let mut heartbeat = tokio::time::interval(heartbeat);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         heartbeat.reset();
         let beats = stream::unfold(heartbeat, |mut heartbeat| async move {
@@ -72,11 +87,10 @@ impl Occasions {
             Some((Occasion::Heartbeat, heartbeat))
         });
         occasions.waiting.push(beats.boxed());
-        let revocations = stream::unfold(gateway.auth.revocations(), |mut revocations| async move {
+        let revocations = stream::unfold(revocations, |mut revocations| async move {
             Some((Occasion::Revocation(revocations.recv().await), revocations))
         });
         occasions.waiting.push(revocations.boxed());
-        let mut policy = gateway.abuse.watch_policy();
         // Also what was replaced since the connection was let in.
         policy.mark_changed();
         let policies = stream::unfold(policy, |mut policy| async move {
@@ -144,5 +158,192 @@ impl Occasions {
             // Nothing is left that could happen.
             None => pending().await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::frame::Encoding;
+    use crate::store::unix_seconds;
+    use futures_util::FutureExt;
+    use tokio::sync::oneshot;
+
+    /// Longer than any test takes.
+    const NEVER: Duration = Duration::from_secs(3_600);
+
+    /// Who makes the occasions.
+    struct Server {
+        draining: CancellationToken,
+        closing: CancellationToken,
+        revocations: broadcast::Sender<Arc<str>>,
+        policy: watch::Sender<Arc<Policy>>,
+    }
+
+    impl Server {
+        fn new() -> Self {
+            Self {
+                draining: CancellationToken::new(),
+                closing: CancellationToken::new(),
+                revocations: broadcast::Sender::new(PUT_OFF * 2),
+                policy: watch::Sender::new(Arc::default()),
+            }
+        }
+
+        fn sources(&self, heartbeat: Duration) -> Sources {
+            Sources {
+                draining: self.draining.clone(),
+                closing: self.closing.clone(),
+                heartbeat,
+                revocations: self.revocations.subscribe(),
+                policy: self.policy.subscribe(),
+            }
+        }
+
+        /// Occasions of which the first, the policy, has been taken.
+        async fn occasions(&self, takers: Option<mpsc::Receiver<Taker>>) -> Occasions {
+            let mut occasions = Occasions::new(self.sources(NEVER), takers);
+            assert!(matches!(occasions.next().await, Occasion::Policy(_)));
+            occasions
+        }
+
+        fn revoke(&self, session: &str) {
+            assert!(self.revocations.send(session.into()).is_ok(), "somebody listens");
+        }
+    }
+
+    fn client() -> Arc<Client> {
+        Arc::new(Client::new(Encoding::Json).0)
+    }
+
+    /// Whose tokens are refused.
+    fn revoked(occasion: Occasion) -> String {
+        match occasion {
+            Occasion::Revocation(Ok(session)) => session.to_string(),
+            _ => panic!("something else happened"),
+        }
+    }
+
+    fn happens(occasions: &mut Occasions) -> bool {
+        occasions.next().now_or_never().is_some()
+    }
+
+    fn ends(occasions: &mut Occasions) -> bool {
+        occasions.ending().now_or_never().is_some()
+    }
+
+    #[tokio::test]
+    async fn what_ends_a_connection_comes_at_once_and_the_rest_later_in_its_order() {
+        let (server, client) = (Server::new(), client());
+        let mut occasions = server.occasions(None).await;
+        occasions.watch(&client);
+        server.revoke("first");
+        assert!(!ends(&mut occasions));
+        server.draining.cancel();
+        assert!(!ends(&mut occasions));
+        server.revoke("last");
+        assert!(!ends(&mut occasions));
+        client.close(CloseReason::Banned);
+        assert!(matches!(occasions.ending().await, Ending::Close(CloseReason::Banned)));
+
+        assert_eq!(revoked(occasions.next().await), "first");
+        assert!(matches!(occasions.next().await, Occasion::Draining));
+        assert_eq!(revoked(occasions.next().await), "last");
+        assert!(!happens(&mut occasions), "all of it once");
+    }
+
+    #[tokio::test]
+    async fn so_much_is_put_off_and_what_is_more_is_not_lost() {
+        let server = Server::new();
+        let mut occasions = server.occasions(None).await;
+        for number in 0..PUT_OFF + 3 {
+            server.revoke(&number.to_string());
+        }
+        for _ in 0..2 {
+            assert!(!ends(&mut occasions));
+            assert_eq!(occasions.put_off.len(), PUT_OFF);
+        }
+        for number in 0..PUT_OFF + 3 {
+            assert_eq!(revoked(occasions.next().await), number.to_string());
+        }
+        assert!(!happens(&mut occasions));
+    }
+
+    #[tokio::test]
+    async fn a_policy_that_was_replaced_before_is_told_too() {
+        let server = Server::new();
+        let policies = [(); 2].map(|()| Arc::new(Policy::default()));
+        server.policy.send_replace(Arc::clone(&policies[0]));
+        let mut occasions = Occasions::new(server.sources(NEVER), None);
+        let Occasion::Policy(told) = occasions.next().await else { panic!("a policy") };
+        assert!(Arc::ptr_eq(&told, &policies[0]));
+        assert!(!happens(&mut occasions));
+        server.policy.send_replace(Arc::clone(&policies[1]));
+        let Occasion::Policy(told) = occasions.next().await else { panic!("a policy") };
+        assert!(Arc::ptr_eq(&told, &policies[1]));
+    }
+
+    #[tokio::test]
+    async fn clients_are_told_to_go_once_and_then_closed() {
+        let server = Server::new();
+        let mut occasions = server.occasions(None).await;
+        server.draining.cancel();
+        assert!(matches!(occasions.next().await, Occasion::Draining));
+        assert!(!happens(&mut occasions));
+        server.closing.cancel();
+        assert!(matches!(occasions.ending().await, Ending::Close(CloseReason::Restart)));
+        // Who was not told yet has no more use for it.
+        let mut others = Occasions::new(server.sources(NEVER), None);
+        assert!(matches!(others.next().await, Occasion::Ending(Ending::Close(CloseReason::Restart))));
+    }
+
+    #[tokio::test]
+    async fn a_token_expires_in_its_time_and_others_in_theirs() {
+        let server = Server::new();
+        let mut occasions = server.occasions(None).await;
+        occasions.expire(unix_seconds() + 3_600);
+        assert!(!happens(&mut occasions));
+        occasions.expire(unix_seconds());
+        assert!(matches!(occasions.next().await, Occasion::Expiry));
+        assert!(!happens(&mut occasions), "the later one is still waited for");
+    }
+
+    #[tokio::test]
+    async fn whoever_takes_the_session_up_ends_the_connection() {
+        let (server, (ask, takers)) = (Server::new(), mpsc::channel(1));
+        let mut occasions = server.occasions(Some(takers)).await;
+        assert!(!ends(&mut occasions));
+        let (taker, session) = oneshot::channel();
+        assert!(ask.try_send(taker).is_ok());
+        let Ending::Taken(taker) = occasions.ending().await else { panic!("taken up") };
+        drop(session);
+        assert!(taker.is_closed(), "it is the one that asked");
+        drop(ask);
+        assert!(!happens(&mut occasions), "nobody else can ask");
+    }
+
+    #[tokio::test]
+    async fn a_heart_beats_again_and_again() {
+        let server = Server::new();
+        let mut occasions = Occasions::new(server.sources(Duration::from_millis(1)), None);
+        let mut beats = 0;
+        while beats < 3 {
+            match occasions.next().await {
+                Occasion::Heartbeat => beats += 1,
+                Occasion::Policy(_) => {}
+                _ => panic!("something else happened"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_is_of_no_use_ends_no_session() {
+        let (server, client) = (Server::new(), client());
+        let mut occasions = server.occasions(None).await;
+        occasions.watch_session(&client);
+        client.unplug();
+        assert!(!happens(&mut occasions));
+        client.close(CloseReason::Elsewhere);
+        assert!(matches!(occasions.ending().await, Ending::Close(CloseReason::Elsewhere)));
     }
 }
