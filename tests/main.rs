@@ -13,6 +13,7 @@ mod canary;
 mod content_changes;
 mod costs;
 mod crafting;
+mod defects;
 mod determinism;
 mod encounters;
 mod endless;

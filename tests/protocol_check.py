@@ -26,7 +26,7 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 
 # What the document shows and no client can bring about, and why.
 NOT_PROVOKED = {
-    "error -32603": "a defect of the server: none is known",
+    "error -32603": "a defect of the server: none is known; tests/defects.rs makes one",
     "error -32010": "thousands of commands in one tick or 129 open ones: more than the limits let one client send",
     "error -32012": "a store that cannot be reached",
 }
