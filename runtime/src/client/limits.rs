@@ -24,9 +24,10 @@ pub const PENDING_REQUESTS: usize = 128;
 pub const MESSAGES_BURST: u32 = 120;
 /// Connections told at once of what the operator says, before other tasks have their turn.
 pub const FAN_OUT: usize = 256;
-/// Bytes of the buffers of one socket, each way: most frames of a calm zone fit, and a thousand
-/// idle sockets cost 8 MiB.
-pub const SOCKET_BUFFER: usize = 4 * 1024;
+/// Bytes that are read from a socket at once: dozens of calls.
+pub const READ_BUFFER: usize = 1024;
+/// Bytes that wait in the buffer of a socket before they are written: most frames of a calm zone.
+pub const WRITE_BUFFER: usize = 4 * 1024;
 /// Frames that wait for one client: three seconds of deltas and speech beside the reserve. Beyond it
 /// the client gets no more of those until it has caught up.
 pub const OUTBOX_FRAMES: usize = OUTBOX_RESERVE + 64;

@@ -319,11 +319,7 @@ impl Connection {
         // A defect of ours in one call harms no other.
         match AssertUnwindSafe(self.carry_out(message, now)).catch_unwind().await {
             Ok(result) => result?,
-            Err(_) => {
-                tracing::error!(session = self.talk.name, "a call hit a defect");
-                let failed = self.talk.session.fail_since(now, &RpcError::Internal);
-                self.talk.out.extend(failed);
-            }
+            Err(_) => self.recover(now),
         }
         if self.talk.out.is_empty() {
             return Ok(());
@@ -344,8 +340,11 @@ impl Connection {
             (encoding, _) => return Err(self.broken(CloseReason::Unsupported(encoding))),
         }
         self.talk.session.allowance().settle();
+        // Where those that are left are found if one hits a defect.
+        actions.reverse();
+        self.actions = actions;
         let gateway = Arc::clone(&self.gateway);
-        for action in actions.drain(..) {
+        while let Some(action) = self.actions.pop() {
             if is_input(&action) {
                 let character = self.talk.character();
                 self.talk.attendance.input(character, now);
@@ -360,8 +359,22 @@ impl Connection {
                 action => self.talk.act(&gateway, action).await,
             }
         }
-        self.actions = actions;
         Ok(())
+    }
+
+    /// Something that came with this frame hit a defect of ours, and so did what waits for it.
+    fn recover(&mut self, now: Duration) {
+        tracing::error!(session = self.talk.name, "a call hit a defect");
+        if self.talk.session.state() == State::Resuming {
+            self.talk.session.set_state(State::Authenticated);
+        }
+        for action in self.actions.drain(..).rev() {
+            if let Action::Send(frame) = action {
+                self.talk.out.push(frame);
+            }
+        }
+        let failed = self.talk.session.fail_since(now, &RpcError::Internal);
+        self.talk.out.extend(failed);
     }
 
     /// The connection goes on with another token of the same account, which ends no sooner.

@@ -223,8 +223,8 @@ fn address_of(abuse: &Abuse, request: &Request) -> Address {
 
 fn socket_config() -> WebSocketConfig {
     WebSocketConfig::default()
-        .read_buffer_size(limits::SOCKET_BUFFER)
-        .write_buffer_size(limits::SOCKET_BUFFER)
+        .read_buffer_size(limits::READ_BUFFER)
+        .write_buffer_size(limits::WRITE_BUFFER)
         .max_message_size(Some(limits::MESSAGE_BYTES))
         .max_frame_size(Some(limits::MESSAGE_BYTES))
 }
