@@ -379,9 +379,17 @@ class Client:
             pump(0.05)
 
     def hear_all(self):
-        """Takes in what has come."""
+        """Reads what has come, and takes it in."""
         self.websocket.fill()
+        self.take_in()
+        if self.websocket.ended and self.closed is None:
+            self.end(1006)
+
+    def take_in(self):
+        """Takes in the frames that were read; whether there was one."""
+        took = False
         while self.closed is None and (frame := self.websocket.next_frame()):
+            took = True
             opcode, payload = frame
             if opcode == PING and self.answers_pings:
                 self.websocket.send(PONG, payload)
@@ -393,8 +401,7 @@ class Client:
                 for seq, message in self.codec.messages(payload):
                     self.heard = seq or self.heard
                     self.hear(message)
-        if self.websocket.ended and self.closed is None:
-            self.end(1006)
+        return took
 
     def end(self, code):
         self.closed = code
@@ -510,6 +517,9 @@ def pump(seconds):
     sockets = {client.websocket.socket: client for client in Client.all}
     if not sockets:
         time.sleep(seconds)
+        return
+    # What came with the answer to the handshake is in no socket any more.
+    if any([client.take_in() for client in sockets.values()]):
         return
     readable, _, _ = select.select(list(sockets), [], [], seconds)
     for one in readable:
