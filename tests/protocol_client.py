@@ -64,6 +64,8 @@ class WebSocket:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2_048)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
         self.socket.settimeout(PATIENCE_S)
+        # A call goes at once, also behind another that the server has not acknowledged yet.
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.connect((address.hostname, address.port))
         key = base64.b64encode(os.urandom(16)).decode()
         self.socket.sendall(
