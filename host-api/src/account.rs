@@ -107,7 +107,7 @@ impl Pace {
         }
         let call = self.calls;
         self.calls = call.wrapping_add(1);
-        call < CLOCKED_FIRST || call % CLOCKED_CALLS == 0
+        call < CLOCKED_FIRST || call.is_multiple_of(CLOCKED_CALLS)
     }
 
     /// Keeps what a call has taken that was clocked and did not fail.

@@ -100,7 +100,7 @@ impl ManifestLimits {
 }
 
 fn is_of_migration(name: &str) -> bool {
-    MIGRATION.iter().any(|function| *function == name)
+    MIGRATION.contains(&name)
 }
 
 impl<'de> Deserialize<'de> for ManifestLimits {

@@ -280,7 +280,7 @@ mod tests {
         let frame = v1::ClientFrame::decode(out.as_slice()).expect("decodes");
         let expected = Method::WorldMove(v1::WorldMove { seq: 9, x: -5, y: 70_000 });
         let moved = v1::Call { id: None, method: Some(expected) };
-        assert_eq!(frame.calls, [moved.clone()]);
+        assert_eq!(frame.calls, std::slice::from_ref(&moved));
         acknowledge(&mut out, 345);
         let frame = v1::ClientFrame::decode(out.as_slice()).expect("decodes");
         let seen = Method::WorldAck(v1::WorldAck { tick: 345 });

@@ -109,9 +109,9 @@ pub(super) struct Metered<S> {
 
 impl<S> Metered<S> {
     /// All that comes is counted for the connection at this place; `first` has come already.
-    pub(super) fn new(inner: S, first: Bytes, place: Arc<Place>) -> Self {
+    pub(super) fn new(inner: S, first: &[u8], place: Arc<Place>) -> Self {
         // Not a part of a larger buffer, which would be held on to.
-        let first = Bytes::copy_from_slice(&first);
+        let first = Bytes::copy_from_slice(first);
         Self { inner, first, count: FrameCount::default(), policy: place.policy(), place }
     }
 
