@@ -199,8 +199,8 @@ impl Server {
             echoes: config.ws_echo,
         });
 
-        let listener = bind(config.listen).await?;
-        let admin_listener = bind(config.admin_listen).await?;
+        let listener = bind(config.listen)?;
+        let admin_listener = bind(config.admin_listen)?;
         let (listen, admin) = (listener.local_addr()?, admin_listener.local_addr()?);
         let sim_threads = start_threads(rooms, &config)?;
         let stop = CancellationToken::new();
@@ -368,10 +368,10 @@ async fn load(engine: &Engine, pack: Pack, config: &Config) -> anyhow::Result<(A
     tokio::task::spawn_blocking(assemble).await.context("load the scripts")?
 }
 
-async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let taken =
         "is another server there? choose another with --listen or --admin-listen; port 0 takes a free one";
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}; {taken}"))
+    crate::http::listen(address).with_context(|| format!("cannot listen on {address}; {taken}"))
 }
 
 /// Deals the zones out to threads: one thread per two cores unless configured.

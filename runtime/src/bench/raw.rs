@@ -14,7 +14,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio::time::MissedTickBehavior;
@@ -61,7 +61,7 @@ pub fn serve(ground: Ground, sends: Sends) -> anyhow::Result<()> {
 }
 
 async fn accept_loop(ground: Ground, sends: Sends) -> anyhow::Result<()> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("take a port")?;
+    let listener = crate::http::listen((Ipv4Addr::LOCALHOST, 0).into()).context("take a port")?;
     announce(listener.local_addr()?)?;
     std::thread::spawn(|| {
         // Who started this has ended, whatever the reason.

@@ -16,7 +16,7 @@ mod routes;
 mod serve;
 
 pub use problem::Problem;
-pub use serve::{ServeLimits, serve};
+pub use serve::{ServeLimits, listen, serve};
 
 use crate::abuse::Abuse;
 use crate::auth::Auth;

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -47,6 +47,22 @@ impl Default for ServeLimits {
             abuse: None,
         }
     }
+}
+
+/// Connections that wait to be accepted. With fewer, a part of those who come back at once after a restart would wait a
+/// second until their system tries again; the system may allow less (`net.core.somaxconn`).
+const BACKLOG: u32 = 4_096;
+
+/// A listener with room for many who come at once.
+///
+/// # Errors
+/// The address is taken, or not one of this machine.
+pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Not kept from its port by connections of a server that has just ended.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves until `shutdown`, then lets running requests end. Sockets that were upgraded are not
