@@ -2,7 +2,7 @@
 //! checkers of WebSocket itself, which know nothing of `lore.v1`, and only there when the settings say so.
 
 use super::Gateway;
-use super::connection::{Socket, close, fault, linger};
+use super::line::{Socket, close, fault, linger};
 use crate::abuse::Place;
 use crate::client::{CloseReason, limits};
 use futures_util::{SinkExt, StreamExt};

@@ -9,6 +9,7 @@ mod conversation;
 mod crowd;
 mod echo;
 mod join;
+mod line;
 mod linkdead;
 mod meter;
 mod occasions;
