@@ -9,9 +9,10 @@ use host_api::{ExportStats, Kind, Recording, ScriptFailure};
 use runtime::abuse::Abuse;
 use runtime::auth::Auth;
 use runtime::bus::Bus;
+use runtime::client::courier::{Couriers, Mail};
 use runtime::client::frame::Encoding;
 use runtime::client::roster::Roster;
-use runtime::client::{Client, CloseReason, Outgoing};
+use runtime::client::{Client, CloseReason, Outbox, Outgoing};
 use runtime::config::Config;
 use runtime::gateway::{self, Gateway, GatewaySetup};
 use runtime::http::{ServeLimits, serve};
@@ -151,6 +152,7 @@ fn zones(content: &Arc<Content>) -> (Arc<Zones>, Vec<Room>, mpsc::Receiver<Commi
         tick: 0,
         event_ends: BTreeMap::new(),
         tick_ms: TICK_MS,
+        couriers: Couriers::none(),
         journal: journal.clone(),
         failures: failures.clone(),
         replay: None,
@@ -168,7 +170,7 @@ fn restarts(zone: &ZoneHandle) -> u32 {
 }
 
 /// A character on its way into a zone, and its client, whose `world.join` is request 1.
-fn enter(zone: &ZoneHandle, id: CharacterId) -> (Arc<Client>, mpsc::Receiver<Outgoing>) {
+fn enter(zone: &ZoneHandle, id: CharacterId) -> (Arc<Client>, Outbox) {
     let (client, outbox) = Client::new(Encoding::Json);
     let client = Arc::new(client);
     let state = CharacterState {
@@ -269,8 +271,8 @@ impl Node {
         let presences = Presences::new(true);
         let roster = Roster::new(Online::default(), presences.clone());
         let facts = store.fact_writer().await.unwrap();
-        let reachable = Arc::clone(store.reachable());
-        tokio::spawn(journal_loop(facts, roster.clone(), commits, reachable, Bus::in_process()));
+        let (reachable, mail) = (Arc::clone(store.reachable()), Mail::new(Couriers::none()));
+        tokio::spawn(journal_loop(facts, roster.clone(), commits, reachable, Bus::in_process(), mail));
         let (live, watched) = watch::channel(Arc::clone(&content));
         let gateway = Gateway::new(GatewaySetup {
             zones: Arc::clone(&zones),

@@ -11,6 +11,7 @@ use crate::admin::{self, AdminState, AdminToken, TokenNote};
 use crate::auth::Auth;
 use crate::bus::Bus;
 use crate::cache::Cache;
+use crate::client::courier::{Couriers, Mail};
 use crate::client::roster::Roster;
 use crate::config::{Config, Profile};
 use crate::gateway::{self, Gateway, GatewaySetup};
@@ -29,6 +30,7 @@ use host_api::{Engine, Limits, RECORDED_VIEWS, ScriptRules};
 use std::collections::BTreeMap;
 use std::fs::Permissions;
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -123,6 +125,7 @@ impl Server {
         )?;
         let (assembled, archive, mut calls) = load(&engine, pack, &config).await?;
         let content = Arc::clone(&assembled.content);
+        let couriers = Couriers::start(std::thread::available_parallelism().map_or(1, NonZero::get));
         let (journal_sender, journal_queue) = mpsc::channel(JOURNAL_QUEUE);
         let (failures, failure_queue) = mpsc::channel(FAILURE_QUEUE);
         let clocks: BTreeMap<String, u64> = store.load_zone_clocks().await?.into_iter().collect();
@@ -153,12 +156,14 @@ impl Server {
                 tick: clocks.get(&definition.name).copied().unwrap_or(0),
                 event_ends: event_ends.remove(&definition.name).unwrap_or_default(),
                 tick_ms: config.tick_ms,
+                couriers: couriers.clone(),
                 journal: journal_sender.clone(),
                 failures: failures.clone(),
                 replay: replay.clone(),
             });
         }
         // Only the zones hold these, so that the loops behind them end with the last zone.
+        let mail = Mail::new(couriers);
         drop((journal_sender, failures, replay));
         let (zones, rooms) = Zones::build(setups);
         let online = Online::default();
@@ -170,6 +175,7 @@ impl Server {
             journal_queue,
             Arc::clone(store.reachable()),
             bus.clone(),
+            mail,
         ));
         let pipeline = Pipeline::new(PipelineSetup {
             engine,

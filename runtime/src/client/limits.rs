@@ -28,6 +28,10 @@ pub const FAN_OUT: usize = 256;
 pub const READ_BUFFER: usize = 1024;
 /// Bytes that wait in the buffer of a socket before they are written: most frames of a calm zone.
 pub const WRITE_BUFFER: usize = 4 * 1024;
+/// Batches that wait for one courier, each what a zone tells in a tick: seconds of them, of dozens of zones.
+pub const COURIER_BATCHES: usize = 256;
+/// Clients that a courier sees to before other tasks have their turn: half a millisecond.
+pub const COURIER_STRETCH: usize = 64;
 /// Frames that wait for one client: three seconds of deltas and speech beside the reserve. Beyond it
 /// the client gets no more of those until it has caught up.
 pub const OUTBOX_FRAMES: usize = OUTBOX_RESERVE + 64;
@@ -81,6 +85,8 @@ mod tests {
     use super::*;
     use crate::client::frame::{Encoding, Frame};
     use crate::client::{Client, Outgoing};
+    use protocol::v1::Done;
+    use protocol::v1::response::Outcome;
     use sim::RequestId;
     use std::time::Duration;
 
@@ -91,7 +97,8 @@ mod tests {
             client.tell(Outgoing::Frame(Frame::Text("delta".into())));
         }
         for request in 1..=PENDING_REQUESTS + MESSAGES_BURST as usize {
-            client.done(RequestId(request as u64));
+            let result = Ok(Box::new(Outcome::Done(Done {})));
+            client.tell(Outgoing::Answer { request: RequestId(request as u64), result });
         }
         let closed = tokio::time::timeout(Duration::ZERO, client.closed()).await;
         assert!(closed.is_err(), "closed: {closed:?}");

@@ -1,6 +1,8 @@
 //! A connected client as the rest of the server sees it: somewhere to put frames, and a way to be
-//! shown the door; the messages it is sent, and the limits it has. The socket itself is in `gateway`.
+//! shown the door; the messages it is sent, and the limits it has. The socket is in `gateway`, all but the end of it that
+//! is written to ([`sink`]).
 
+pub mod courier;
 pub mod craft;
 pub mod frame;
 pub mod limits;
@@ -8,17 +10,22 @@ pub mod names;
 pub mod reliable;
 pub mod roster;
 pub mod rpc;
+pub mod sink;
 pub mod topics;
+mod traffic;
 pub mod wire;
 
+pub use traffic::Traffic;
+
 use frame::{Encoding, Frame, Shared};
+use protocol::v1::Joined;
 use protocol::v1::notification::Method;
 use protocol::v1::response::Outcome;
-use protocol::v1::{Done, Joined};
 use rpc::RpcError;
 use sim::{CharacterId, RequestId};
-use std::sync::OnceLock;
+use sink::{Sent, Sink};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::{Notify, mpsc};
 use topics::Topics;
 
@@ -34,6 +41,8 @@ pub const NO_REQUEST: RequestId = RequestId(0);
 pub enum Outgoing {
     /// A finished frame that the next of its kind makes good for: a delta or a snapshot.
     Frame(Frame),
+    /// What was left of a frame that the socket did not take whole: to be flushed.
+    Rest,
     /// A finished notification that must not be lost, perhaps shared with other clients.
     Told(Frame),
     /// The same for what others say: the first to be left out for a client that is away.
@@ -120,6 +129,37 @@ impl CloseReason {
     }
 }
 
+/// The receiving end of a client's outbox, for the task of its socket.
+pub struct Outbox {
+    receiver: mpsc::Receiver<Outgoing>,
+    /// What was taken out and is not written yet.
+    taken: u32,
+}
+
+impl Outbox {
+    /// The next one; `None` when nobody can send one any more. Cancel safe.
+    pub async fn recv(&mut self) -> Option<Outgoing> {
+        let outgoing = self.receiver.recv().await?;
+        self.taken += 1;
+        Some(outgoing)
+    }
+
+    /// The next one, if there is one.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn try_recv(&mut self) -> Result<Outgoing, mpsc::error::TryRecvError> {
+        let outgoing = self.receiver.try_recv()?;
+        self.taken += 1;
+        Ok(outgoing)
+    }
+
+    /// All that was taken out is written, or has no need to be.
+    pub fn settle(&mut self, client: &Client) {
+        client.backlog.fetch_sub(std::mem::take(&mut self.taken), Ordering::Release);
+    }
+}
+
 /// One client; it outlives a socket that breaks. Shared by its socket task, the zone its character is in, and the
 /// journal.
 pub struct Client {
@@ -129,6 +169,10 @@ pub struct Client {
     pub topics: Topics,
     /// Bounded by [`limits::OUTBOX_FRAMES`].
     outbox: mpsc::Sender<Outgoing>,
+    /// What was put into the outbox and is not written yet. A delta goes past the outbox only while it is 0.
+    backlog: AtomicU32,
+    /// Where it is written to past the outbox; nobody holds it longer than one write that does not wait.
+    sink: Mutex<Option<Arc<Sink>>>,
     /// Where its character is; written by the zone that hands it over, read by the socket task.
     zone: AtomicUsize,
     /// Tick of the newest frame that it says it has; 0 for one that never says so.
@@ -146,12 +190,14 @@ pub struct Client {
 
 impl Client {
     /// A client and the receiving end of its outbox, for the socket task.
-    pub fn new(encoding: Encoding) -> (Self, mpsc::Receiver<Outgoing>) {
+    pub fn new(encoding: Encoding) -> (Self, Outbox) {
         let (outbox, receiver) = mpsc::channel(limits::OUTBOX_FRAMES);
         let client = Self {
             encoding,
             topics: Topics::default(),
             outbox,
+            backlog: AtomicU32::new(0),
+            sink: Mutex::new(None),
             zone: AtomicUsize::new(0),
             acknowledged: AtomicU64::new(0),
             link: AtomicU32::new(0),
@@ -160,12 +206,13 @@ impl Client {
             close: Notify::new(),
             corrections: AtomicU32::new(0),
         };
-        (client, receiver)
+        (client, Outbox { receiver, taken: 0 })
     }
 
     /// Sends something that must not be lost. A client without room for it is closed, and learns
     /// the truth from the snapshot after its next join.
     pub fn tell(&self, outgoing: Outgoing) {
+        self.backlog.fetch_add(1, Ordering::AcqRel);
         match self.outbox.try_send(outgoing) {
             Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
             Err(mpsc::error::TrySendError::Full(_)) => self.close(CloseReason::TooSlow),
@@ -182,26 +229,39 @@ impl Client {
         self.tell(self.frame(method));
     }
 
+    fn sink(&self) -> MutexGuard<'_, Option<Arc<Sink>>> {
+        self.sink.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Deltas may be written to this past the outbox from now on; to none with `None`, and none is being written when this
+    /// returns.
+    pub fn set_sink(&self, sink: Option<Arc<Sink>>) {
+        *self.sink() = sink;
+    }
+
+    /// Sends a delta that was made for this socket. It goes into the socket at once if nothing waits to be written before
+    /// it, and into the outbox otherwise.
+    fn deliver(&self, link: u32, delta: Frame, sent: &Traffic) {
+        if self.link() != Some(link) {
+            return;
+        }
+        if self.backlog.load(Ordering::Acquire) == 0 {
+            let tried = self.sink().as_ref().map_or(Sent::Nothing, |sink| sink.try_send(&delta));
+            if tried != Sent::Nothing {
+                sent.count(delta.len());
+            }
+            match tried {
+                Sent::Whole => return,
+                Sent::Part => return self.tell(Outgoing::Rest),
+                Sent::Nothing => {}
+            }
+        }
+        self.tell(Outgoing::Frame(delta));
+    }
+
     /// Sends it a notification that others are sent too.
     pub fn share(&self, shared: &Shared) {
         self.tell(Outgoing::Told(shared.frame(self.encoding)));
-    }
-
-    /// Lets it hear what somebody says.
-    pub fn speak(&self, shared: &Shared) {
-        self.tell(Outgoing::Speech(shared.frame(self.encoding)));
-    }
-
-    /// Answers a request, unless nobody waits for it.
-    pub fn answer(&self, request: RequestId, result: Result<Outcome, RpcError>) {
-        if request != NO_REQUEST {
-            self.tell(Outgoing::Answer { request, result: result.map(Box::new) });
-        }
-    }
-
-    /// Answers a request that is done, unless nobody waits for it.
-    pub fn done(&self, request: RequestId) {
-        self.answer(request, Ok(Outcome::Done(Done {})));
     }
 
     /// It has taken in the frame of this tick of its zone.

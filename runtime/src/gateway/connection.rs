@@ -77,6 +77,8 @@ pub(super) struct Connection {
     occasions: Occasions,
     /// Something was heard since the last ping.
     alive: bool,
+    /// The session was taken up with the frame that is being answered.
+    has_resumed: bool,
     actions: Vec<Action>,
 }
 
@@ -117,6 +119,7 @@ impl Connection {
             token_checked: Instant::now(),
             occasions,
             alive: true,
+            has_resumed: false,
             actions: Vec::new(),
         }
     }
@@ -142,6 +145,8 @@ impl Connection {
     }
 
     async fn finish(self, end: End) {
+        // What is said from here on is the last.
+        self.talk.client.set_sink(None);
         let may_return = self.may_return(&end);
         let Self { gateway, line, mut talk, registration, claims, token, occasions, .. } = self;
         let farewell = match end {
@@ -209,7 +214,10 @@ impl Connection {
             return End::Close(reason);
         }
         match self.welcome().await {
-            Ok(()) => self.converse().await,
+            Ok(()) => {
+                self.talk.client.set_sink(Some(self.line.sink()));
+                self.converse().await
+            }
             Err(end) => end,
         }
     }
@@ -260,6 +268,8 @@ impl Connection {
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(()),
             // tungstenite has queued the answer; a flush sends it.
             Some(Ok(Message::Close(frame))) => {
+                // Nothing may follow it.
+                self.talk.client.set_sink(None);
                 let _ = tokio::time::timeout(limits::CLOSE_TIMEOUT, self.line.socket.flush()).await;
                 let on_purpose = frame.is_none_or(|frame| frame.code == CloseCode::Normal);
                 Err(End::Closed { on_purpose })
@@ -299,7 +309,12 @@ impl Connection {
             return Ok(());
         }
         self.write().await?;
-        self.flush().await
+        self.flush().await?;
+        if std::mem::take(&mut self.has_resumed) {
+            // Its client hears first that it is back.
+            self.talk.client.set_sink(Some(self.line.sink()));
+        }
+        Ok(())
     }
 
     /// Carries out all that a frame asks for, whether or not its answers can be written: the client may come back for
@@ -392,7 +407,9 @@ impl Connection {
                 self.occasions.watch(&self.talk.client);
                 self.talk.out = std::mem::take(&mut begun.out);
                 self.talk.out.extend(missed);
+                begun.client.set_sink(None);
                 self.talk.client.set_back();
+                self.has_resumed = true;
                 "resumed"
             }
             Err(no_session) => {
@@ -442,19 +459,27 @@ impl Connection {
             self.write().await?;
             next = self.talk.outbox.try_recv().ok();
         }
-        let (character, zone) = (self.talk.character(), self.talk.client.zone());
-        self.talk.attendance.walk(character, zone, &self.gateway.zones);
+        self.walk();
         match self.talk.client.take_corrections() {
             0 => {}
             count => self.line.place.offend(Offence::Corrected, count),
         }
-        self.flush().await
+        self.flush().await?;
+        self.talk.outbox.settle(&self.talk.client);
+        Ok(())
+    }
+
+    /// Others see in which zone the character is.
+    fn walk(&mut self) {
+        let (character, zone) = (self.talk.character(), self.talk.client.zone());
+        self.talk.attendance.walk(character, zone, &self.gateway.zones);
     }
 
     async fn beat(&mut self) -> Result<(), End> {
         if !std::mem::take(&mut self.alive) {
             return Err(End::Close(CloseReason::Heartbeat));
         }
+        self.walk();
         let (character, now) = (self.talk.character(), self.talk.now());
         self.talk.attendance.look_idle(character, now, self.gateway.away_after);
         if self.token_checked.elapsed() >= limits::TOKEN_CHECK {

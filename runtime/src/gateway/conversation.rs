@@ -7,7 +7,7 @@ use super::session::{Action, Session, State};
 use super::{Gateway, join};
 use crate::client::frame::{Encoding, Frame};
 use crate::client::rpc::RpcError;
-use crate::client::{Client, CloseReason, NO_REQUEST, Outgoing};
+use crate::client::{Client, CloseReason, NO_REQUEST, Outbox, Outgoing};
 use crate::store::AccountId;
 use crate::zone::{InboxError, Message as ZoneMessage};
 use protocol::v1::response::Outcome;
@@ -16,7 +16,6 @@ use sim::{CharacterId, RequestId};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 /// One client's side of the server.
@@ -25,7 +24,7 @@ pub(super) struct Conversation {
     pub name: String,
     pub account: AccountId,
     pub client: Arc<Client>,
-    pub outbox: mpsc::Receiver<Outgoing>,
+    pub outbox: Outbox,
     pub session: Session,
     /// Finished frames for the socket, in order.
     pub out: Vec<Frame>,
@@ -137,6 +136,8 @@ impl Conversation {
     pub fn outgoing(&mut self, outgoing: Outgoing) -> Option<CloseReason> {
         match outgoing {
             Outgoing::Frame(frame) => self.out.push(frame),
+            // It goes before what is written next.
+            Outgoing::Rest => {}
             Outgoing::Told(frame) | Outgoing::Speech(frame) => {
                 let frame = self.session.tell(frame);
                 self.out.push(frame);
@@ -166,7 +167,7 @@ impl Conversation {
     /// The same while there is no socket: what must not be lost is kept by the session, nothing else.
     pub fn keep(&mut self, outgoing: Outgoing) {
         match outgoing {
-            Outgoing::Frame(_) => {}
+            Outgoing::Frame(_) | Outgoing::Rest => {}
             Outgoing::Speech(frame) => drop(self.session.overhear(frame)),
             outgoing => {
                 if let Some(reason) = self.outgoing(outgoing) {
@@ -175,6 +176,7 @@ impl Conversation {
             }
         }
         self.out.clear();
+        self.outbox.settle(&self.client);
     }
 
     /// Answers a request.

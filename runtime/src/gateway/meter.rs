@@ -120,6 +120,11 @@ impl<S> Metered<S> {
         self.policy = policy;
     }
 
+    /// The stream itself.
+    pub(super) fn metered(&self) -> &S {
+        &self.inner
+    }
+
     /// The stream itself, from which nothing is counted any more.
     pub(super) fn unmetered(&mut self) -> &mut S {
         &mut self.inner

@@ -22,6 +22,7 @@ pub use upgrade::router;
 
 use crate::abuse::{Abuse, Bucket, Rate};
 use crate::auth::Auth;
+use crate::client::Traffic;
 use crate::client::frame::Shared;
 use crate::client::limits;
 use crate::client::roster::Roster;
@@ -73,33 +74,6 @@ pub struct Gateway {
 struct Meters {
     received: Traffic,
     sent: Traffic,
-}
-
-/// Messages and their bytes, one way.
-struct Traffic {
-    messages: metrics::Counter,
-    bytes: metrics::Counter,
-}
-
-impl Meters {
-    fn new() -> Self {
-        let received = Traffic {
-            messages: metrics::counter!("websocket_received_messages_total"),
-            bytes: metrics::counter!("websocket_received_bytes_total"),
-        };
-        let sent = Traffic {
-            messages: metrics::counter!("websocket_sent_messages_total"),
-            bytes: metrics::counter!("websocket_sent_bytes_total"),
-        };
-        Self { received, sent }
-    }
-}
-
-impl Traffic {
-    fn count(&self, bytes: usize) {
-        self.messages.increment(1);
-        self.bytes.increment(bytes as u64);
-    }
 }
 
 /// What operators say to players: each message wakes every connection.
@@ -174,7 +148,7 @@ impl Gateway {
             linkdead,
             absent: linkdead::Places::new(limits::LINKDEAD, limits::LINKDEAD_PER_ACCOUNT),
             recovery: recovery::Recovery::default(),
-            meters: Meters::new(),
+            meters: Meters { received: Traffic::received(), sent: Traffic::sent() },
         })
     }
 

@@ -7,6 +7,7 @@
 use super::Gateway;
 use super::connection::Connection;
 use super::echo::echo;
+use super::line::Wire;
 use super::meter::Metered;
 use crate::abuse::{Abuse, Address, Ban, NoPlace, Offence, Subject};
 use crate::auth::AuthError;
@@ -191,7 +192,8 @@ fn accept(gateway: Arc<Gateway>, mut request: Request) -> Result<Response, Refus
                 let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
                     return tracing::error!("a WebSocket over something that is not TCP");
                 };
-                let stream = Metered::new(parts.io.into_inner(), &parts.read_buf, Arc::clone(&place));
+                let wire = Wire::new(parts.io.into_inner());
+                let stream = Metered::new(wire, &parts.read_buf, Arc::clone(&place));
                 let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(socket_config()));
                 if is_echo {
                     // Apart, so that the world's connections need no memory for it.

@@ -3,6 +3,7 @@
 //! (the store is away) they stand still instead of losing anything.
 
 use crate::bus::Bus;
+use crate::client::courier::Mail;
 use crate::client::roster::Roster;
 use crate::client::{Client, Outgoing};
 use crate::store::{FactWriter, StoreError, TickFacts};
@@ -45,7 +46,8 @@ pub enum JournalError {
     Refused(#[source] StoreError),
 }
 
-/// Commits until all zones are gone. `reachable` tells readiness whether the store answers.
+/// Commits until all zones are gone. `reachable` tells readiness whether the store answers; `mail` goes the way of the
+/// zones' own, behind it.
 ///
 /// # Errors
 /// [`JournalError`]: the world must stop, for nothing more can be made durable.
@@ -55,6 +57,7 @@ pub async fn journal_loop(
     mut queue: mpsc::Receiver<Commit>,
     reachable: Arc<AtomicBool>,
     bus: Bus,
+    mut mail: Mail,
 ) -> Result<(), JournalError> {
     let mut waiting: Vec<Commit> = Vec::new();
     let mut ticks: Vec<TickFacts> = Vec::new();
@@ -71,9 +74,10 @@ pub async fn journal_loop(
                 roster.release(character);
             }
             for (client, outgoing) in commit.after {
-                client.tell(outgoing);
+                mail.tell(&client, outgoing);
             }
         }
+        mail.send();
     }
     Ok(())
 }

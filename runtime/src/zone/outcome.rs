@@ -108,12 +108,13 @@ impl Room {
             if let Some((request, told)) = member.joining.take() {
                 let (zone, entity) = (zone.to_string(), character.entity.0);
                 let joined = Box::new(v1::Joined { zone, entity, tick, character: Some(told) });
-                member.client.tell(Outgoing::Joined { request, character: *id, joined });
+                let told = Outgoing::Joined { request, character: *id, joined };
+                self.mail.tell(&member.client, told);
             }
         }
     }
 
-    fn reply(&self, reply: &Reply, facts: &[Fact], commit: &mut Commit) {
+    fn reply(&mut self, reply: &Reply, facts: &[Fact], commit: &mut Commit) {
         let Some(member) = self.members.get(&reply.character) else { return };
         if reply.request == NO_REQUEST {
             return;
@@ -147,7 +148,7 @@ impl Room {
             let answer = Outgoing::Answer { request: reply.request, result: result.map(Box::new) };
             commit.after.push((Arc::clone(&member.client), answer));
         } else {
-            member.client.answer(reply.request, result);
+            self.mail.answer(&member.client, reply.request, result);
         }
     }
 
@@ -206,11 +207,11 @@ impl Room {
                 Told::DuelTurn(wire::duel_turn(state, content, self.tick_ms, &by, &blow_by))
             }
         };
-        member.client.notify(told);
+        self.mail.notify(&member.client, told);
     }
 
     /// Speech and announcements, which are told at once and not in a delta; figures.
-    fn observe(&self, event: &Event) {
+    fn observe(&mut self, event: &Event) {
         match &event.kind {
             EventKind::Chat { entity, name, text } => {
                 let message = v1::ChatMessage {
@@ -224,9 +225,8 @@ impl Room {
                 let radius = self.definition().interest_radius_mm;
                 for member in self.members.values().filter(|member| member.entity.is_some()) {
                     let hears = event.at.is_none_or(|at| at.distance_mm(member.at) <= radius);
-                    // Others' words are the first to go when a client falls behind.
-                    if hears && member.client.has_room() {
-                        member.client.speak(&shared);
+                    if hears {
+                        self.mail.speak(&member.client, &shared);
                     }
                 }
             }
@@ -252,11 +252,11 @@ impl Room {
     }
 
     /// Tells everybody who is in the zone and wants to hear of it.
-    fn tell_all(&self, topic: Topic, told: Told) {
+    fn tell_all(&mut self, topic: Topic, told: Told) {
         let shared = Shared::new(told);
         let here = self.members.values().filter(|member| member.entity.is_some());
         for member in here.filter(|member| member.client.topics.hold(topic)) {
-            member.client.share(&shared);
+            self.mail.share(&member.client, &shared);
         }
     }
 
@@ -289,7 +289,7 @@ impl Room {
                     let text =
                         format!("There is no room in {}.", zone_title(self.world.content(), state.zone));
                     let told = v1::SystemMessage { text, ..v1::SystemMessage::default() };
-                    member.client.notify(Told::SystemMessage(told));
+                    self.mail.notify(&member.client, Told::SystemMessage(told));
                     state.at = Some(beside_crossings(self.definition(), member.at));
                     state.zone = self.world.zone();
                     self.inputs.push(Input::Enter(Box::new(state)));
@@ -299,7 +299,7 @@ impl Room {
                     return;
                 };
                 let zone = self.zones.handle(index).name.to_string();
-                member.client.notify(Told::WorldZone(v1::WorldZone { zone }));
+                self.mail.notify(&member.client, Told::WorldZone(v1::WorldZone { zone }));
                 let arrival = Arrival {
                     client: Arc::clone(&member.client),
                     state,

@@ -9,6 +9,7 @@ use super::view::View;
 use super::{
     Applied, InboxError, Message, Population, Seat, Swap, ZoneHandle, ZoneIndex, ZoneRules, ZoneStats, Zones,
 };
+use crate::client::courier::{Couriers, Mail};
 use crate::client::limits::SLOW_CLIENT;
 use crate::client::{Client, CloseReason, Outgoing};
 use crate::replay::{ModuleRef, RecordSender, Recorder, Running};
@@ -50,6 +51,8 @@ pub struct RoomSetup {
     pub event_ends: BTreeMap<DefId, u64>,
     /// Milliseconds per tick.
     pub tick_ms: u32,
+    /// Who brings clients what they are told.
+    pub couriers: Couriers,
     /// Where facts go.
     pub journal: mpsc::Sender<Commit>,
     /// Where script failures are counted.
@@ -150,6 +153,8 @@ pub struct Room {
     pub(super) inputs: Vec<Input>,
     output: Output,
     replication: Replication,
+    /// For clients; sent before each commit and at the end of each tick.
+    pub(super) mail: Mail,
     /// For other zones whose inbox was full; at most two messages per client.
     pub(super) post: VecDeque<(ZoneIndex, Message)>,
     /// What goes with the next commit.
@@ -222,6 +227,7 @@ impl Room {
             inputs: Vec::new(),
             output: Output::default(),
             replication: Replication::default(),
+            mail: Mail::new(setup.couriers),
             post: VecDeque::new(),
             early: Commit::default(),
             event_ends: setup.event_ends,
@@ -281,6 +287,7 @@ impl Room {
         self.settle(&mut output);
         watch.lap(Phase::Settle);
         self.replicate(&output);
+        self.mail.send();
         watch.lap(Phase::Replicate);
         self.output = output;
         self.report_failures();
@@ -390,6 +397,8 @@ impl Room {
 
     pub(super) fn submit_commit(&mut self, commit: Commit) {
         if !commit.is_empty() {
+            // What is told after the commit comes after what was told before it.
+            self.mail.send();
             self.held = Some(commit);
             self.flush_held();
         }
@@ -433,6 +442,7 @@ impl Room {
         let encodings = self.members.values().map(|member| member.client.encoding);
         self.replication.begin(&self.world, events, encodings);
         let tick = self.world.tick();
+        let is_late = self.mail.is_late();
         let patience = SLOW_CLIENT.as_millis() as u64 / u64::from(self.tick_ms);
         // Both are in the order of ids.
         let mut characters = self.world.characters().peekable();
@@ -451,8 +461,11 @@ impl Room {
                 member.stuck_since = None;
             }
             let ack = character.last_seq.max(member.ack_base);
+            // What is due stays due.
+            if is_late {
+                continue;
+            }
             if !member.client.has_room() || member.view.is_flooded(&member.client) {
-                // What is due stays due.
                 if tick - *member.stuck_since.get_or_insert(tick) > patience {
                     member.client.unplug();
                 }
@@ -460,9 +473,12 @@ impl Room {
             }
             member.stuck_since = None;
             let encoding = member.client.encoding;
-            if let Some(frame) = self.replication.frame(&mut member.view, encoding, entity, ack, &self.world)
-            {
-                member.client.tell(Outgoing::Frame(frame));
+            let is_whole = member.view.needs_snapshot;
+            match self.replication.frame(&mut member.view, encoding, entity, ack, &self.world) {
+                // The task of the socket looks where its character is.
+                Some(frame) if is_whole => self.mail.tell(&member.client, Outgoing::Frame(frame)),
+                Some(frame) => self.mail.delta(&member.client, link, frame),
+                None => {}
             }
         }
     }

@@ -52,7 +52,7 @@ impl Room {
         for id in self.world.adopt(schemas, migrated) {
             let Some(member) = self.members.get_mut(&id) else { continue };
             member.dialog = None;
-            member.client.notify(Notice::DialogEnd(DialogEnd {}));
+            self.mail.notify(&member.client, Notice::DialogEnd(DialogEnd {}));
         }
         let content = std::sync::Arc::clone(self.world.content());
         for (character, quest, before) in before {

@@ -75,7 +75,10 @@ impl Room {
         let elsewhere = (client.zone() != self.index).then(|| client.zone());
         match self.posted_to(&client).or(elsewhere) {
             Some(index) => self.post.push_back((index, Message::Leave { client, character, request })),
-            None => client.answer(request, Err(RpcError::Rejected(Rejection::NotInZone.code()))),
+            None => {
+                let error = RpcError::Rejected(Rejection::NotInZone.code());
+                self.mail.answer(&client, request, Err(error));
+            }
         }
     }
 
@@ -97,25 +100,25 @@ impl Room {
             Ask::Moves(moves) => {
                 let commands = moves.into_iter().map(|(seq, to)| Command::Move { seq, to });
                 self.inputs.extend(commands.map(|command| Input::Command { character, request, command }));
-                return client.done(request);
+                return self.mail.done(client, request);
             }
             Ask::Choose(name) => match choice(self.world.content(), member.dialog, &name) {
                 Ok(choice) => Command::ChooseDialog { choice },
                 Err(rejection) => {
-                    return client.answer(request, Err(RpcError::Rejected(rejection.code())));
+                    return self.mail.answer(client, request, Err(RpcError::Rejected(rejection.code())));
                 }
             },
             Ask::Craft { recipe, count } => match craft::recipe(self.world.content(), &recipe) {
                 Ok(recipe) => Command::Craft { recipe, count },
-                Err(error) => return client.answer(request, Err(error)),
+                Err(error) => return self.mail.answer(client, request, Err(error)),
             },
             Ask::Recipes => {
                 let recipes = craft::recipes(self.world.content());
-                return client.answer(request, Ok(Outcome::Recipes(recipes)));
+                return self.mail.answer(client, request, Ok(Outcome::Recipes(recipes)));
             }
             Ask::Snapshot => {
                 member.view.needs_snapshot = true;
-                return client.done(request);
+                return self.mail.done(client, request);
             }
             Ask::Quests => {
                 let quests = |state: &_, content: &_| Outcome::Quests(wire::quests(state, content));
@@ -127,7 +130,7 @@ impl Room {
             }
         };
         if matches!(command, Command::Move { .. }) {
-            client.done(request);
+            self.mail.done(client, request);
         }
         self.inputs.push(Input::Command { character, request, command });
     }
@@ -144,17 +147,17 @@ impl Room {
     }
 
     /// The character has walked on: its new zone answers.
-    fn pass_on(&self, client: &Arc<Client>, character: CharacterId, request: RequestId, ask: Ask) {
+    fn pass_on(&mut self, client: &Arc<Client>, character: CharacterId, request: RequestId, ask: Ask) {
         let index = client.zone();
         if index == self.index {
             let busy = self.posted_to(client).is_some();
             let error =
                 if busy { RpcError::Busy(RETRY) } else { RpcError::Rejected(Rejection::NotInZone.code()) };
-            return client.answer(request, Err(error));
+            return self.mail.answer(client, request, Err(error));
         }
         let message = Message::Ask { client: Arc::clone(client), character, request, ask };
         if self.zones.handle(index).submit(message).is_err() {
-            client.answer(request, Err(RpcError::Busy(RETRY)));
+            self.mail.answer(client, request, Err(RpcError::Busy(RETRY)));
         }
     }
 }

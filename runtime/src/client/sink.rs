@@ -1,0 +1,249 @@
+//! The writing end of a client's socket. Two write to it: the task of the socket, through the library that speaks
+//! WebSocket, and the courier that passes on what the zones tell. Each writes whole frames, never into one of the other.
+
+use super::frame::Frame;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use tokio::io::AsyncWrite;
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+
+/// Longest head of a frame of a server: two bytes and a length of eight.
+const HEAD_BYTES: usize = 10;
+
+/// One socket, to be written to. A mutex, because nobody holds it longer than one write that does not wait.
+pub struct Sink(Mutex<Writer>);
+
+struct Writer {
+    half: OwnedWriteHalf,
+    /// What the socket did not take of frames that were begun: goes before anything else. Empty most of the time.
+    rest: Vec<u8>,
+}
+
+/// How much of a frame was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// All of it.
+    Whole,
+    /// Its beginning. The rest goes with the next write, or a flush.
+    Part,
+    /// Nothing: the socket takes nothing now, or nothing any more.
+    Nothing,
+}
+
+impl Sink {
+    /// Of a socket that nobody else writes to.
+    pub fn new(half: OwnedWriteHalf) -> Self {
+        Self(Mutex::new(Writer { half, rest: Vec::new() }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Writer> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a message as a frame of its own, if the socket takes something of it now.
+    pub fn try_send(&self, message: &Frame) -> Sent {
+        let (opcode, payload) = match message {
+            Frame::Text(text) => (Data::Text, text.as_bytes()),
+            Frame::Binary(bytes) => (Data::Binary, &bytes[..]),
+        };
+        let header = FrameHeader { opcode: OpCode::Data(opcode), ..FrameHeader::default() };
+        let mut head = [0; HEAD_BYTES];
+        let mut free = &mut head[..];
+        if header.format(payload.len() as u64, &mut free).is_err() {
+            return Sent::Nothing;
+        }
+        let length = HEAD_BYTES - free.len();
+        self.lock().try_write(&head[..length], payload)
+    }
+
+    /// Writes all of these bytes, which are whole frames, in its turn. As [`AsyncWrite::poll_write`], for one task.
+    pub fn poll_write(&self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let mut writer = self.lock();
+        ready!(writer.poll_rest(context))?;
+        loop {
+            match writer.half.try_write(bytes) {
+                Ok(written) => {
+                    writer.rest.extend_from_slice(&bytes[written..]);
+                    return Poll::Ready(Ok(bytes.len()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(writer.half.as_ref().poll_write_ready(context))?;
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    /// As [`AsyncWrite::poll_flush`], for the same task.
+    pub fn poll_flush(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.lock().poll_rest(context)
+    }
+
+    /// As [`AsyncWrite::poll_shutdown`], for the same task.
+    pub fn poll_shutdown(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut writer = self.lock();
+        ready!(writer.poll_rest(context))?;
+        Pin::new(&mut writer.half).poll_shutdown(context)
+    }
+}
+
+impl Writer {
+    fn try_write(&mut self, head: &[u8], payload: &[u8]) -> Sent {
+        if !self.rest.is_empty() {
+            return Sent::Nothing;
+        }
+        // An error shows again where the socket is read.
+        let Ok(written @ 1..) = self.half.try_write_vectored(&[IoSlice::new(head), IoSlice::new(payload)])
+        else {
+            return Sent::Nothing;
+        };
+        if written == head.len() + payload.len() {
+            return Sent::Whole;
+        }
+        self.rest.extend_from_slice(head.get(written..).unwrap_or_default());
+        self.rest.extend_from_slice(&payload[written.saturating_sub(head.len())..]);
+        Sent::Part
+    }
+
+    fn poll_rest(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.rest.is_empty() {
+            match self.half.try_write(&self.rest) {
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Ok(written) => drop(self.rest.drain(..written)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.half.as_ref().poll_write_ready(context))?;
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        if self.rest.capacity() > 0 {
+            // Seldom used, and there are many of these.
+            self.rest = Vec::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::{SinkExt as _, StreamExt as _};
+    use std::future::poll_fn;
+    use std::sync::Arc;
+    use tokio::io::{AsyncRead, ReadBuf};
+    use tokio::net::tcp::OwnedReadHalf;
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio_tungstenite::WebSocketStream;
+    use tokio_tungstenite::tungstenite::Message;
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
+    /// As the socket of a connection is put together.
+    struct Both {
+        read: OwnedReadHalf,
+        sink: Arc<Sink>,
+    }
+
+    impl AsyncRead for Both {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.read).poll_read(context, buffer)
+        }
+    }
+
+    impl AsyncWrite for Both {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.sink.poll_write(context, bytes)
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.sink.poll_flush(context)
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.sink.poll_shutdown(context)
+        }
+    }
+
+    async fn connected() -> (WebSocketStream<Both>, Arc<Sink>, WebSocketStream<TcpStream>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let (client, server) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (read, half) = server.expect("accepted").0.into_split();
+        let sink = Arc::new(Sink::new(half));
+        let both = Both { read, sink: Arc::clone(&sink) };
+        let server = WebSocketStream::from_raw_socket(both, Role::Server, None).await;
+        let client = WebSocketStream::from_raw_socket(client.expect("connected"), Role::Client, None).await;
+        (server, sink, client)
+    }
+
+    fn frame(number: usize, bytes: usize) -> Frame {
+        Frame::Binary(vec![number as u8; bytes].into())
+    }
+
+    #[tokio::test]
+    async fn what_two_write_arrives_in_whole_frames() {
+        let (mut server, sink, mut client) = connected().await;
+        // Lengths of all three kinds of heads, more than a socket holds.
+        let lengths = [1, 200, 70_000, 3, 500_000, 2_000_000];
+        let reading = async {
+            let mut heard = Vec::new();
+            while let Some(Ok(message)) = client.next().await {
+                let bytes = message.into_data();
+                assert!(bytes.iter().all(|byte| *byte == bytes[0]), "one in another");
+                heard.push((bytes[0] as usize, bytes.len()));
+            }
+            heard
+        };
+        let writing = async {
+            let mut written = Vec::new();
+            for (number, length) in lengths.into_iter().cycle().take(60).enumerate() {
+                if number % 2 == 0 {
+                    server.send(frame(number, length).into()).await.expect("written");
+                    written.push((number, length));
+                } else if sink.try_send(&frame(number, length)) != Sent::Nothing {
+                    written.push((number, length));
+                }
+            }
+            poll_fn(|context| sink.poll_shutdown(context)).await.expect("ended");
+            written
+        };
+        let (written, heard) = tokio::join!(writing, reading);
+        assert_eq!(written, heard);
+        assert!(written.len() > 30, "some of the courier's too: {written:?}");
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_is_full_takes_nothing_and_loses_nothing() {
+        let (mut server, sink, mut client) = connected().await;
+        let big = 300_000;
+        let mut sent = 0;
+        while sink.try_send(&frame(sent, big)) == Sent::Whole {
+            sent += 1;
+        }
+        assert_eq!(sink.try_send(&frame(99, 1)), Sent::Nothing);
+        let flushed = tokio::join!(server.send(Message::Binary(vec![77; 5].into())), async {
+            for number in 0..=sent {
+                let message = client.next().await.expect("open").expect("whole").into_data();
+                // The last of them may have found no room at all.
+                if message.len() == 5 {
+                    return;
+                }
+                assert_eq!((message[0] as usize, message.len()), (number, big));
+            }
+            assert_eq!(client.next().await.expect("open").expect("whole").len(), 5);
+        });
+        flushed.0.expect("written");
+        assert_eq!(sink.lock().rest.capacity(), 0);
+    }
+}
