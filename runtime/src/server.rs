@@ -39,6 +39,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// Script failures that may wait to be counted.
 const FAILURE_QUEUE: usize = 1_024;
@@ -68,6 +69,8 @@ pub struct Server {
     stop: CancellationToken,
     sim_threads: Vec<SimThread>,
     journal: JoinHandle<Result<(), JournalError>>,
+    /// What zones and the journal have told and clients have not been brought yet.
+    deliveries: TaskTracker,
     listeners: Vec<JoinHandle<()>>,
     upkeep: JoinHandle<()>,
     /// Ends the saving of recorded calls, for which the zones must still be there.
@@ -125,7 +128,9 @@ impl Server {
         )?;
         let (assembled, archive, mut calls) = load(&engine, pack, &config).await?;
         let content = Arc::clone(&assembled.content);
-        let couriers = Couriers::start(std::thread::available_parallelism().map_or(1, NonZero::get));
+        let deliveries = TaskTracker::new();
+        let couriers =
+            Couriers::start(std::thread::available_parallelism().map_or(1, NonZero::get), &deliveries);
         let (journal_sender, journal_queue) = mpsc::channel(JOURNAL_QUEUE);
         let (failures, failure_queue) = mpsc::channel(FAILURE_QUEUE);
         let clocks: BTreeMap<String, u64> = store.load_zone_clocks().await?.into_iter().collect();
@@ -269,6 +274,7 @@ impl Server {
             stop,
             sim_threads,
             journal,
+            deliveries,
             listeners,
             upkeep,
             leaving,
@@ -330,6 +336,11 @@ impl Server {
             true => Ok(Ok(Ok(()))),
             false => tokio::time::timeout(DRAIN, &mut self.journal).await,
         };
+        // Before its connection is closed everybody is told what there was to tell.
+        self.deliveries.close();
+        if tokio::time::timeout(CLOSE, self.deliveries.wait()).await.is_err() {
+            tracing::warn!("not everybody was told everything in time");
+        }
         self.gateway.close_connections(CLOSE).await;
         self.stop.cancel();
         for task in self.listeners {

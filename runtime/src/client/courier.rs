@@ -10,8 +10,10 @@ use protocol::v1::Done;
 use protocol::v1::notification::Method;
 use protocol::v1::response::Outcome;
 use sim::RequestId;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
 
 /// Something for one client.
 struct Parcel {
@@ -27,13 +29,23 @@ enum Item {
 }
 
 impl Parcel {
+    /// A defect of ours ends the session of this client, and none but this.
     fn deliver(self, sent: &Traffic) {
         let Self { client, item } = self;
-        match item {
-            Item::Delta { link, frame } => client.deliver(link, frame, sent),
+        if std::panic::catch_unwind(AssertUnwindSafe(|| item.deliver(&client, sent))).is_err() {
+            tracing::error!("what a client is told hit a defect; the client is closed");
+            client.close(CloseReason::Restart);
+        }
+    }
+}
+
+impl Item {
+    fn deliver(self, client: &Client, sent: &Traffic) {
+        match self {
+            Self::Delta { link, frame } => client.deliver(link, frame, sent),
             // Others' words are the first to go when a client falls behind.
-            Item::Told(Outgoing::Speech(_)) if !client.has_room() => {}
-            Item::Told(outgoing) => client.tell(outgoing),
+            Self::Told(Outgoing::Speech(_)) if !client.has_room() => {}
+            Self::Told(outgoing) => client.tell(outgoing),
         }
     }
 }
@@ -52,17 +64,26 @@ struct Courier {
     spare: Spare,
 }
 
+impl Courier {
+    /// What is in a batch, which is empty then.
+    fn exchange(&self, batch: &mut Vec<Parcel>) -> Vec<Parcel> {
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).take();
+        std::mem::replace(batch, spare.unwrap_or_default())
+    }
+}
+
 /// Empty batches, to be filled again; one at most.
 type Spare = Arc<Mutex<Option<Vec<Parcel>>>>;
 
 impl Couriers {
-    /// So many, on the runtime this is called on; they end with the last clone of this.
-    pub fn start(count: usize) -> Self {
+    /// So many, on the runtime this is called on. They end with the last clone of this; who waits for `tracker` waits
+    /// until all is delivered.
+    pub fn start(count: usize, tracker: &TaskTracker) -> Self {
         let sent = Traffic::sent();
         let couriers = (0..count).map(|_| {
             let (batches, queue) = mpsc::channel(COURIER_BATCHES);
             let spare = Spare::default();
-            tokio::spawn(rounds(queue, Arc::clone(&spare), sent.clone()));
+            tracker.spawn(rounds(queue, Arc::clone(&spare), sent.clone()));
             Courier { batches, spare }
         });
         Self { couriers: couriers.collect(), sent }
@@ -75,14 +96,16 @@ impl Couriers {
 }
 
 async fn rounds(mut queue: mpsc::Receiver<Vec<Parcel>>, spare: Spare, sent: Traffic) {
+    let mut delivered = 0_usize;
     while let Some(mut batch) = queue.recv().await {
         // What is told to one client goes to it in one piece.
         if batch.iter().any(|parcel| matches!(parcel.item, Item::Told(_))) {
             batch.sort_by_key(|parcel| Arc::as_ptr(&parcel.client));
         }
-        for (number, parcel) in batch.drain(..).enumerate() {
+        for parcel in batch.drain(..) {
             parcel.deliver(&sent);
-            if number % COURIER_STRETCH == COURIER_STRETCH - 1 {
+            delivered += 1;
+            if delivered.is_multiple_of(COURIER_STRETCH) {
                 tokio::task::yield_now().await;
             }
         }
@@ -105,8 +128,9 @@ impl Mail {
     }
 
     fn put(&mut self, client: &Arc<Client>, item: Item) {
-        // Clients lie a few hundred bytes apart.
-        let number = (Arc::as_ptr(client).addr() >> 6) % self.batches.len();
+        // Fibonacci hashing: what lies at regular distances is spread, too.
+        let number = (Arc::as_ptr(client).addr() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let number = number as usize % self.batches.len();
         self.batches[number].push(Parcel { client: Arc::clone(client), item });
     }
 
@@ -152,19 +176,35 @@ impl Mail {
         self.couriers.couriers.iter().any(|courier| courier.batches.capacity() < COURIER_BATCHES / 2)
     }
 
-    /// Hands over all that there is. The clients of a courier that has no room for it are closed: they learn the truth
-    /// from the snapshot after their next join.
-    pub fn send(&mut self) {
+    /// Whether all that there was is handed over.
+    pub fn is_empty(&self) -> bool {
+        self.batches.iter().all(Vec::is_empty)
+    }
+
+    /// Hands over what the couriers have room for; whether that is all. Never waits.
+    pub fn try_send(&mut self) -> bool {
         let Self { couriers: Couriers { couriers, sent }, batches } = self;
         if couriers.is_empty() {
-            return batches.iter_mut().flat_map(|batch| batch.drain(..)).for_each(|it| it.deliver(sent));
+            batches.iter_mut().flat_map(|batch| batch.drain(..)).for_each(|parcel| parcel.deliver(sent));
         }
         for (courier, batch) in couriers.iter().zip(batches).filter(|(_, batch)| !batch.is_empty()) {
-            let spare = courier.spare.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let full = std::mem::replace(batch, spare.unwrap_or_default());
-            if let Err(mpsc::error::TrySendError::Full(lost)) = courier.batches.try_send(full) {
-                metrics::counter!("websocket_courier_overflows_total").increment(1);
-                lost.iter().for_each(|parcel| parcel.client.close(CloseReason::TooSlow));
+            // Without the runtime nobody is told anything any more.
+            match courier.batches.try_reserve() {
+                Ok(place) => place.send(courier.exchange(batch)),
+                Err(mpsc::error::TrySendError::Full(())) => {}
+                Err(mpsc::error::TrySendError::Closed(())) => batch.clear(),
+            }
+        }
+        self.is_empty()
+    }
+
+    /// Hands over all that there is; waits until the couriers have room for it.
+    pub async fn send(&mut self) {
+        while !self.try_send() {
+            for (courier, _) in self.couriers.couriers.iter().zip(&self.batches).filter(|it| !it.1.is_empty())
+            {
+                // What came of it shows with the next try.
+                let _ = courier.batches.reserve().await;
             }
         }
     }
@@ -195,8 +235,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_for_one_client_comes_in_its_order() {
-        let couriers = Couriers::start(3);
-        let mut mail = Mail::new(couriers);
+        let tracker = TaskTracker::new();
+        let mut mail = Mail::new(Couriers::start(3, &tracker));
         let mut clients: Vec<_> = (0..20).map(|_| client()).collect();
         for round in 0..10 {
             for turn in 0..2 {
@@ -209,28 +249,41 @@ mod tests {
                     }
                 }
             }
-            mail.send();
+            mail.send().await;
         }
+        drop(mail);
+        tracker.close();
+        tracker.wait().await;
         for (_, outbox) in &mut clients {
             for expected in 0..30 {
-                assert_eq!(number(outbox.recv().await.expect("open")), expected);
+                assert_eq!(number(outbox.try_recv().expect("all is delivered")), expected);
             }
         }
     }
 
     #[tokio::test]
-    async fn couriers_that_never_come_have_room_for_so_much() {
-        let mut mail = Mail::new(Couriers::start(1));
-        let (client, _outbox) = client();
-        for _ in 0..COURIER_BATCHES {
-            assert!(!client.has_ended());
-            mail.tell(&client, told(0));
-            mail.send();
+    async fn couriers_that_are_behind_are_waited_for() {
+        let mut mail = Mail::new(Couriers::start(1, &TaskTracker::new()));
+        let (client, mut outbox) = client();
+        for sent in 0..COURIER_BATCHES {
+            mail.tell(&client, told(sent));
+            assert!(mail.try_send());
         }
         assert!(mail.is_late());
-        mail.tell(&client, told(0));
-        mail.send();
-        assert_eq!(client.closed().await, CloseReason::TooSlow);
+        mail.tell(&client, told(COURIER_BATCHES));
+        assert!(!mail.try_send() && !mail.is_empty());
+        let (told, ()) = tokio::join!(
+            async {
+                let mut told = Vec::new();
+                while told.len() <= COURIER_BATCHES {
+                    told.push(number(outbox.recv().await.expect("open")));
+                }
+                told
+            },
+            mail.send()
+        );
+        assert!(told.into_iter().eq(0..=COURIER_BATCHES));
+        assert!(mail.is_empty() && !client.has_ended());
     }
 
     #[test]
@@ -239,7 +292,7 @@ mod tests {
         let (client, mut outbox) = client();
         mail.tell(&client, told(1));
         assert!(outbox.try_recv().is_err());
-        mail.send();
+        assert!(mail.try_send());
         assert_eq!(number(outbox.try_recv().expect("delivered")), 1);
         assert!(!mail.is_late());
     }
@@ -253,7 +306,7 @@ mod tests {
         client.set_back();
         mail.delta(&client, old, Frame::Text("1".into()));
         mail.delta(&client, client.link().expect("it is back"), Frame::Text("2".into()));
-        mail.send();
+        assert!(mail.try_send());
         assert_eq!(number(outbox.try_recv().expect("the second")), 2);
         assert!(outbox.try_recv().is_err());
     }
@@ -266,11 +319,11 @@ mod tests {
         for _ in 0..10_000 {
             mail.speak(&client, &shared);
         }
-        mail.send();
+        assert!(mail.try_send());
         for request in 1..=crate::client::limits::PENDING_REQUESTS {
             mail.done(&client, RequestId(request as u64));
         }
-        mail.send();
+        assert!(mail.try_send());
         assert!(!client.has_ended());
     }
 }

@@ -28,7 +28,8 @@ pub const FAN_OUT: usize = 256;
 pub const READ_BUFFER: usize = 1024;
 /// Bytes that wait in the buffer of a socket before they are written: most frames of a calm zone.
 pub const WRITE_BUFFER: usize = 4 * 1024;
-/// Batches that wait for one courier, each what a zone tells in a tick: seconds of them, of dozens of zones.
+/// Batches that wait for one courier, of which a zone has up to two a tick. Beyond half of it what can be told later is,
+/// and a zone that finds no place stands still until there is one.
 pub const COURIER_BATCHES: usize = 256;
 /// Clients that a courier sees to before other tasks have their turn: half a millisecond.
 pub const COURIER_STRETCH: usize = 64;

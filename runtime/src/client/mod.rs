@@ -171,8 +171,10 @@ pub struct Client {
     outbox: mpsc::Sender<Outgoing>,
     /// What was put into the outbox and is not written yet. A delta goes past the outbox only while it is 0.
     backlog: AtomicU32,
-    /// Where it is written to past the outbox; nobody holds it longer than one write that does not wait.
-    sink: Mutex<Option<Arc<Sink>>>,
+    /// Where it is written to past the outbox, and which of its sockets that is; nobody holds it longer than one write that does not wait.
+    sink: Mutex<Option<(u32, Arc<Sink>)>>,
+    /// It was not sent a delta: it has to begin anew with a snapshot.
+    has_missed: AtomicBool,
     /// Where its character is; written by the zone that hands it over, read by the socket task.
     zone: AtomicUsize,
     /// Tick of the newest frame that it says it has; 0 for one that never says so.
@@ -198,6 +200,7 @@ impl Client {
             outbox,
             backlog: AtomicU32::new(0),
             sink: Mutex::new(None),
+            has_missed: AtomicBool::new(false),
             zone: AtomicUsize::new(0),
             acknowledged: AtomicU64::new(0),
             link: AtomicU32::new(0),
@@ -229,14 +232,15 @@ impl Client {
         self.tell(self.frame(method));
     }
 
-    fn sink(&self) -> MutexGuard<'_, Option<Arc<Sink>>> {
+    fn sink(&self) -> MutexGuard<'_, Option<(u32, Arc<Sink>)>> {
         self.sink.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Deltas may be written to this past the outbox from now on; to none with `None`, and none is being written when this
-    /// returns.
+    /// Deltas for the socket it has may be written to this from now on, past the outbox; to none with `None`, and none is
+    /// being written when this returns.
     pub fn set_sink(&self, sink: Option<Arc<Sink>>) {
-        *self.sink() = sink;
+        let mut known = self.sink();
+        *known = self.link().zip(sink);
     }
 
     /// Sends a delta that was made for this socket. It goes into the socket at once if nothing waits to be written before
@@ -246,7 +250,10 @@ impl Client {
             return;
         }
         if self.backlog.load(Ordering::Acquire) == 0 {
-            let tried = self.sink().as_ref().map_or(Sent::Nothing, |sink| sink.try_send(&delta));
+            let tried = match &*self.sink() {
+                Some((own, sink)) if *own == link => sink.try_send(&delta),
+                _ => Sent::Nothing,
+            };
             if tried != Sent::Nothing {
                 sent.count(delta.len());
             }
@@ -256,7 +263,16 @@ impl Client {
                 Sent::Nothing => {}
             }
         }
-        self.tell(Outgoing::Frame(delta));
+        if self.has_room() {
+            self.tell(Outgoing::Frame(delta));
+        } else {
+            self.has_missed.store(true, Ordering::Release);
+        }
+    }
+
+    /// Whether it was not sent a delta that was made for it since the last time.
+    pub fn take_missed(&self) -> bool {
+        self.has_missed.load(Ordering::Acquire) && self.has_missed.swap(false, Ordering::AcqRel)
     }
 
     /// Sends it a notification that others are sent too.

@@ -436,6 +436,7 @@ impl Connection {
         while let Ok(outgoing) = talk.outbox.try_recv() {
             talk.keep(outgoing);
         }
+        talk.outbox.settle(&talk.client);
         match talk.session.resume(seq) {
             Ok(missed) => Ok((talk, missed)),
             Err(_) => {

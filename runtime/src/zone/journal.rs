@@ -77,7 +77,7 @@ pub async fn journal_loop(
                 mail.tell(&client, outgoing);
             }
         }
-        mail.send();
+        mail.send().await;
     }
     Ok(())
 }

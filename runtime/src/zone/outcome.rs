@@ -222,10 +222,10 @@ impl Room {
                     by: self.label(event.origin).to_string(),
                 };
                 let shared = Shared::new(Told::ChatMessage(message));
-                let radius = self.definition().interest_radius_mm;
+                let (radius, is_late) = (self.definition().interest_radius_mm, self.mail.is_late());
                 for member in self.members.values().filter(|member| member.entity.is_some()) {
                     let hears = event.at.is_none_or(|at| at.distance_mm(member.at) <= radius);
-                    if hears {
+                    if hears && !is_late && member.client.has_room() {
                         self.mail.speak(&member.client, &shared);
                     }
                 }

@@ -253,6 +253,7 @@ impl Room {
             && self.post.is_empty()
             && self.held.is_none()
             && self.early.is_empty()
+            && self.mail.is_empty()
     }
 
     /// One tick, `lag` after its time. A panic anywhere in it restarts this zone and no other.
@@ -287,7 +288,8 @@ impl Room {
         self.settle(&mut output);
         watch.lap(Phase::Settle);
         self.replicate(&output);
-        self.mail.send();
+        // What there is no room for goes before the next tick.
+        self.mail.try_send();
         watch.lap(Phase::Replicate);
         self.output = output;
         self.report_failures();
@@ -397,15 +399,17 @@ impl Room {
 
     pub(super) fn submit_commit(&mut self, commit: Commit) {
         if !commit.is_empty() {
-            // What is told after the commit comes after what was told before it.
-            self.mail.send();
             self.held = Some(commit);
             self.flush_held();
         }
     }
 
-    /// False while the journal has no room: the zone must not go on.
+    /// False while the couriers or the journal have no room: the zone must not go on.
     fn flush_held(&mut self) -> bool {
+        // What is told after the commit comes after what was told before it.
+        if !self.mail.try_send() {
+            return false;
+        }
         let Some(commit) = self.held.take() else { return true };
         let stalled = &self.handle.stats.stalled;
         match self.journal.try_send(commit) {
@@ -460,6 +464,9 @@ impl Room {
                 member.view.begin_anew();
                 member.stuck_since = None;
             }
+            if member.client.take_missed() {
+                member.view.forget();
+            }
             let ack = character.last_seq.max(member.ack_base);
             // What is due stays due.
             if is_late {
@@ -501,6 +508,8 @@ impl Room {
         self.handle.stats.restarts.fetch_add(1, Relaxed);
         metrics::counter!("game_zone_restarts_total", "zone" => self.handle.name.to_string()).increment(1);
         let content = Arc::clone(self.world.content());
+        // Where they walked to, and what they were told before.
+        self.mail.try_send();
         self.world = World::new(self.world.zone(), content, self.seed, tick, self.tick_ms);
         self.world.set_schemas(self.rules.schemas());
         self.world.set_event_ends(&self.event_ends);
