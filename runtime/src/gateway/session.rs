@@ -6,6 +6,7 @@ mod recall;
 
 use super::presence::Inquiry;
 use crate::abuse::{Allowance, Policy};
+use crate::client::NO_REQUEST;
 use crate::client::frame::{Encoding, Frame, response};
 use crate::client::limits;
 use crate::client::reliable::Reliable;
@@ -344,6 +345,8 @@ impl Session {
             method => {
                 let ask = ask(method)?;
                 self.require_in_world()?;
+                // Nobody is told that a notification was carried out.
+                let request = if self.pending.contains_key(&request) { request } else { NO_REQUEST };
                 Ok(Action::Submit { request, ask })
             }
         }
