@@ -3,7 +3,8 @@
 use protocol::prost::Message as _;
 use protocol::v1::response::Outcome;
 use protocol::v1::{Done, ServerFrame};
-use runtime::client::frame::{Encoding, Frame};
+use runtime::client::NO_REQUEST;
+use runtime::client::frame::{Encoding, Frame, Numbered};
 use runtime::client::limits::PENDING_REQUESTS;
 use runtime::client::rpc::{self, Calls, Parsed, RpcError};
 use runtime::gateway::session::{Action, Session, State};
@@ -210,7 +211,8 @@ impl Talk {
             }
             _ => {}
         }
-        if let Some(request) = request(&action) {
+        // Nobody waits for what a notification asked for.
+        if let Some(request) = request(&action).filter(|request| *request != NO_REQUEST) {
             assert!(request > self.newest, "{request:?} after {:?}", self.newest);
             self.newest = request;
             self.open.push(action);
@@ -218,8 +220,8 @@ impl Talk {
     }
 
     /// A message for the client; one that it was sent before is no news.
-    fn hear(&mut self, frame: &Frame) {
-        let (answers, seq) = read(frame);
+    fn hear(&mut self, message: &Numbered) {
+        let (answers, seq) = read(message);
         if (1..=self.seq).contains(&seq) {
             assert!(self.known.is_some(), "{seq} comes again for nobody");
             return;
@@ -300,10 +302,10 @@ fn wanted(calls: &Calls<'_>, known: Option<u64>) -> usize {
 }
 
 /// How many answers a frame of the server holds, and its number, 0 without one.
-fn read(frame: &Frame) -> (usize, u64) {
+fn read(message: &Numbered) -> (usize, u64) {
     let seq = |answer: &serde_json::Value| answer["seq"].as_u64().unwrap_or(0);
-    match frame {
-        Frame::Text(text) => match serde_json::from_str(text).expect("JSON") {
+    match message.whole() {
+        Frame::Text(text) => match serde_json::from_str(&text).expect("JSON") {
             serde_json::Value::Array(answers) => (answers.len(), answers.first().map_or(0, seq)),
             answer => (1, seq(&answer)),
         },

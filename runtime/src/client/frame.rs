@@ -7,7 +7,9 @@ use protocol::v1::response::Outcome;
 use protocol::v1::{self, Notification, ServerFrame};
 use serde::Serialize;
 use std::cell::OnceCell;
-use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
+use std::io::{Cursor, Write as _};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::Data;
+use tokio_tungstenite::tungstenite::{Bytes, Utf8Bytes};
 
 /// `ServerFrame.seq`.
 const SEQ: u32 = 3;
@@ -58,33 +60,95 @@ impl Frame {
         self.len() == 0
     }
 
-    /// The same message with its number among those of its client that must not be lost. The answer to a batch has it
-    /// in its first response.
-    pub fn numbered(&self, seq: u64) -> Self {
+    /// What kind of frame it is for WebSocket, and what is in it.
+    pub(super) fn data(&self) -> (Data, &[u8]) {
         match self {
-            Self::Text(text) => {
-                let inside = text.find('{').map_or(0, |brace| brace + 1);
-                let (head, rest) = text.split_at(inside);
-                Self::Text(format!("{head}\"seq\":{seq},{rest}").into())
-            }
-            Self::Binary(bytes) => {
-                // Fields may come in any order.
-                let more = encoding::key_len(SEQ) + encoding::encoded_len_varint(seq);
-                let mut frame = Vec::with_capacity(bytes.len() + more);
-                frame.extend_from_slice(bytes);
-                encoding::uint64::encode(SEQ, &seq, &mut frame);
-                Self::Binary(frame.into())
-            }
+            Self::Text(text) => (Data::Text, text.as_bytes()),
+            Self::Binary(bytes) => (Data::Binary, bytes),
         }
     }
 }
 
-impl From<Frame> for Message {
+/// Longest beginning of a message with its number: of an answer to a batch, as JSON.
+pub(super) const NUMBER_BYTES: usize = "[{\"seq\":,".len() + 20;
+
+/// A frame as it goes to one client: one that must not be lost has a number. The bytes are still shared: the number
+/// stands before them, and they are only put together where they are sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Numbered {
+    /// The message.
+    pub frame: Frame,
+    /// Its number among those of its client that must not be lost. The answer to a batch has it in its first response.
+    pub seq: Option<u64>,
+}
+
+impl From<Frame> for Numbered {
+    /// One without a number.
     fn from(frame: Frame) -> Self {
-        match frame {
-            Frame::Text(text) => Self::Text(text),
-            Frame::Binary(bytes) => Self::Binary(bytes),
+        Self { frame, seq: None }
+    }
+}
+
+impl Numbered {
+    /// Bytes of its payload.
+    pub fn len(&self) -> usize {
+        self.beginning().map_or(self.frame.len(), |beginning| {
+            self.frame.len() - beginning.replaced + beginning.written().len()
+        })
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What stands before the rest of the frame.
+    pub(super) fn beginning(&self) -> Option<Beginning> {
+        let seq = self.seq?;
+        let mut text = Cursor::new([0; NUMBER_BYTES]);
+        let (written, replaced) = match &self.frame {
+            Frame::Text(text_of_it) => {
+                let inside = text_of_it.find('{').map_or(0, |brace| brace + 1);
+                (write!(text, "{}\"seq\":{seq},", &text_of_it[..inside]), inside)
+            }
+            Frame::Binary(_) => {
+                // Fields may come in any order.
+                let mut free = &mut text.get_mut()[..];
+                encoding::uint64::encode(SEQ, &seq, &mut free);
+                let length = NUMBER_BYTES - free.len();
+                text.set_position(length as u64);
+                (Ok(()), 0)
+            }
+        };
+        // There is room for the greatest number.
+        debug_assert!(written.is_ok(), "a beginning longer than {NUMBER_BYTES} bytes");
+        Some(Beginning { text, replaced })
+    }
+
+    /// The frame in one piece.
+    pub fn whole(&self) -> Frame {
+        let Some(beginning) = self.beginning() else { return self.frame.clone() };
+        let (_, payload) = self.frame.data();
+        let bytes = Bytes::from([beginning.written(), &payload[beginning.replaced..]].concat());
+        match &self.frame {
+            // Text before text.
+            Frame::Text(_) => Frame::Text(Utf8Bytes::try_from(bytes).unwrap_or_default()),
+            Frame::Binary(_) => Frame::Binary(bytes),
         }
+    }
+}
+
+/// The beginning of a message with its number.
+pub(super) struct Beginning {
+    text: Cursor<[u8; NUMBER_BYTES]>,
+    /// Bytes of the frame that it takes the place of.
+    pub replaced: usize,
+}
+
+impl Beginning {
+    /// Its bytes.
+    pub fn written(&self) -> &[u8] {
+        &self.text.get_ref()[..self.text.position() as usize]
     }
 }
 
@@ -187,22 +251,29 @@ mod tests {
     fn a_numbered_message_is_the_same_message() {
         let method =
             Method::SystemMessage(SystemMessage { text: "{hello}".to_owned(), ..Default::default() });
-        let Frame::Text(text) = notification(Encoding::Json, method.clone()).numbered(7) else {
+        let numbered = |frame, seq| {
+            let numbered = Numbered { frame, seq: Some(seq) };
+            let whole = numbered.whole();
+            assert_eq!(numbered.len(), whole.len());
+            whole
+        };
+        let Frame::Text(text) = numbered(notification(Encoding::Json, method.clone()), 7) else {
             panic!("text")
         };
         assert_eq!(
             text,
             r#"{"seq":7,"jsonrpc":"2.0","method":"system.message","params":{"text":"{hello}"}}"#
         );
-        let Frame::Text(text) = Frame::Text(r#"[{"jsonrpc":"2.0"},{"jsonrpc":"2.0"}]"#.into()).numbered(8)
-        else {
-            panic!("text")
-        };
-        assert_eq!(text, r#"[{"seq":8,"jsonrpc":"2.0"},{"jsonrpc":"2.0"}]"#);
-        let Frame::Binary(bytes) = notification(Encoding::Proto, method.clone()).numbered(1 << 40) else {
-            panic!("bytes")
-        };
-        let frame = ServerFrame::decode(bytes).expect("decodes");
-        assert_eq!((frame.seq, frame.notifications), (1 << 40, vec![Notification { method: Some(method) }]));
+        let batch = Frame::Text(r#"[{"jsonrpc":"2.0"},{"jsonrpc":"2.0"}]"#.into());
+        let Frame::Text(text) = numbered(batch, u64::MAX) else { panic!("text") };
+        assert_eq!(text, format!(r#"[{{"seq":{},"jsonrpc":"2.0"}},{{"jsonrpc":"2.0"}}]"#, u64::MAX));
+        for seq in [1, 1 << 40, u64::MAX] {
+            let Frame::Binary(bytes) = numbered(notification(Encoding::Proto, method.clone()), seq) else {
+                panic!("bytes")
+            };
+            let frame = ServerFrame::decode(bytes).expect("decodes");
+            let notice = Notification { method: Some(method.clone()) };
+            assert_eq!((frame.seq, frame.notifications), (seq, vec![notice]));
+        }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! What the next frame makes good for (deltas, snapshots) is not numbered and does not come here.
 
-use super::frame::Frame;
+use super::frame::{Frame, Numbered};
 use super::limits::{KEPT_BYTES, KEPT_MESSAGES};
 use std::collections::VecDeque;
 
@@ -38,15 +38,14 @@ pub struct Missed {
 impl Reliable {
     /// The message as it is sent. Beyond the bounds the oldest are forgotten, never this one: a client that never
     /// acknowledges can come back too, if it has missed little.
-    pub fn send(&mut self, frame: &Frame, answers: Option<u64>) -> Frame {
+    pub fn send(&mut self, frame: Frame, answers: Option<u64>) -> Numbered {
         self.last += 1;
-        let frame = frame.numbered(self.last);
         self.bytes += frame.len();
         self.kept.push_back(Kept { frame: frame.clone(), answers });
         while self.kept.len() > KEPT_MESSAGES || (self.bytes > KEPT_BYTES && self.kept.len() > 1) {
             self.forget_oldest();
         }
-        frame
+        Numbered { frame, seq: Some(self.last) }
     }
 
     /// The client has everything up to this one.
@@ -60,18 +59,21 @@ impl Reliable {
     ///
     /// # Errors
     /// [`Missed`]: not all of it is kept, or there was no such message. Nothing has changed.
-    pub fn after(&mut self, seq: u64) -> Result<Vec<Frame>, Missed> {
+    pub fn after(&mut self, seq: u64) -> Result<Vec<Numbered>, Missed> {
         let (first, last) = (self.first(), self.last);
         if seq > last || seq + 1 < first {
             return Err(Missed { first, last });
         }
         self.acknowledge(seq);
-        Ok(self.kept.iter().map(|kept| kept.frame.clone()).collect())
+        let numbered = self.kept.iter().zip(self.first()..);
+        Ok(numbered.map(|(kept, seq)| Numbered { frame: kept.frame.clone(), seq: Some(seq) }).collect())
     }
 
     /// The answer to a call, while it is kept.
-    pub fn answer_to(&self, id: u64) -> Option<Frame> {
-        self.kept.iter().find(|kept| kept.answers == Some(id)).map(|kept| kept.frame.clone())
+    pub fn answer_to(&self, id: u64) -> Option<Numbered> {
+        let mut numbered = self.kept.iter().zip(self.first()..);
+        let (kept, seq) = numbered.find(|(kept, _)| kept.answers == Some(id))?;
+        Some(Numbered { frame: kept.frame.clone(), seq: Some(seq) })
     }
 
     /// Number of the newest; 0 before the first.
@@ -110,9 +112,9 @@ mod tests {
         Frame::Text(format!("{{\"{text}\":0}}").into())
     }
 
-    fn text(frame: &Frame) -> &str {
-        match frame {
-            Frame::Text(text) => text,
+    fn text(frame: &Numbered) -> String {
+        match frame.whole() {
+            Frame::Text(text) => text.to_string(),
             Frame::Binary(_) => panic!("text"),
         }
     }
@@ -120,8 +122,8 @@ mod tests {
     #[test]
     fn what_was_not_acknowledged_is_sent_again_as_it_was() {
         let mut sent = Reliable::default();
-        let first = sent.send(&frame("a"), Some(5));
-        let second = sent.send(&frame("b"), None);
+        let first = sent.send(frame("a"), Some(5));
+        let second = sent.send(frame("b"), None);
         assert_eq!(text(&first), r#"{"seq":1,"a":0}"#);
         assert_eq!(sent.answer_to(5).as_ref(), Some(&first));
         assert_eq!(sent.after(0), Ok(vec![first, second.clone()]));
@@ -137,32 +139,32 @@ mod tests {
     #[test]
     fn who_acknowledges_more_than_there_is_has_all_there_is() {
         let mut sent = Reliable::default();
-        sent.send(&frame("a"), None);
+        sent.send(frame("a"), None);
         sent.acknowledge(u64::MAX);
         assert!(sent.is_empty());
-        assert_eq!(text(&sent.send(&frame("b"), None)), r#"{"seq":2,"b":0}"#);
+        assert_eq!(text(&sent.send(frame("b"), None)), r#"{"seq":2,"b":0}"#);
     }
 
     #[test]
     fn it_is_bounded_by_messages_and_by_bytes() {
         let mut sent = Reliable::default();
         for _ in 0..KEPT_MESSAGES + 3 {
-            sent.send(&frame("a"), None);
+            sent.send(frame("a"), None);
         }
         assert!(sent.after(2).is_err());
         assert_eq!(sent.after(3).map(|frames| frames.len()), Ok(KEPT_MESSAGES));
         let mut sent = Reliable::default();
-        sent.send(&frame("a"), None);
+        sent.send(frame("a"), None);
         assert!(!sent.is_half_full());
-        sent.send(&frame(&"b".repeat(KEPT_BYTES / 2)), None);
+        sent.send(frame(&"b".repeat(KEPT_BYTES / 2)), None);
         assert!(sent.is_half_full());
-        sent.send(&frame(&"c".repeat(KEPT_BYTES / 2)), None);
+        sent.send(frame(&"c".repeat(KEPT_BYTES / 2)), None);
         assert_eq!(sent.after(1), Err(Missed { first: 3, last: 3 }));
-        let large = sent.send(&frame(&"d".repeat(KEPT_BYTES)), None);
+        let large = sent.send(frame(&"d".repeat(KEPT_BYTES)), None);
         assert_eq!(sent.after(3), Ok(vec![large]), "one that is too large for it is kept alone");
-        let small = sent.send(&frame("e"), None);
+        let small = sent.send(frame("e"), None);
         assert_eq!(sent.after(4), Ok(vec![small.clone()]));
-        assert_eq!(sent.bytes, small.len());
+        assert_eq!(sent.bytes, small.frame.len());
     }
 
     /// One step of a client and its server over a line that breaks.
@@ -194,11 +196,11 @@ mod tests {
         ) {
             let mut sent = Reliable::default();
             let (mut told, mut line) = (Vec::new(), VecDeque::new());
-            let mut heard: Vec<Frame> = Vec::new();
+            let mut heard: Vec<Numbered> = Vec::new();
             for step in steps.into_iter().chain([Step::Break, Step::Arrive(usize::MAX)]) {
                 match step {
                     Step::Send => {
-                        let frame = sent.send(&frame(&told.len().to_string()), None);
+                        let frame = sent.send(frame(&told.len().to_string()), None);
                         told.push(frame.clone());
                         line.push_back(frame);
                     }
@@ -219,7 +221,7 @@ mod tests {
         ) {
             let mut sent = Reliable::default();
             for length in &lengths {
-                sent.send(&frame(&"x".repeat(*length)), None);
+                sent.send(frame(&"x".repeat(*length)), None);
             }
             sent.acknowledge(acknowledged);
             let last = lengths.len() as u64;

@@ -1,7 +1,8 @@
 //! The writing end of a client's socket. Two write to it: the task of the socket, through the library that speaks
 //! WebSocket, and the courier that passes on what the zones tell. Each writes whole frames, never into one of the other.
 
-use super::frame::Frame;
+use super::frame::{Beginning, Frame, NUMBER_BYTES, Numbered};
+use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,10 +10,12 @@ use std::task::{Context, Poll, ready};
 use tokio::io::AsyncWrite;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::OpCode;
 
 /// Longest head of a frame of a server: two bytes and a length of eight.
 const HEAD_BYTES: usize = 10;
+/// Messages that are written at once.
+const GATHERED: usize = 8;
 
 /// One socket, to be written to. A mutex, because nobody holds it longer than one write that does not wait.
 pub struct Sink(Mutex<Writer>);
@@ -44,20 +47,46 @@ impl Sink {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends a message as a frame of its own, if the socket takes something of it now.
+    /// Sends a message, if the socket takes something of it now.
     pub fn try_send(&self, message: &Frame) -> Sent {
-        let (opcode, payload) = match message {
-            Frame::Text(text) => (Data::Text, text.as_bytes()),
-            Frame::Binary(bytes) => (Data::Binary, &bytes[..]),
-        };
-        let header = FrameHeader { opcode: OpCode::Data(opcode), ..FrameHeader::default() };
-        let mut head = [0; HEAD_BYTES];
-        let mut free = &mut head[..];
-        if header.format(payload.len() as u64, &mut free).is_err() {
+        let mut writer = self.lock();
+        if !writer.rest.is_empty() {
             return Sent::Nothing;
         }
-        let length = HEAD_BYTES - free.len();
-        self.lock().try_write(&head[..length], payload)
+        // An error shows again where the socket is read.
+        match writer.write(&[Piece::of(message, None)]) {
+            Ok(()) if writer.rest.is_empty() => Sent::Whole,
+            Ok(()) => Sent::Part,
+            Err(_) => Sent::Nothing,
+        }
+    }
+
+    /// Sends messages, and what is left of those before them. What is gone from `messages` is sent, or goes before anything
+    /// else. As [`AsyncWrite::poll_write`], for one task.
+    pub fn poll_send(
+        &self,
+        context: &mut Context<'_>,
+        messages: &mut VecDeque<Numbered>,
+    ) -> Poll<io::Result<()>> {
+        let mut writer = self.lock();
+        loop {
+            ready!(writer.poll_rest(context))?;
+            if messages.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            let count = messages.len().min(GATHERED);
+            let pieces: [Piece<'_>; GATHERED] = std::array::from_fn(|number| match messages.get(number) {
+                Some(message) => Piece::of(&message.frame, message.beginning().as_ref()),
+                None => Piece::default(),
+            });
+            match writer.write(&pieces[..count]) {
+                Ok(()) => drop(messages.drain(..count)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(writer.half.as_ref().poll_write_ready(context))?;
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
     }
 
     /// Writes all of these bytes, which are whole frames, in its turn. As [`AsyncWrite::poll_write`], for one task.
@@ -91,22 +120,77 @@ impl Sink {
     }
 }
 
-impl Writer {
-    fn try_write(&mut self, head: &[u8], payload: &[u8]) -> Sent {
-        if !self.rest.is_empty() {
-            return Sent::Nothing;
-        }
-        // An error shows again where the socket is read.
-        let Ok(written @ 1..) = self.half.try_write_vectored(&[IoSlice::new(head), IoSlice::new(payload)])
-        else {
-            return Sent::Nothing;
+/// A message as a frame of its own, in two pieces that lie apart.
+#[derive(Default)]
+struct Piece<'a> {
+    /// What WebSocket says before it, and its number.
+    head: Head,
+    payload: &'a [u8],
+}
+
+/// The head of a frame and the beginning of the message.
+struct Head {
+    bytes: [u8; Self::MOST],
+    length: usize,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self { bytes: [0; Self::MOST], length: 0 }
+    }
+}
+
+impl Head {
+    const MOST: usize = HEAD_BYTES + NUMBER_BYTES;
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.bytes[self.length..][..bytes.len()].copy_from_slice(bytes);
+        self.length += bytes.len();
+    }
+
+    fn written(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+impl<'a> Piece<'a> {
+    fn of(message: &'a Frame, beginning: Option<&Beginning>) -> Self {
+        let (data, payload) = message.data();
+        let header = FrameHeader { opcode: OpCode::Data(data), ..FrameHeader::default() };
+        let (begin, payload) = match beginning {
+            Some(beginning) => (beginning.written(), &payload[beginning.replaced..]),
+            None => (&[][..], payload),
         };
-        if written == head.len() + payload.len() {
-            return Sent::Whole;
+        let mut head = Head::default();
+        let mut free = &mut head.bytes[..];
+        // The longest head has room.
+        let written = header.format((begin.len() + payload.len()) as u64, &mut free);
+        debug_assert!(written.is_ok(), "a head longer than {HEAD_BYTES} bytes");
+        head.length = Head::MOST - free.len();
+        head.push(begin);
+        Self { head, payload }
+    }
+}
+
+impl Writer {
+    /// Writes these, or a part of them, the rest of which is kept; there must be none of others.
+    fn write(&mut self, pieces: &[Piece<'_>]) -> io::Result<()> {
+        let mut slices = [IoSlice::new(&[]); 2 * GATHERED];
+        for (two, piece) in slices.chunks_exact_mut(2).zip(pieces) {
+            two[0] = IoSlice::new(piece.head.written());
+            two[1] = IoSlice::new(piece.payload);
         }
-        self.rest.extend_from_slice(head.get(written..).unwrap_or_default());
-        self.rest.extend_from_slice(&payload[written.saturating_sub(head.len())..]);
-        Sent::Part
+        let slices = &slices[..2 * pieces.len()];
+        let mut written = self.half.try_write_vectored(slices)?;
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        for slice in slices {
+            let done = written.min(slice.len());
+            written -= done;
+            self.rest.extend_from_slice(&slice[done..]);
+        }
+        Ok(())
     }
 
     fn poll_rest(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -195,7 +279,7 @@ mod tests {
     async fn what_two_write_arrives_in_whole_frames() {
         let (mut server, sink, mut client) = connected().await;
         // Lengths of all three kinds of heads, more than a socket holds.
-        let lengths = [1, 200, 70_000, 3, 500_000, 2_000_000];
+        let lengths = [1, 200, 70_000, 3, 300_000];
         let reading = async {
             let mut heard = Vec::new();
             while let Some(Ok(message)) = client.next().await {
@@ -207,10 +291,16 @@ mod tests {
         };
         let writing = async {
             let mut written = Vec::new();
-            for (number, length) in lengths.into_iter().cycle().take(60).enumerate() {
-                if number % 2 == 0 {
-                    server.send(frame(number, length).into()).await.expect("written");
+            for (number, length) in lengths.into_iter().cycle().take(40).enumerate() {
+                if number % 3 == 0 {
+                    let message = Message::Binary(vec![number as u8; length].into());
+                    server.send(message).await.expect("written");
                     written.push((number, length));
+                } else if number % 3 == 1 {
+                    let mut several: VecDeque<Numbered> =
+                        [length; 11].map(|it| frame(number, it).into()).into();
+                    poll_fn(|context| sink.poll_send(context, &mut several)).await.expect("sent");
+                    written.extend([(number, length); 11]);
                 } else if sink.try_send(&frame(number, length)) != Sent::Nothing {
                     written.push((number, length));
                 }
@@ -220,7 +310,7 @@ mod tests {
         };
         let (written, heard) = tokio::join!(writing, reading);
         assert_eq!(written, heard);
-        assert!(written.len() > 30, "some of the courier's too: {written:?}");
+        assert!(written.iter().any(|(number, _)| number % 3 == 2), "some of the courier's too");
     }
 
     #[tokio::test]
@@ -245,5 +335,19 @@ mod tests {
         });
         flushed.0.expect("written");
         assert_eq!(sink.lock().rest.capacity(), 0);
+    }
+    #[tokio::test]
+    async fn a_number_stands_before_what_is_shared() {
+        let (_server, sink, mut client) = connected().await;
+        let text = Frame::Text(r#"{"jsonrpc":"2.0"}"#.into());
+        let mut messages: VecDeque<Numbered> =
+            (1..=20).map(|seq| Numbered { frame: text.clone(), seq: Some(seq) }).collect();
+        messages.push_back(text.into());
+        let expected: Vec<Frame> = messages.iter().map(Numbered::whole).collect();
+        poll_fn(|context| sink.poll_send(context, &mut messages)).await.expect("sent");
+        for frame in expected {
+            let message = client.next().await.expect("open").expect("whole");
+            assert_eq!(Frame::Text(message.into_text().expect("text").as_str().into()), frame);
+        }
     }
 }

@@ -12,16 +12,17 @@ use super::recovery::{NoSession, Registration, Taker};
 use super::session::{Action, Session, State};
 use crate::abuse::{Allowance, Offence, Place};
 use crate::auth::{AuthError, Claims};
-use crate::client::frame::{Encoding, Frame, notification};
+use crate::client::frame::{Encoding, Numbered, notification};
 use crate::client::limits;
 use crate::client::rpc::RpcError;
 use crate::client::{CloseReason, Outgoing};
-use futures_util::{FutureExt, SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt, TryFutureExt};
 use protocol::v1::notification::Method as Notice;
 use protocol::v1::response::Outcome;
 use protocol::v1::{Refreshed, SessionWelcome, SystemReconnect};
 use sim::RequestId;
 use std::fmt;
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -215,7 +216,7 @@ impl Connection {
         }
         match self.welcome().await {
             Ok(()) => {
-                self.talk.client.set_sink(Some(self.line.sink()));
+                self.talk.client.set_sink(Some(Arc::clone(self.line.sink())));
                 self.converse().await
             }
             Err(end) => end,
@@ -308,11 +309,10 @@ impl Connection {
         if self.talk.out.is_empty() {
             return Ok(());
         }
-        self.write().await?;
-        self.flush().await?;
+        self.send().await?;
         if std::mem::take(&mut self.has_resumed) {
             // Its client hears first that it is back.
-            self.talk.client.set_sink(Some(self.line.sink()));
+            self.talk.client.set_sink(Some(Arc::clone(self.line.sink())));
         }
         Ok(())
     }
@@ -359,7 +359,7 @@ impl Connection {
         }
         for action in self.actions.drain(..).rev() {
             if let Action::Send(frame) = action {
-                self.talk.out.push(frame);
+                self.talk.out.push_back(frame);
             }
         }
         let failed = self.talk.session.fail_since(now, &RpcError::Internal);
@@ -422,7 +422,11 @@ impl Connection {
     }
 
     /// The session of this token, and what its client has not heard after `seq`.
-    async fn take_up(&mut self, token: &str, seq: u64) -> Result<(Box<Conversation>, Vec<Frame>), NoSession> {
+    async fn take_up(
+        &mut self,
+        token: &str,
+        seq: u64,
+    ) -> Result<(Box<Conversation>, Vec<Numbered>), NoSession> {
         // Nobody hands a session over to himself.
         if self.registration.as_ref().is_none_or(|own| own.is_of(token)) {
             return Err(NoSession::Unknown);
@@ -453,11 +457,10 @@ impl Connection {
         let mut next = Some(first);
         while let Some(outgoing) = next {
             if let Some(reason) = self.talk.outgoing(outgoing) {
-                let sent = self.flush().await;
+                let sent = self.send().await;
                 self.talk.client.close(reason);
                 return sent.and(Err(End::Close(reason)));
             }
-            self.write().await?;
             next = self.talk.outbox.try_recv().ok();
         }
         self.walk();
@@ -465,7 +468,7 @@ impl Connection {
             0 => {}
             count => self.line.place.offend(Offence::Corrected, count),
         }
-        self.flush().await?;
+        self.send().await?;
         self.talk.outbox.settle(&self.talk.client);
         Ok(())
     }
@@ -487,18 +490,19 @@ impl Connection {
             self.token_checked = Instant::now();
             check_token(&self.gateway, &self.token).map_err(End::Close)?;
         }
-        self.feed(Message::Ping(Bytes::new())).await?;
-        self.flush().await
+        let ping = Message::Ping(Bytes::new());
+        self.gateway.meters.sent.count(ping.len());
+        let Self { occasions, line, .. } = self;
+        written(occasions, line.socket.send(ping).map_err(|_| End::Gone)).await
     }
 
     async fn tell_presences(&mut self) -> Result<(), End> {
         if let Some(notice) = self.talk.attendance.changes() {
             let frame = notification(self.talk.client.encoding, notice);
             let frame = self.talk.session.tell(frame);
-            self.talk.out.push(frame);
+            self.talk.out.push_back(frame);
         }
-        self.write().await?;
-        self.flush().await
+        self.send().await
     }
 
     async fn reconnect(&mut self) -> Result<(), End> {
@@ -508,40 +512,25 @@ impl Connection {
 
     /// Tells something about this connection, which is of no use on another.
     async fn notify(&mut self, notice: Notice) -> Result<(), End> {
-        self.feed(notification(self.talk.client.encoding, notice)).await?;
-        self.flush().await
+        self.talk.out.push_back(notification(self.talk.client.encoding, notice).into());
+        self.send().await
     }
 
-    /// Puts what waits into the socket's buffer. What cannot be written and must not be lost is kept by the session.
-    async fn write(&mut self) -> Result<(), End> {
-        let mut out = std::mem::take(&mut self.talk.out);
-        for frame in out.drain(..) {
-            self.feed(frame).await?;
-        }
-        self.talk.out = out;
-        Ok(())
-    }
-
-    /// Puts a frame into the socket's buffer; waits only when that is full.
-    async fn feed(&mut self, message: impl Into<Message>) -> Result<(), End> {
-        let message = message.into();
-        self.gateway.meters.sent.count(message.len());
-        written(&mut self.occasions, self.line.socket.feed(message)).await
-    }
-
-    async fn flush(&mut self) -> Result<(), End> {
-        written(&mut self.occasions, self.line.socket.flush()).await
+    /// Writes what waits. What cannot be written and must not be lost is kept by the session.
+    async fn send(&mut self) -> Result<(), End> {
+        let Self { gateway, line, talk, occasions, .. } = self;
+        talk.out.iter().for_each(|message| gateway.meters.sent.count(message.len()));
+        let sink = line.sink();
+        written(occasions, poll_fn(|context| sink.poll_send(context, &mut talk.out)).map_err(|_| End::Gone))
+            .await
     }
 }
 
 /// Waits for a write, but not for ever, and not when the connection is to be closed or its client is back elsewhere.
-async fn written(
-    occasions: &mut Occasions,
-    write: impl Future<Output = Result<(), Error>>,
-) -> Result<(), End> {
+async fn written(occasions: &mut Occasions, write: impl Future<Output = Result<(), End>>) -> Result<(), End> {
     tokio::select! {
         biased;
-        result = write => result.map_err(|_| End::Gone),
+        result = write => result,
         ending = occasions.ending() => Err(ending.into()),
         () = tokio::time::sleep(limits::WRITE_TIMEOUT) => Err(End::Close(CloseReason::TooSlow)),
     }

@@ -5,7 +5,7 @@ use super::crowd::Membership;
 use super::presence::Attendance;
 use super::session::{Action, Session, State};
 use super::{Gateway, join};
-use crate::client::frame::{Encoding, Frame};
+use crate::client::frame::{Encoding, Numbered};
 use crate::client::rpc::RpcError;
 use crate::client::{Client, CloseReason, NO_REQUEST, Outbox, Outgoing};
 use crate::store::AccountId;
@@ -13,6 +13,7 @@ use crate::zone::{InboxError, Message as ZoneMessage};
 use protocol::v1::response::Outcome;
 use protocol::v1::{Done, Pong, Resumed};
 use sim::{CharacterId, RequestId};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -27,7 +28,7 @@ pub(super) struct Conversation {
     pub outbox: Outbox,
     pub session: Session,
     /// Finished frames for the socket, in order.
-    pub out: Vec<Frame>,
+    pub out: VecDeque<Numbered>,
     /// Whose join is under way or done, and whether it is on its way into its zone.
     joining: Option<(CharacterId, JoinHandle<bool>)>,
     /// Whose presences it is told.
@@ -53,7 +54,7 @@ impl Conversation {
             client: Arc::new(client),
             outbox,
             session,
-            out: Vec::new(),
+            out: VecDeque::new(),
             joining: None,
             attendance,
             membership: None,
@@ -77,7 +78,7 @@ impl Conversation {
     /// Carries out what the session decided, all but what is about connections.
     pub async fn act(&mut self, gateway: &Arc<Gateway>, action: Action) {
         match action {
-            Action::Send(frame) => self.out.push(frame),
+            Action::Send(frame) => self.out.push_back(frame),
             Action::Join { request, character } => {
                 let (gateway, client) = (Arc::clone(gateway), Arc::clone(&self.client));
                 let account = self.account;
@@ -135,12 +136,12 @@ impl Conversation {
     /// Takes what the outbox held. [`Outgoing::Close`] is for the caller: once all before it is written.
     pub fn outgoing(&mut self, outgoing: Outgoing) -> Option<CloseReason> {
         match outgoing {
-            Outgoing::Frame(frame) => self.out.push(frame),
+            Outgoing::Frame(frame) => self.out.push_back(frame.into()),
             // It goes before what is written next.
             Outgoing::Rest => {}
             Outgoing::Told(frame) | Outgoing::Speech(frame) => {
                 let frame = self.session.tell(frame);
-                self.out.push(frame);
+                self.out.push_back(frame);
             }
             Outgoing::Answer { request, result } => {
                 self.answer(request, result.map(|outcome| *outcome));

@@ -3,10 +3,11 @@
 use super::meter::{Excess, Metered};
 use crate::abuse::{Offence, Place};
 use crate::client::CloseReason;
-use crate::client::frame::Frame;
+use crate::client::frame::Numbered;
 use crate::client::limits;
 use crate::client::sink::Sink;
-use futures_util::SinkExt;
+use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -80,12 +81,12 @@ pub(super) struct Line {
 
 impl Line {
     /// The end that is written to.
-    pub(super) fn sink(&self) -> Arc<Sink> {
-        Arc::clone(&self.socket.get_ref().metered().sink)
+    pub(super) fn sink(&self) -> &Arc<Sink> {
+        &self.socket.get_ref().metered().sink
     }
 
     /// Sends the last frames and says why it ends, unless it is gone already.
-    pub(super) async fn end(mut self, last: Vec<Frame>, farewell: Farewell) {
+    pub(super) async fn end(mut self, last: Vec<Numbered>, farewell: Farewell) {
         if let Farewell::Linger = farewell {
             let _ = tokio::time::timeout(limits::CLOSE_TIMEOUT, linger(&mut self.socket)).await;
         }
@@ -93,9 +94,10 @@ impl Line {
             let (code, _) = reason.code();
             metrics::counter!("websocket_closed_total", "code" => code.to_string()).increment(1);
             if !last.is_empty() {
-                let mut last = futures_util::stream::iter(last.into_iter().map(|frame| Ok(frame.into())));
+                let (sink, mut last) = (Arc::clone(self.sink()), VecDeque::from(last));
+                let sending = poll_fn(|context| sink.poll_send(context, &mut last));
                 // A failed write shows again when the close frame is written.
-                let _ = tokio::time::timeout(limits::CLOSE_TIMEOUT, self.socket.send_all(&mut last)).await;
+                let _ = tokio::time::timeout(limits::CLOSE_TIMEOUT, sending).await;
             }
             close(&mut self.socket, reason).await;
         }

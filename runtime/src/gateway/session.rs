@@ -7,7 +7,7 @@ mod recall;
 use super::presence::Inquiry;
 use crate::abuse::{Allowance, Policy};
 use crate::client::NO_REQUEST;
-use crate::client::frame::{Encoding, Frame, response};
+use crate::client::frame::{Encoding, Frame, Numbered, response};
 use crate::client::limits;
 use crate::client::reliable::Reliable;
 use crate::client::rpc::{self, Call, Calls, Id, RpcError};
@@ -41,7 +41,7 @@ pub enum State {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action {
     /// Send this frame.
-    Send(Frame),
+    Send(Numbered),
     /// Bring the character into the world, then answer.
     Join {
         /// To answer.
@@ -364,7 +364,7 @@ impl Session {
 
     /// Answers a request. Nothing to send for a notification, for a request answered before, and while
     /// other calls of the batch are open.
-    pub fn answer(&mut self, request: RequestId, result: Result<Outcome, RpcError>) -> Option<Frame> {
+    pub fn answer(&mut self, request: RequestId, result: Result<Outcome, RpcError>) -> Option<Numbered> {
         let pending = self.pending.remove(&request)?;
         let Some(number) = pending.batch else {
             let frame = response(self.encoding, &pending.id, result);
@@ -375,12 +375,12 @@ impl Session {
     }
 
     /// Answers everything that still waits, in the order it came.
-    pub fn fail_all(&mut self, error: &RpcError) -> Vec<Frame> {
+    pub fn fail_all(&mut self, error: &RpcError) -> Vec<Numbered> {
         self.fail_since(Duration::ZERO, error)
     }
 
     /// The same for what was received at a moment or later. What is answered after that is answered no more.
-    pub fn fail_since(&mut self, moment: Duration, error: &RpcError) -> Vec<Frame> {
+    pub fn fail_since(&mut self, moment: Duration, error: &RpcError) -> Vec<Numbered> {
         let since = |(_, pending): &(&RequestId, &Pending)| pending.received_at >= moment;
         let mut open: Vec<RequestId> =
             self.pending.iter().filter(since).map(|(request, _)| *request).collect();
@@ -393,7 +393,7 @@ impl Session {
         self.pending.get(&request).map(|pending| pending.received_at)
     }
 
-    fn close_place(&mut self, number: u64) -> Option<Frame> {
+    fn close_place(&mut self, number: u64) -> Option<Numbered> {
         let batch = self.batches.get_mut(&number)?;
         batch.open -= 1;
         if batch.open > 0 {

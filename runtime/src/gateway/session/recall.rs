@@ -2,7 +2,7 @@
 //! calls were received, so that none is carried out twice.
 
 use super::{Action, Session, State};
-use crate::client::frame::Frame;
+use crate::client::frame::{Frame, Numbered};
 use crate::client::reliable::{Missed, Reliable};
 use crate::client::rpc::RpcError;
 use sim::RequestId;
@@ -16,12 +16,12 @@ impl Session {
     }
 
     /// A notification that must not be lost, as it is sent.
-    pub fn tell(&mut self, frame: Frame) -> Frame {
+    pub fn tell(&mut self, frame: Frame) -> Numbered {
         self.number(frame, None)
     }
 
     /// The same for what a client that is away can do without: nothing when there is little room for the rest.
-    pub fn overhear(&mut self, frame: Frame) -> Option<Frame> {
+    pub fn overhear(&mut self, frame: Frame) -> Option<Numbered> {
         let is_crowded = self.sent.as_ref().is_none_or(Reliable::is_half_full);
         (!is_crowded).then(|| self.tell(frame))
     }
@@ -31,7 +31,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Missed`]: not all of it is kept.
-    pub fn resume(&mut self, seq: u64) -> Result<Vec<Frame>, Missed> {
+    pub fn resume(&mut self, seq: u64) -> Result<Vec<Numbered>, Missed> {
         let missed = self.sent.as_mut().ok_or(Missed { first: 1, last: 0 })?.after(seq)?;
         self.known_ids = self.last_id;
         self.was_resumed = true;
@@ -50,10 +50,10 @@ impl Session {
     }
 
     /// Numbers and keeps what must not be lost. The answer to `session.resume` is about another session, and is not.
-    pub(super) fn number(&mut self, frame: Frame, answers: Option<u64>) -> Frame {
+    pub(super) fn number(&mut self, frame: Frame, answers: Option<u64>) -> Numbered {
         match &mut self.sent {
-            Some(sent) if self.state != State::Resuming => sent.send(&frame, answers),
-            _ => frame,
+            Some(sent) if self.state != State::Resuming => sent.send(frame, answers),
+            _ => frame.into(),
         }
     }
 
@@ -135,9 +135,9 @@ mod tests {
         Ok(Outcome::Done(Done {}))
     }
 
-    fn text(frame: &Frame) -> &str {
-        match frame {
-            Frame::Text(text) => text,
+    fn text(frame: &Numbered) -> String {
+        match frame.whole() {
+            Frame::Text(text) => text.to_string(),
             Frame::Binary(_) => panic!("text"),
         }
     }
@@ -290,7 +290,7 @@ mod tests {
                         self.carried_out += 1;
                         self.submitted.push(request);
                     }
-                    Action::Send(frame) => self.line.down.push_back(text(&frame).to_owned()),
+                    Action::Send(frame) => self.line.down.push_back(text(&frame)),
                     other => assert!(matches!(other, Action::Done { .. }), "{other:?}"),
                 }
             }
@@ -329,7 +329,7 @@ mod tests {
                     if !self.submitted.is_empty() {
                         let request = self.submitted.remove(which % self.submitted.len());
                         let frame = self.session.answer(request, done()).expect("it waits");
-                        self.line.down.push_back(text(&frame).to_owned());
+                        self.line.down.push_back(text(&frame));
                     }
                 }
                 Step::Hear(most) => {
@@ -348,7 +348,7 @@ mod tests {
                 Step::Break(repeats_all) => {
                     self.line = Line::default();
                     let missed = self.session.resume(self.heard).expect("nothing is forgotten of so few");
-                    self.line.down.extend(missed.iter().map(|frame| text(frame).to_owned()));
+                    self.line.down.extend(missed.iter().map(text));
                     let last = self.session.last_id();
                     let again = self.open.iter().filter(|(id, _)| repeats_all || Some(**id) > last);
                     self.line.up.extend(again.map(|(_, text)| text.clone()));

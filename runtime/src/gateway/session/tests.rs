@@ -26,7 +26,7 @@ fn done() -> Result<Outcome, RpcError> {
 
 fn sent(actions: &[Action]) -> &str {
     match actions {
-        [Action::Send(Frame::Text(frame))] => frame,
+        [Action::Send(Numbered { frame: Frame::Text(frame), .. })] => frame,
         other => panic!("expected one frame, got {other:?}"),
     }
 }
@@ -47,7 +47,7 @@ fn a_request_is_answered_once_with_its_own_id() {
     let [Action::Submit { request, ask }] = &actions[..] else { panic!("{actions:?}") };
     assert_eq!(*ask, Ask::Command(Command::Attack { target: EntityId(3) }));
     let answer = session.answer(*request, done());
-    assert_eq!(answer, Some(Frame::Text(r#"{"jsonrpc":"2.0","id":"a","result":{}}"#.into())));
+    assert_eq!(answer, Some(Numbered::from(Frame::Text(r#"{"jsonrpc":"2.0","id":"a","result":{}}"#.into()))));
     assert_eq!(session.answer(*request, done()), None);
 }
 
@@ -71,7 +71,9 @@ fn a_batch_is_answered_when_its_last_call_is() {
     assert_eq!(requests.len(), 3);
     assert_eq!(session.answer(requests[2], Ok(Outcome::Quests(Quests::default()))), None);
     assert_eq!(session.answer(requests[1], done()), None, "a notification");
-    let Some(Frame::Text(frame)) = session.answer(requests[0], done()) else { panic!("all answered") };
+    let Some(Numbered { frame: Frame::Text(frame), .. }) = session.answer(requests[0], done()) else {
+        panic!("all answered")
+    };
     let values: Vec<serde_json::Value> = serde_json::from_str(&frame).expect("an array");
     assert_eq!(
         values.iter().map(|value| value["id"].as_i64()).collect::<Vec<_>>(),
@@ -98,8 +100,8 @@ fn binary_calls_are_answered_one_by_one() {
         panic!("{actions:?}")
     };
     assert_eq!(*ask, Ask::Command(Command::Move { seq: 1, to: Position { x_mm: 5, y_mm: -6 } }));
-    let read = |frame: &Frame| {
-        let Frame::Binary(bytes) = frame else { panic!("binary") };
+    let read = |message: &Numbered| {
+        let Frame::Binary(bytes) = message.whole() else { panic!("binary") };
         v1::ServerFrame::decode(bytes.as_ref()).expect("decodes").responses.remove(0)
     };
     let refused = read(refused);
@@ -207,7 +209,7 @@ fn an_expired_token_leaves_no_call_without_an_answer() {
     let frames = session.fail_all(&RpcError::SessionExpired);
     assert_eq!(frames.len(), 3);
     for (frame, id) in frames.iter().zip(1..) {
-        let Frame::Text(frame) = frame else { panic!("text") };
+        let Frame::Text(frame) = frame.whole() else { panic!("text") };
         let start = format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32002"#);
         assert!(frame.starts_with(&start) && frame.contains("session_expired"), "{frame}");
     }
@@ -231,6 +233,7 @@ fn a_defect_fails_what_came_with_it_and_nothing_before() {
     let [Action::Submit { request: first, .. }, ..] = &with_it[..] else { panic!("{with_it:?}") };
 
     let frames = session.fail_since(moment, &RpcError::Internal);
+    let frames: Vec<Frame> = frames.iter().map(Numbered::whole).collect();
     let [Frame::Text(batch), Frame::Text(later)] = &frames[..] else { panic!("{frames:?}") };
     let mut told: Vec<serde_json::Value> = serde_json::from_str(batch).expect("an array");
     told.push(serde_json::from_str(later).expect("an object"));
@@ -241,7 +244,7 @@ fn a_defect_fails_what_came_with_it_and_nothing_before() {
     assert_eq!(session.answer(*first, done()), None, "once");
     assert_eq!(session.fail_since(moment, &RpcError::Internal), [], "once");
     let answer = session.answer(*before, done());
-    assert_eq!(answer, Some(Frame::Text(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#.into())));
+    assert_eq!(answer, Some(Numbered::from(Frame::Text(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#.into()))));
 }
 
 #[test]
@@ -254,7 +257,7 @@ fn open_requests_are_bounded() {
             let text = r#"{"jsonrpc":"2.0","id":1,"method":"dialog.close"}"#;
             session.receive_text(text, Duration::from_secs(second), &mut actions);
             busy += usize::from(
-                matches!(&actions[..], [Action::Send(Frame::Text(frame))] if frame.contains("busy")),
+                matches!(&actions[..], [Action::Send(Numbered { frame: Frame::Text(frame), .. })] if frame.contains("busy")),
             );
         }
     }
