@@ -47,7 +47,7 @@ mod world;
 
 pub use environment::GAME_MINUTE_MS;
 pub use ids::{CharacterId, DefId, DuelId, EntityId, ModuleStamp, RequestId, def_id};
-pub use world::{Character, Near, NearList, World};
+pub use world::{Character, NearList, World};
 
 #[cfg(test)]
 mod scenario;

@@ -23,47 +23,34 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// Somebody near a place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Near {
-    /// Place in the order of [`World::entities`].
-    pub index: u32,
-    /// Square of the distance, square millimetres.
-    pub square_mm2: u64,
-}
-
 /// Who is near a place, and what it takes to put many of them in order; meant to be used again and again.
 #[derive(Clone, Debug, Default)]
 pub struct NearList {
-    list: Vec<Near>,
+    list: Vec<u32>,
     /// A bit for every entity of the zone, all zero between two uses.
     marks: Vec<u64>,
-    squares: Vec<u64>,
 }
 
 impl NearList {
     /// So many are sorted as usual. For more it is cheaper to mark them among all.
     const FEW: usize = 48;
 
-    /// Those near, in the order of [`World::entities`].
-    pub fn as_slice(&self) -> &[Near] {
+    /// Places in the order of [`World::entities`], of those near, in that order.
+    pub fn as_slice(&self) -> &[u32] {
         &self.list
     }
 
     fn sort(&mut self, entities: usize) {
         if self.list.len() <= Self::FEW {
-            return self.list.sort_unstable_by_key(|near| near.index);
+            return self.list.sort_unstable();
         }
         self.marks.resize(entities.div_ceil(64), 0);
-        self.squares.resize(entities, 0);
-        for near in self.list.drain(..) {
-            self.marks[near.index as usize / 64] |= 1 << (near.index % 64);
-            self.squares[near.index as usize] = near.square_mm2;
+        for index in self.list.drain(..) {
+            self.marks[index as usize / 64] |= 1 << (index % 64);
         }
         for (word, marks) in (0_u32..).zip(&mut self.marks) {
             while *marks != 0 {
-                let index = word * 64 + marks.trailing_zeros();
-                self.list.push(Near { index, square_mm2: self.squares[index as usize] });
+                self.list.push(word * 64 + marks.trailing_zeros());
                 *marks &= *marks - 1;
             }
         }
@@ -454,11 +441,7 @@ impl World {
     /// at the end of the last step.
     pub fn near(&self, centre: Position, radius_mm: u32, out: &mut NearList) {
         out.list.clear();
-        self.grid.within(centre, radius_mm, |point| {
-            let (dx, dy) = (point.at.x_mm.abs_diff(centre.x_mm), point.at.y_mm.abs_diff(centre.y_mm));
-            let square_mm2 = u64::from(dx) * u64::from(dx) + u64::from(dy) * u64::from(dy);
-            out.list.push(Near { index: point.index, square_mm2 });
-        });
+        self.grid.within(centre, radius_mm, |point| out.list.push(point.index));
         out.sort(self.entities.len());
     }
 

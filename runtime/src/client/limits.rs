@@ -28,6 +28,9 @@ pub const FAN_OUT: usize = 256;
 pub const READ_BUFFER: usize = 1024;
 /// Bytes that wait in the buffer of a socket before they are written: most frames of a calm zone.
 pub const WRITE_BUFFER: usize = 4 * 1024;
+/// Bytes that a socket takes and has not sent: beyond it, it is full, and what is to be told waits here, where deltas are
+/// put together. A quarter of a second at [`CLIENT_BYTES_PER_SECOND`].
+pub const UNSENT_BYTES: u32 = 32 * 1024;
 /// Batches that wait for one courier, of which a zone has up to two a tick. Beyond half of it what can be told later is,
 /// and a zone that finds no place stands still until there is one.
 pub const COURIER_BATCHES: usize = 256;

@@ -6,6 +6,7 @@ use crate::client::CloseReason;
 use crate::client::frame::Numbered;
 use crate::client::limits;
 use crate::client::sink::Sink;
+use socket2::SockRef;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
@@ -31,6 +32,10 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn new(stream: TcpStream) -> Self {
+        // What cannot be sent yet is better told later, as it is then.
+        if let Err(error) = SockRef::from(&stream).set_tcp_notsent_lowat(limits::UNSENT_BYTES) {
+            tracing::debug!(%error, "a socket takes more than it can send");
+        }
         let (read, half) = stream.into_split();
         Self { read, sink: Arc::new(Sink::new(half)) }
     }

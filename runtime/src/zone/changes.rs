@@ -36,21 +36,25 @@ impl Steps {
     }
 }
 
-/// One entity.
+/// One entity; in one line of the processor's cache.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 pub struct Log {
     id: EntityId,
-    /// Ticks, in the order of [`TOLD`].
-    changed: [u64; TOLD.len()],
-    /// The last of them.
+    /// The last of `changed`.
     latest: u64,
     /// Where it is.
     pub steps: Steps,
+    /// The same, to the millimetre.
+    pub at: Position,
+    /// Ticks, in the order of [`TOLD`].
+    changed: [u64; TOLD.len()],
 }
 
 impl Log {
     fn new(id: EntityId, tick: u64) -> Self {
-        Self { id, changed: [tick; TOLD.len()], latest: tick, steps: Steps::default() }
+        let changed = [tick; TOLD.len()];
+        Self { id, latest: tick, steps: Steps::default(), at: Position::default(), changed }
     }
 
     fn take(&mut self, entity: &Entity, tick: u64) {
@@ -60,7 +64,7 @@ impl Log {
                 self.latest = tick;
             }
         }
-        self.steps = Steps::of(entity.at);
+        (self.at, self.steps) = (entity.at, Steps::of(entity.at));
     }
 
     /// Which entity.

@@ -6,7 +6,7 @@
 //! as it is then. Only events are told now or never.
 
 use super::blows::{Blows, actors};
-use super::changes::{ChangeLog, Steps};
+use super::changes::ChangeLog;
 use super::encode;
 use super::events::EventIndex;
 use super::format::{self, Lists, Press};
@@ -17,9 +17,8 @@ use protocol::v1;
 use sim::content::Position;
 use sim::entity::{Changes, Entity, EntityKind};
 use sim::output::Event;
-use sim::{EntityId, Near, NearList, World};
+use sim::{EntityId, NearList, World};
 use std::cmp::Reverse;
-use std::ops::Range;
 
 /// By how much farther than it entered an entity must be to leave, permille: who walks along the edge of sight does
 /// not flicker.
@@ -62,10 +61,14 @@ struct Written {
     /// In the zone's order.
     entities: Vec<Entry>,
     events: Vec<Occurrence>,
-    zone: Range<usize>,
+    zone: Span,
     lists: Lists,
     press: Press,
     pending: Vec<Pending>,
+    /// Bytes of all that is pending.
+    due: usize,
+    /// Whether some of it was not chosen.
+    is_left_out: bool,
     known: Vec<Known>,
     /// Events that compete for a place: how far away, and which.
     competing: Vec<(u32, u32)>,
@@ -76,15 +79,36 @@ struct Occurrence {
     /// `None` is told everywhere.
     at: Option<Position>,
     actors: [EntityId; 2],
-    text: Range<usize>,
+    text: Span,
 }
 
 /// Where in the text an entity stands, once somebody needed it.
 #[derive(Default)]
 struct Entry {
-    whole: Option<Range<usize>>,
+    whole: Option<Span>,
     /// By the members that changed.
-    updates: Vec<(Changes, Range<usize>)>,
+    updates: Vec<(Changes, Span)>,
+}
+
+/// A piece of [`Written::text`]; an empty one is nothing.
+#[derive(Clone, Copy, Default)]
+struct Span {
+    from: u32,
+    to: u32,
+}
+
+impl Span {
+    fn new(from: usize, to: usize) -> Self {
+        Self { from: from as u32, to: to as u32 }
+    }
+
+    fn len(self) -> usize {
+        (self.to - self.from) as usize
+    }
+
+    fn of(self, text: &[u8]) -> &[u8] {
+        &text[self.from as usize..self.to as usize]
+    }
 }
 
 /// Something that a client could be told of one entity.
@@ -92,20 +116,17 @@ struct Pending {
     /// Place in the zone's order.
     index: u32,
     /// Place in what the client will know.
-    slot: usize,
+    slot: u32,
     /// The entity whole, or what changed of it.
-    item: Option<Range<usize>>,
-    enters: bool,
+    item: Span,
     /// On `lore.v1.proto`, if it is near enough to be told as one.
     movement: Option<(i32, i32)>,
-    /// Where it is.
-    steps: Steps,
-    square_mm2: u64,
+    enters: bool,
 }
 
 impl Pending {
     fn bytes(&self) -> usize {
-        let item = self.item.as_ref().map_or(0, |item| item.len() + 1);
+        let item = if self.item.len() > 0 { self.item.len() + 1 } else { 0 };
         item + if self.movement.is_some() { MOVE_BYTES } else { 0 }
     }
 
@@ -117,7 +138,7 @@ impl Pending {
         }
         let is_concerned = opponent == Some(entity.id) || sight.concerns(entity);
         let weight = if is_concerned { INTERACTING } else { 1 };
-        let metres = self.square_mm2.isqrt() / 1_000;
+        let metres = u64::from(entity.at.distance_mm(sight.entity.at)) / 1_000;
         waits.clamp(1, 100) * weight * 1_000_000 / (metres + 10)
     }
 }
@@ -215,7 +236,8 @@ struct Sight<'a> {
     entity: &'a Entity,
     /// Within which entities enter.
     radius: u32,
-    near: &'a [Near],
+    /// Places in the zone's order.
+    near: &'a [u32],
     /// Numbers of the events in it.
     heard: &'a [u32],
     changes: &'a ChangeLog,
@@ -224,8 +246,10 @@ struct Sight<'a> {
 }
 
 impl Sight<'_> {
-    fn may_enter(&self, near: &Near) -> bool {
-        near.square_mm2 <= u64::from(self.radius) * u64::from(self.radius)
+    fn may_enter(&self, at: Position) -> bool {
+        let (dx, dy) = (at.x_mm.abs_diff(self.entity.at.x_mm), at.y_mm.abs_diff(self.entity.at.y_mm));
+        let square = |side: u32| u64::from(side) * u64::from(side);
+        square(dx) + square(dy) <= square(self.radius)
     }
 
     /// Whether the own character has to do with somebody: one is after the other, or there were blows or help between
@@ -257,30 +281,30 @@ impl Written {
         }
         self.text.clear();
         self.events.clear();
-        self.zone = 0..0;
+        self.zone = Span::default();
     }
 
-    fn put<M: serde::Serialize + protocol::prost::Message>(&mut self, message: &M) -> Range<usize> {
+    fn put<M: serde::Serialize + protocol::prost::Message>(&mut self, message: &M) -> Span {
         let from = self.text.len();
         format::put(self.encoding, &mut self.text, message);
-        from..self.text.len()
+        Span::new(from, self.text.len())
     }
 
     fn snapshot(&mut self, view: &mut View, sight: &Sight<'_>, own: &v1::Own, ack: u32) -> Frame {
         let world = sight.world;
-        if self.zone.is_empty() {
+        if self.zone.len() == 0 {
             let from = self.text.len();
             format::zone(self.encoding, &mut self.text, &encode::zone(world));
-            self.zone = from..self.text.len();
+            self.zone = Span::new(from, self.text.len());
         }
         self.lists.clear();
         view.known.clear();
         self.compare(view, sight);
         // The others enter with the deltas that follow.
         self.choose(sight, TOLD_BYTES.saturating_sub(SNAPSHOT_BYTES + self.zone.len()));
-        self.tell(world.tick(), format::ENTITIES);
+        self.tell(sight, format::ENTITIES);
         std::mem::swap(&mut view.known, &mut self.known);
-        let (zone, you) = (&self.text[self.zone.clone()], sight.entity.id.0);
+        let (zone, you) = (self.zone.of(&self.text), sight.entity.id.0);
         format::snapshot(self.encoding, &mut self.press, zone, you, ack, own, &self.lists.enter)
     }
 
@@ -295,8 +319,8 @@ impl Written {
     ) -> Option<Frame> {
         self.lists.clear();
         for number in sight.heard {
-            let text = self.events[*number as usize].text.clone();
-            format::push(self.encoding, &mut self.lists.events, format::EVENTS, &self.text[text]);
+            let text = self.events[*number as usize].text.of(&self.text);
+            format::push(self.encoding, &mut self.lists.events, format::EVENTS, text);
         }
         let room = (allowance / 2).clamp(EVENT_BYTES.0, EVENT_BYTES.1);
         if self.lists.events.len() > room {
@@ -305,7 +329,7 @@ impl Written {
         self.compare(view, sight);
         let told = FRAME_BYTES + self.lists.events.len();
         self.choose(sight, allowance.min(DELTA_BYTES).saturating_sub(told));
-        self.tell(sight.world.tick(), format::ENTER);
+        self.tell(sight, format::ENTER);
         std::mem::swap(&mut view.known, &mut self.known);
         let ack = (ack != view.ack).then_some(ack);
         let own = match &view.own {
@@ -340,7 +364,7 @@ impl Written {
         self.competing.sort_unstable_by_key(|(_, number)| *number);
         self.lists.events.clear();
         for (_, number) in &self.competing {
-            let text = &self.text[self.events[*number as usize].text.clone()];
+            let text = self.events[*number as usize].text.of(&self.text);
             format::push(self.encoding, &mut self.lists.events, format::EVENTS, text);
         }
         metrics::counter!("game_replication_events_left_out_total").increment(1);
@@ -350,45 +374,48 @@ impl Written {
     /// who is out of sight.
     fn compare(&mut self, view: &View, sight: &Sight<'_>) {
         self.pending.clear();
+        self.due = 0;
         self.known.clear();
-        let mut known = view.known.iter().peekable();
-        for near in sight.near {
-            let log = sight.changes.at(near.index);
-            while let Some(gone) = known.next_if(|known| known.id < log.id()) {
+        self.known.reserve(sight.near.len());
+        let mut known = &view.known[..];
+        for index in sight.near {
+            let log = sight.changes.at(*index);
+            while let [gone, rest @ ..] = known
+                && gone.id < log.id()
+            {
                 self.leave(gone);
+                known = rest;
             }
-            let slot = self.known.len();
-            let mut pending = Pending {
-                index: near.index,
-                slot,
-                item: None,
-                enters: false,
-                movement: None,
-                steps: log.steps,
-                square_mm2: near.square_mm2,
-            };
-            if let Some(known) = known.next_if(|known| known.id == log.id()) {
-                self.known.push(*known);
-                let mut changes = log.since(known.sent);
-                if log.steps != known.steps {
-                    let is_own = known.id == sight.entity.id;
-                    let way = log.steps.since(known.steps).filter(|_| !is_own);
+            let slot = self.known.len() as u32;
+            let mut pending =
+                Pending { index: *index, slot, item: Span::default(), movement: None, enters: false };
+            if let [here, rest @ ..] = known
+                && here.id == log.id()
+            {
+                known = rest;
+                self.known.push(*here);
+                let mut changes = log.since(here.sent);
+                if log.steps != here.steps {
+                    let is_own = here.id == sight.entity.id;
+                    let way = log.steps.since(here.steps).filter(|_| !is_own);
                     match (self.encoding, way) {
                         (Encoding::Proto, Some(way)) => pending.movement = Some(way),
                         (Encoding::Proto, None) | (Encoding::Json, _) => changes.add(Changes::PLACE),
                     }
                 }
-                if changes == Changes::NONE && pending.movement.is_none() {
+                if changes != Changes::NONE {
+                    pending.item = self.update(*index, changes, sight.world);
+                } else if pending.movement.is_none() {
                     continue;
                 }
-                pending.item = self.update(near.index, changes, sight.world);
-            } else if sight.may_enter(near) {
+            } else if sight.may_enter(log.at) {
                 self.known.push(Known { id: log.id(), sent: NEVER, steps: log.steps });
-                pending.item = self.whole(near.index, sight.world);
+                pending.item = self.whole(*index, sight.world);
                 pending.enters = true;
             } else {
                 continue;
             }
+            self.due += pending.bytes();
             self.pending.push(pending);
         }
         for gone in known {
@@ -407,13 +434,14 @@ impl Written {
 
     /// Keeps of what is due so many bytes. What does not fit stays due, and who may not enter yet is not known.
     fn choose(&mut self, sight: &Sight<'_>, left: usize) {
-        if self.pending.iter().map(Pending::bytes).sum::<usize>() <= left {
+        self.is_left_out = self.due > left;
+        if !self.is_left_out {
             return;
         }
         let tick = sight.world.tick();
         let (opponent, known) = (sight.opponent(), &self.known);
         self.pending.sort_by_cached_key(|pending| {
-            let sent = known[pending.slot].sent;
+            let sent = known[pending.slot as usize].sent;
             let waits = if sent == NEVER { 2 } else { tick.saturating_sub(sent) };
             Reverse(pending.urgency(sight, opponent, waits))
         });
@@ -429,44 +457,46 @@ impl Written {
     }
 
     /// Puts what was chosen into the lists, who enters under this number, and takes down that it was told.
-    fn tell(&mut self, tick: u64, enter: u32) {
+    fn tell(&mut self, sight: &Sight<'_>, enter: u32) {
+        let tick = sight.world.tick();
         for pending in &self.pending {
-            let known = &mut self.known[pending.slot];
-            if let Some(item) = &pending.item {
+            let known = &mut self.known[pending.slot as usize];
+            if pending.item.len() > 0 {
                 let (list, field) = match pending.enters {
                     true => (&mut self.lists.enter, enter),
                     false => (&mut self.lists.update, format::UPDATE),
                 };
-                format::push(self.encoding, list, field, &self.text[item.clone()]);
+                format::push(self.encoding, list, field, pending.item.of(&self.text));
             }
             if let Some(way) = pending.movement {
                 self.lists.moves.push(known.id, way);
             }
-            (known.sent, known.steps) = (tick, pending.steps);
+            (known.sent, known.steps) = (tick, sight.changes.at(pending.index).steps);
         }
-        self.known.retain(|known| known.sent != NEVER);
+        if self.is_left_out {
+            self.known.retain(|known| known.sent != NEVER);
+        }
     }
 
-    fn whole(&mut self, index: u32, world: &World) -> Option<Range<usize>> {
-        if let Some(range) = &self.entities[index as usize].whole {
-            return Some(range.clone());
+    fn whole(&mut self, index: u32, world: &World) -> Span {
+        if let Some(span) = self.entities[index as usize].whole {
+            return span;
         }
-        let range = self.put(&encode::entity(world.entity_at(index)?, world));
-        self.entities[index as usize].whole = Some(range.clone());
-        Some(range)
+        let Some(entity) = world.entity_at(index) else { return Span::default() };
+        let span = self.put(&encode::entity(entity, world));
+        self.entities[index as usize].whole = Some(span);
+        span
     }
 
-    fn update(&mut self, index: u32, changes: Changes, world: &World) -> Option<Range<usize>> {
-        if changes == Changes::NONE {
-            return None;
-        }
+    fn update(&mut self, index: u32, changes: Changes, world: &World) -> Span {
         let written = self.entities[index as usize].updates.iter();
-        if let Some((_, range)) = written.clone().find(|(of, _)| *of == changes) {
-            return Some(range.clone());
+        if let Some((_, span)) = written.clone().find(|(of, _)| *of == changes) {
+            return *span;
         }
-        let range = self.put(&encode::entity_update(world.entity_at(index)?, changes, world.content()));
-        self.entities[index as usize].updates.push((changes, range.clone()));
-        Some(range)
+        let Some(entity) = world.entity_at(index) else { return Span::default() };
+        let span = self.put(&encode::entity_update(entity, changes, world.content()));
+        self.entities[index as usize].updates.push((changes, span));
+        span
     }
 }
 

@@ -288,13 +288,13 @@ impl Room {
         self.settle(&mut output);
         watch.lap(Phase::Settle);
         self.replicate(&output);
-        // What there is no room for goes before the next tick.
-        self.mail.try_send();
         watch.lap(Phase::Replicate);
         self.output = output;
         self.report_failures();
         self.handle.stats.record_phases(&watch);
         self.measure(started.elapsed(), lag, inputs);
+        // What there is no room for goes before the next tick.
+        self.mail.try_send();
     }
 
     fn measure(&self, duration: Duration, lag: Duration, inputs: usize) {

@@ -208,7 +208,7 @@ fn command(world: &World, character: CharacterId, seq: u32, dice: &mut Rng) -> O
     }
     let mut near = NearList::default();
     world.near(me.at, 20_000, &mut near);
-    let mut near = near.as_slice().iter().filter_map(|near| world.entity_at(near.index));
+    let mut near = near.as_slice().iter().filter_map(|index| world.entity_at(*index));
     let beast = near.find(|it| matches!(it.kind, EntityKind::Npc(_)) && it.is_alive());
     let command = match (dice.below(4), beast) {
         (0, Some(beast)) => Command::Attack { target: beast.id },
