@@ -338,7 +338,8 @@ impl Server {
         };
         // Before its connection is closed everybody is told what there was to tell.
         self.deliveries.close();
-        if tokio::time::timeout(CLOSE, self.deliveries.wait()).await.is_err() {
+        let may_end = zones_ended.is_ok() && written.is_ok();
+        if may_end && tokio::time::timeout(CLOSE, self.deliveries.wait()).await.is_err() {
             tracing::warn!("not everybody was told everything in time");
         }
         self.gateway.close_connections(CLOSE).await;

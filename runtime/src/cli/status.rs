@@ -66,7 +66,11 @@ fn show(status: &Value) {
     );
     for zone in rows(&status["zones"]) {
         let tick = &zone["tick_ms"];
-        let state = if zone["stalled"] == true { "  STANDS STILL: the store does not answer" } else { "" };
+        let state = if zone["stalled"] == true {
+            "  STANDS STILL: the store does not answer, or clients cannot be told"
+        } else {
+            ""
+        };
         println!(
             "{:<16} {:>7} {:>9} {:>8.2} {:>8.2} {:>8.2} {:>8.2}{state}",
             text(&zone["name"]),

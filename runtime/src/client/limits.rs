@@ -26,10 +26,10 @@ pub const MESSAGES_BURST: u32 = 120;
 pub const FAN_OUT: usize = 256;
 /// Bytes that are read from a socket at once: dozens of calls.
 pub const READ_BUFFER: usize = 1024;
-/// Bytes that wait in the buffer of a socket before they are written: most frames of a calm zone.
+/// Bytes of messages that are gathered before they are written, and of what a socket's library has to say.
 pub const WRITE_BUFFER: usize = 4 * 1024;
-/// Bytes that a socket takes and has not sent: beyond it, it is full, and what is to be told waits here, where deltas are
-/// put together. A quarter of a second at [`CLIENT_BYTES_PER_SECOND`].
+/// Bytes that a socket takes and has not sent, about: beyond it, it is full, and what is to be told waits here, where
+/// deltas are put together. A quarter of a second at [`CLIENT_BYTES_PER_SECOND`].
 pub const UNSENT_BYTES: u32 = 32 * 1024;
 /// Batches that wait for one courier, of which a zone has up to two a tick. Beyond half of it what can be told later is,
 /// and a zone that finds no place stands still until there is one.
@@ -41,7 +41,9 @@ pub const COURIER_STRETCH: usize = 64;
 pub const OUTBOX_FRAMES: usize = OUTBOX_RESERVE + 64;
 /// Places of the outbox that deltas and speech leave free: a client that does all that its other
 /// limits allow is answered in one tick without being too slow, and is told of the consequences.
-pub const OUTBOX_RESERVE: usize = PENDING_REQUESTS + MESSAGES_BURST as usize + PRIVATE_NOTICES;
+pub const OUTBOX_RESERVE: usize = PENDING_REQUESTS + MESSAGES_BURST as usize + PRIVATE_NOTICES + LATE_DELTAS;
+/// Deltas for which there was room when they were made, and is none when a courier brings them.
+pub const LATE_DELTAS: usize = 32;
 /// Updates of the own character in the ticks a burst takes effect in.
 const PRIVATE_NOTICES: usize = 72;
 /// Bytes of snapshots and deltas a second, saved up for at most one: a megabit. What is beyond it is told later, the

@@ -171,15 +171,14 @@ pub struct Client {
     outbox: mpsc::Sender<Outgoing>,
     /// What was put into the outbox and is not written yet. A delta goes past the outbox only while it is 0.
     backlog: AtomicU32,
-    /// Where it is written to past the outbox, and which of its sockets that is; nobody holds it longer than one write that does not wait.
+    /// Where it is written to past the outbox, and as what it is known to the zone; nobody holds it longer than one write that does not wait.
     sink: Mutex<Option<(u32, Arc<Sink>)>>,
-    /// It was not sent a delta: it has to begin anew with a snapshot.
-    has_missed: AtomicBool,
     /// Where its character is; written by the zone that hands it over, read by the socket task.
     zone: AtomicUsize,
     /// Tick of the newest frame that it says it has; 0 for one that never says so.
     acknowledged: AtomicU64,
-    /// Even while it has a socket, odd while it has none. Written by the socket task, read by the zone.
+    /// Even while it has a socket, odd while it has none. Changed by the socket task, and by a courier that has lost a
+    /// delta; read by the zone.
     link: AtomicU32,
     /// Its socket is of no use any more; the session may go on over another.
     unplugged: AtomicBool,
@@ -200,7 +199,6 @@ impl Client {
             outbox,
             backlog: AtomicU32::new(0),
             sink: Mutex::new(None),
-            has_missed: AtomicBool::new(false),
             zone: AtomicUsize::new(0),
             acknowledged: AtomicU64::new(0),
             link: AtomicU32::new(0),
@@ -263,16 +261,23 @@ impl Client {
                 Sent::Nothing => {}
             }
         }
-        if self.has_room() {
+        // There was room when it was made.
+        if self.outbox.capacity() > limits::OUTBOX_RESERVE - limits::LATE_DELTAS {
             self.tell(Outgoing::Frame(delta));
         } else {
-            self.has_missed.store(true, Ordering::Release);
+            self.lose(link);
         }
     }
 
-    /// Whether it was not sent a delta that was made for it since the last time.
-    pub fn take_missed(&self) -> bool {
-        self.has_missed.load(Ordering::Acquire) && self.has_missed.swap(false, Ordering::AcqRel)
+    /// A delta is lost, and with it those that rest on it: to the zone it is as if the client had another socket, which
+    /// begins with a snapshot.
+    fn lose(&self, link: u32) {
+        let mut sink = self.sink();
+        let next = link.wrapping_add(2);
+        let changed = self.link.compare_exchange(link, next, Ordering::AcqRel, Ordering::Acquire);
+        if let (Ok(_), Some((own, _))) = (changed, &mut *sink) {
+            *own = next;
+        }
     }
 
     /// Sends it a notification that others are sent too.
@@ -354,11 +359,13 @@ impl Client {
     /// It has another socket, over which it knows nothing yet.
     pub fn set_back(&self) {
         self.unplugged.store(false, Ordering::Release);
-        let link = self.link.load(Ordering::Acquire);
-        self.link.store((link | 1).wrapping_add(1), Ordering::Release);
+        let next = |link: u32| Some((link | 1).wrapping_add(1));
+        // It always gives a next one.
+        let _ = self.link.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
     }
 
-    /// Which of its sockets it has, a number that changes with every one; `None` while it has none.
+    /// Which of its sockets it has, a number that changes with every one, and when it has to begin anew on the same;
+    /// `None` while it has none.
     pub fn link(&self) -> Option<u32> {
         let link = self.link.load(Ordering::Acquire);
         link.is_multiple_of(2).then_some(link)

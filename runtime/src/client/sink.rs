@@ -1,5 +1,5 @@
-//! The writing end of a client's socket. Two write to it: the task of the socket, through the library that speaks
-//! WebSocket, and the courier that passes on what the zones tell. Each writes whole frames, never into one of the other.
+//! The writing end of a client's socket. Two write to it: the task of the socket, itself and through the library that
+//! speaks WebSocket, and the courier that passes on what the zones tell. Each writes whole frames, never into one of the other.
 
 use super::frame::{Beginning, Frame, NUMBER_BYTES, Numbered};
 use std::collections::VecDeque;
@@ -17,7 +17,7 @@ const HEAD_BYTES: usize = 10;
 /// Messages that are written at once.
 const GATHERED: usize = 8;
 
-/// One socket, to be written to. A mutex, because nobody holds it longer than one write that does not wait.
+/// One socket, to be written to. A mutex, because nobody holds it longer than a few writes that do not wait.
 pub struct Sink(Mutex<Writer>);
 
 struct Writer {

@@ -21,6 +21,7 @@ use protocol::v1::notification::Method as Notice;
 use protocol::v1::response::Outcome;
 use protocol::v1::{Refreshed, SessionWelcome, SystemReconnect};
 use sim::RequestId;
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
@@ -167,18 +168,21 @@ impl Connection {
             // Nobody waits for the socket of a client that does not answer.
             gateway.connections.spawn(line.end(Vec::new(), farewell));
             *talk.session.allowance() = Allowance::alone(gateway.abuse.policy());
+            // What of it must not be lost is kept by the session.
+            talk.out = VecDeque::new();
             return Absent { gateway, talk, registration, claims, token, occasions, watch }.wait().await;
         }
         drop(occasions);
-        let answers = match farewell {
+        let mut last: Vec<Numbered> = talk.out.drain(..).collect();
+        last.extend(match farewell {
             Farewell::Say(CloseReason::Token) => talk.session.fail_all(&RpcError::SessionExpired),
             Farewell::Say(CloseReason::Restart) if !gateway.is_draining() => {
                 talk.session.fail_all(&RpcError::Internal)
             }
             _ => Vec::new(),
-        };
+        });
         // The client is told at once, however long its character takes to leave.
-        tokio::join!(talk.leave(&gateway), line.end(answers, farewell));
+        tokio::join!(talk.leave(&gateway), line.end(last, farewell));
     }
 
     /// Whether its client may have lost the connection against its will, and there is something to come back to.
@@ -460,6 +464,11 @@ impl Connection {
                 let sent = self.send().await;
                 self.talk.client.close(reason);
                 return sent.and(Err(End::Close(reason)));
+            }
+            if self.talk.out.iter().map(Numbered::len).sum::<usize>() >= limits::WRITE_BUFFER {
+                // A line that is slow is still given its time for each of them.
+                self.send().await?;
+                self.talk.outbox.settle(&self.talk.client);
             }
             next = self.talk.outbox.try_recv().ok();
         }

@@ -331,7 +331,7 @@ impl Room {
         request: RequestId,
         outcome: Outcome,
     ) {
-        if let Some(member) = self.members.get(&character) {
+        if let Some(member) = self.members.get(&character).filter(|_| request != NO_REQUEST) {
             let answer = Outgoing::Answer { request, result: Ok(Box::new(outcome)) };
             self.early.after.push((Arc::clone(&member.client), answer));
         }

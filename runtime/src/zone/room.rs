@@ -408,22 +408,20 @@ impl Room {
     fn flush_held(&mut self) -> bool {
         // What is told after the commit comes after what was told before it.
         if !self.mail.try_send() {
+            self.stand_still("clients cannot be told as fast as things happen");
             return false;
         }
-        let Some(commit) = self.held.take() else { return true };
-        let stalled = &self.handle.stats.stalled;
-        match self.journal.try_send(commit) {
+        let sent = self.held.take().map_or(Ok(()), |commit| self.journal.try_send(commit));
+        match sent {
             Ok(()) => {
-                if stalled.swap(false, Relaxed) {
+                if self.handle.stats.stalled.swap(false, Relaxed) {
                     tracing::info!(zone = %self.handle.name, "the zone goes on");
                 }
                 true
             }
             Err(mpsc::error::TrySendError::Full(commit)) => {
                 self.held = Some(commit);
-                if !stalled.swap(true, Relaxed) {
-                    tracing::error!(zone = %self.handle.name, "the journal is full; the zone stands still until the store answers");
-                }
+                self.stand_still("the journal is full until the store answers");
                 false
             }
             // The journal ends after the zones, or the whole server does.
@@ -433,6 +431,13 @@ impl Room {
                 self.post.clear();
                 true
             }
+        }
+    }
+
+    fn stand_still(&self, why: &str) {
+        if !self.handle.stats.stalled.swap(true, Relaxed) {
+            tracing::error!(zone = %self.handle.name, why, "the zone stands still");
+            metrics::counter!("game_zone_stalls_total", "zone" => self.handle.name.to_string()).increment(1);
         }
     }
 
@@ -463,9 +468,6 @@ impl Room {
             if std::mem::replace(&mut member.link, link) != link {
                 member.view.begin_anew();
                 member.stuck_since = None;
-            }
-            if member.client.take_missed() {
-                member.view.forget();
             }
             let ack = character.last_seq.max(member.ack_base);
             // What is due stays due.
