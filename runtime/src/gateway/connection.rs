@@ -126,9 +126,9 @@ impl Connection {
         }
     }
 
-    /// Runs the connection to its end. Then its client may come back for a while; its character leaves the world if it
+    /// Runs the connection to its end; boxed, or the task would have room for it twice. Then its client may come back for a while; its character leaves the world if it
     /// does not.
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(mut self: Box<Self>) {
         metrics::counter!("websocket_connections_total").increment(1);
         metrics::gauge!("websocket_active_connections").increment(1.0);
         let session = self.talk.name.clone();
@@ -146,11 +146,11 @@ impl Connection {
         Box::pin(self.finish(end)).await;
     }
 
-    async fn finish(self, end: End) {
+    async fn finish(self: Box<Self>, end: End) {
         // What is said from here on is the last.
         self.talk.client.set_sink(None);
         let may_return = self.may_return(&end);
-        let Self { gateway, line, mut talk, registration, claims, token, occasions, .. } = self;
+        let Self { gateway, line, mut talk, registration, claims, token, occasions, .. } = *self;
         let farewell = match end {
             End::Taken(taker) => {
                 // Whoever has the session hears who closes it, and nobody else.

@@ -199,7 +199,9 @@ fn accept(gateway: Arc<Gateway>, mut request: Request) -> Result<Response, Refus
                     // Apart, so that the world's connections need no memory for it.
                     return Box::pin(echo(gateway, socket.await, place)).await;
                 }
-                Connection::new(gateway, socket.await, encoding, claims, token, place).run().await;
+                let socket = socket.await;
+                let connection = Connection::new(gateway, socket, encoding, claims, token, place);
+                Box::new(connection).run().await;
             }
             Err(error) => tracing::debug!(%error, "a client went away during the upgrade"),
         }
