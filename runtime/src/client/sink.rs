@@ -2,13 +2,16 @@
 //! speaks WebSocket, and the courier that passes on what the zones tell. Each writes whole frames, never into one of the other.
 
 use super::frame::{Beginning, Frame, NUMBER_BYTES, Numbered};
+use super::limits;
+use socket2::SockRef;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
-use tokio::io::AsyncWrite;
-use tokio::net::tcp::OwnedWriteHalf;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::OpCode;
 
@@ -212,61 +215,70 @@ impl Writer {
     }
 }
 
+/// A TCP stream of which others may have the end that is written to.
+pub struct Wire {
+    read: OwnedReadHalf,
+    sink: Arc<Sink>,
+}
+
+impl Wire {
+    /// All of a stream.
+    pub fn new(stream: TcpStream) -> Self {
+        // What cannot be sent yet is better told later, as it is then.
+        if let Err(error) = SockRef::from(&stream).set_tcp_notsent_lowat(limits::UNSENT_BYTES) {
+            tracing::debug!(%error, "a socket takes more than it can send");
+        }
+        let (read, half) = stream.into_split();
+        Self { read, sink: Arc::new(Sink::new(half)) }
+    }
+
+    /// The end that is written to.
+    pub fn sink(&self) -> &Arc<Sink> {
+        &self.sink
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.read).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.sink.poll_write(context, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.sink.poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.sink.poll_shutdown(context)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use futures_util::{SinkExt as _, StreamExt as _};
     use std::future::poll_fn;
-    use std::sync::Arc;
-    use tokio::io::{AsyncRead, ReadBuf};
-    use tokio::net::tcp::OwnedReadHalf;
-    use tokio::net::{TcpListener, TcpStream};
+    use tokio::net::TcpListener;
     use tokio_tungstenite::WebSocketStream;
     use tokio_tungstenite::tungstenite::Message;
     use tokio_tungstenite::tungstenite::protocol::Role;
 
-    /// As the socket of a connection is put together.
-    struct Both {
-        read: OwnedReadHalf,
-        sink: Arc<Sink>,
-    }
-
-    impl AsyncRead for Both {
-        fn poll_read(
-            mut self: Pin<&mut Self>,
-            context: &mut Context<'_>,
-            buffer: &mut ReadBuf<'_>,
-        ) -> Poll<io::Result<()>> {
-            Pin::new(&mut self.read).poll_read(context, buffer)
-        }
-    }
-
-    impl AsyncWrite for Both {
-        fn poll_write(
-            self: Pin<&mut Self>,
-            context: &mut Context<'_>,
-            bytes: &[u8],
-        ) -> Poll<io::Result<usize>> {
-            self.sink.poll_write(context, bytes)
-        }
-
-        fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-            self.sink.poll_flush(context)
-        }
-
-        fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-            self.sink.poll_shutdown(context)
-        }
-    }
-
-    async fn connected() -> (WebSocketStream<Both>, Arc<Sink>, WebSocketStream<TcpStream>) {
+    async fn connected() -> (WebSocketStream<Wire>, Arc<Sink>, WebSocketStream<TcpStream>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
         let (client, server) = tokio::join!(TcpStream::connect(address), listener.accept());
-        let (read, half) = server.expect("accepted").0.into_split();
-        let sink = Arc::new(Sink::new(half));
-        let both = Both { read, sink: Arc::clone(&sink) };
-        let server = WebSocketStream::from_raw_socket(both, Role::Server, None).await;
+        let wire = Wire::new(server.expect("accepted").0);
+        let sink = Arc::clone(wire.sink());
+        let server = WebSocketStream::from_raw_socket(wire, Role::Server, None).await;
         let client = WebSocketStream::from_raw_socket(client.expect("connected"), Role::Client, None).await;
         (server, sink, client)
     }

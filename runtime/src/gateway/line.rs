@@ -5,65 +5,18 @@ use crate::abuse::{Offence, Place};
 use crate::client::CloseReason;
 use crate::client::frame::Numbered;
 use crate::client::limits;
-use crate::client::sink::Sink;
-use socket2::SockRef;
+use crate::client::sink::{Sink, Wire};
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Instant;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedReadHalf;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 pub(super) type Socket = WebSocketStream<Metered<Wire>>;
-
-/// A TCP stream of which others may have the end that is written to.
-pub(super) struct Wire {
-    read: OwnedReadHalf,
-    sink: Arc<Sink>,
-}
-
-impl Wire {
-    pub(super) fn new(stream: TcpStream) -> Self {
-        // What cannot be sent yet is better told later, as it is then.
-        if let Err(error) = SockRef::from(&stream).set_tcp_notsent_lowat(limits::UNSENT_BYTES) {
-            tracing::debug!(%error, "a socket takes more than it can send");
-        }
-        let (read, half) = stream.into_split();
-        Self { read, sink: Arc::new(Sink::new(half)) }
-    }
-}
-
-impl AsyncRead for Wire {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.read).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Wire {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.sink.poll_write(context, bytes)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.sink.poll_flush(context)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.sink.poll_shutdown(context)
-    }
-}
 
 /// What a socket that ends is owed.
 #[derive(Clone, Copy)]
@@ -87,7 +40,7 @@ pub(super) struct Line {
 impl Line {
     /// The end that is written to.
     pub(super) fn sink(&self) -> &Arc<Sink> {
-        &self.socket.get_ref().metered().sink
+        self.socket.get_ref().metered().sink()
     }
 
     /// Sends the last frames and says why it ends, unless it is gone already.

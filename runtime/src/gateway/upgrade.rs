@@ -7,12 +7,12 @@
 use super::Gateway;
 use super::connection::Connection;
 use super::echo::echo;
-use super::line::Wire;
 use super::meter::Metered;
 use crate::abuse::{Abuse, Address, Ban, NoPlace, Offence, Subject};
 use crate::auth::AuthError;
 use crate::client::frame::Encoding;
 use crate::client::limits;
+use crate::client::sink::Wire;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
