@@ -154,9 +154,9 @@ impl Mail {
         self.tell(client, Outgoing::Told(shared.frame(client.encoding)));
     }
 
-    /// What somebody says; left out for a client that falls behind.
-    pub fn speak(&mut self, client: &Arc<Client>, shared: &Shared) {
-        self.tell(client, Outgoing::Speech(shared.frame(client.encoding)));
+    /// What others say, in the encoding of the client; left out if it falls behind.
+    pub fn speak(&mut self, client: &Arc<Client>, lines: Arc<[Frame]>) {
+        self.tell(client, Outgoing::Speech(lines));
     }
 
     /// Answers a request, unless nobody waits for it.
@@ -315,9 +315,9 @@ mod tests {
     fn speech_makes_way_for_what_must_not_be_lost() {
         let mut mail = Mail::new(Couriers::none());
         let (client, _outbox) = client();
-        let shared = Shared::new(Method::DialogEnd(protocol::v1::DialogEnd {}));
+        let lines: Arc<[Frame]> = [Frame::Text("hello".into())].into();
         for _ in 0..10_000 {
-            mail.speak(&client, &shared);
+            mail.speak(&client, Arc::clone(&lines));
         }
         assert!(mail.try_send());
         for request in 1..=crate::client::limits::PENDING_REQUESTS {

@@ -45,8 +45,8 @@ pub enum Outgoing {
     Rest,
     /// A finished notification that must not be lost, perhaps shared with other clients.
     Told(Frame),
-    /// The same for what others say: the first to be left out for a client that is away.
-    Speech(Frame),
+    /// The same for what others say, all of a tick: the first to be left out for a client that is away.
+    Speech(Arc<[Frame]>),
     /// The answer to a request; the session knows what the client calls it.
     Answer {
         /// Which request.

@@ -348,6 +348,7 @@ mod tests {
         flushed.0.expect("written");
         assert_eq!(sink.lock().rest.capacity(), 0);
     }
+
     #[tokio::test]
     async fn a_number_stands_before_what_is_shared() {
         let (_server, sink, mut client) = connected().await;

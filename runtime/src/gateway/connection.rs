@@ -126,8 +126,8 @@ impl Connection {
         }
     }
 
-    /// Runs the connection to its end; boxed, or the task would have room for it twice. Then its client may come back for a while; its character leaves the world if it
-    /// does not.
+    /// Runs the connection to its end; boxed, or the task would reserve memory for it twice. Then its client may come back
+    /// for a while; its character leaves the world if it does not.
     pub(super) async fn run(mut self: Box<Self>) {
         metrics::counter!("websocket_connections_total").increment(1);
         metrics::gauge!("websocket_active_connections").increment(1.0);
@@ -436,9 +436,13 @@ impl Connection {
             return Err(NoSession::Unknown);
         }
         let encoding = self.talk.client.encoding;
-        let session = self.gateway.recovery.claim(token, self.claims.account, encoding)?;
-        let Ok(Ok(mut talk)) = tokio::time::timeout(limits::TAKEOVER_TIMEOUT, session).await else {
-            return Err(NoSession::Unknown);
+        let mut session = self.gateway.recovery.claim(token, self.claims.account, encoding)?;
+        let handed_over = tokio::time::timeout(limits::TAKEOVER_TIMEOUT, &mut session).await;
+        // Nothing is handed over from here on, and what was just now is not lost.
+        session.close();
+        let mut talk = match handed_over {
+            Ok(Ok(talk)) => talk,
+            _ => session.try_recv().map_err(|_| NoSession::Unknown)?,
         };
         // What waits for the client comes before what it asks for now.
         while let Ok(outgoing) = talk.outbox.try_recv() {

@@ -139,9 +139,12 @@ impl Conversation {
             Outgoing::Frame(frame) => self.out.push_back(frame.into()),
             // It goes before what is written next.
             Outgoing::Rest => {}
-            Outgoing::Told(frame) | Outgoing::Speech(frame) => {
+            Outgoing::Told(frame) => {
                 let frame = self.session.tell(frame);
                 self.out.push_back(frame);
+            }
+            Outgoing::Speech(lines) => {
+                self.out.extend(lines.iter().map(|line| self.session.overhear(line.clone())));
             }
             Outgoing::Answer { request, result } => {
                 self.answer(request, result.map(|outcome| *outcome));
@@ -169,7 +172,6 @@ impl Conversation {
     pub fn keep(&mut self, outgoing: Outgoing) {
         match outgoing {
             Outgoing::Frame(_) | Outgoing::Rest => {}
-            Outgoing::Speech(frame) => drop(self.session.overhear(frame)),
             outgoing => {
                 if let Some(reason) = self.outgoing(outgoing) {
                     self.client.close(reason);

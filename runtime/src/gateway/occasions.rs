@@ -1,13 +1,12 @@
 //! What happens to a connection now and then, beside its frames: somebody closes it, a timer rings, there is news for
-//! all. Each kind waits in a stream of its own, which is polled only when it has something: thirty frames a second do
-//! not ask all of them.
+//! all. It waits in streams that are polled only when they have something: thirty frames a second do not ask them.
 
 use super::linkdead::time_until;
 use super::recovery::Taker;
 use crate::abuse::Policy;
 use crate::client::{Client, CloseReason};
 use futures_util::StreamExt;
-use futures_util::stream::{self, BoxStream, SelectAll};
+use futures_util::stream::{self, AbortHandle, BoxStream, SelectAll};
 use std::collections::VecDeque;
 use std::future::pending;
 use std::mem::discriminant;
@@ -15,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc, watch};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 /// What ends a connection, even in the middle of a write.
@@ -34,7 +33,7 @@ pub(super) enum Occasion {
     Draining,
     /// It is time for a ping.
     Heartbeat,
-    /// A token is at its end, perhaps one that was replaced.
+    /// The token is at its end, or one that was replaced just then.
     Expiry,
     /// The id of a session whose tokens are refused from now on.
     Revocation(Result<Arc<str>, RecvError>),
@@ -60,50 +59,63 @@ pub(super) struct Sources {
 pub(super) struct Occasions {
     waiting: SelectAll<BoxStream<'static, Occasion>>,
     put_off: VecDeque<Occasion>,
+    /// Ends the wait for the end of a token.
+    expiry: Option<AbortHandle>,
+}
+
+/// What can happen to any connection, again and again. In one piece: there are many connections.
+struct Recurring {
+    draining: CancellationToken,
+    closing: CancellationToken,
+    is_told: bool,
+    heartbeat: Interval,
+    revocations: broadcast::Receiver<Arc<str>>,
+    policy: watch::Receiver<Arc<Policy>>,
+    takers: Option<mpsc::Receiver<Taker>>,
+}
+
+impl Recurring {
+    fn new(sources: Sources, takers: Option<mpsc::Receiver<Taker>>) -> Self {
+        let Sources { draining, closing, heartbeat, revocations, mut policy } = sources;
+        let mut heartbeat = tokio::time::interval(heartbeat);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        heartbeat.reset();
+        // Also what was replaced since the connection was let in.
+        policy.mark_changed();
+        Self { draining, closing, is_told: false, heartbeat, revocations, policy, takers }
+    }
+
+    async fn next(&mut self) -> Occasion {
+        let taken = async {
+            match &mut self.takers {
+                Some(takers) => takers.recv().await,
+                None => None,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.closing.cancelled() => Occasion::Ending(Ending::Close(CloseReason::Restart)),
+            // Without one the token is spent, on somebody who was gone before he got anything.
+            Some(taker) = taken => Occasion::Ending(Ending::Taken(taker)),
+            () = self.draining.cancelled(), if !self.is_told => {
+                self.is_told = true;
+                Occasion::Draining
+            }
+            news = self.revocations.recv() => Occasion::Revocation(news),
+            Ok(()) = self.policy.changed() => Occasion::Policy(Arc::clone(&self.policy.borrow_and_update())),
+            _ = self.heartbeat.tick() => Occasion::Heartbeat,
+        }
+    }
 }
 
 impl Occasions {
     /// What is the same for all, and who wants to take up the session.
     pub(super) fn new(sources: Sources, takers: Option<mpsc::Receiver<Taker>>) -> Self {
-        let Sources { draining, closing, heartbeat, revocations, mut policy } = sources;
-        let mut occasions = Self { waiting: SelectAll::new(), put_off: VecDeque::new() };
-        let server = stream::unfold((draining, closing, false), |(draining, closing, is_told)| async move {
-            tokio::select! {
-                biased;
-                () = closing.cancelled() => {
-                    Some((Occasion::Ending(Ending::Close(CloseReason::Restart)), (draining, closing, true)))
-                }
-                () = draining.cancelled(), if !is_told => Some((Occasion::Draining, (draining, closing, true))),
-            }
+        let mut occasions = Self { waiting: SelectAll::new(), put_off: VecDeque::new(), expiry: None };
+        let recurring = stream::unfold(Recurring::new(sources, takers), |mut recurring| async move {
+            Some((recurring.next().await, recurring))
         });
-        occasions.waiting.push(server.boxed());
-        let mut heartbeat = tokio::time::interval(heartbeat);
-        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        heartbeat.reset();
-        let beats = stream::unfold(heartbeat, |mut heartbeat| async move {
-            heartbeat.tick().await;
-            Some((Occasion::Heartbeat, heartbeat))
-        });
-        occasions.waiting.push(beats.boxed());
-        let revocations = stream::unfold(revocations, |mut revocations| async move {
-            Some((Occasion::Revocation(revocations.recv().await), revocations))
-        });
-        occasions.waiting.push(revocations.boxed());
-        // Also what was replaced since the connection was let in.
-        policy.mark_changed();
-        let policies = stream::unfold(policy, |mut policy| async move {
-            policy.changed().await.ok()?;
-            let new = Arc::clone(&policy.borrow_and_update());
-            Some((Occasion::Policy(new), policy))
-        });
-        occasions.waiting.push(policies.boxed());
-        if let Some(takers) = takers {
-            let taken = stream::unfold(takers, |mut takers| async move {
-                // Without one the token is spent, on somebody who was gone before he got anything.
-                Some((Occasion::Ending(Ending::Taken(takers.recv().await?)), takers))
-            });
-            occasions.waiting.push(taken.boxed());
-        }
+        occasions.waiting.push(recurring.boxed());
         occasions
     }
 
@@ -123,12 +135,17 @@ impl Occasions {
         self.once(async move { Occasion::Ending(Ending::Close(client.ended().await)) });
     }
 
-    /// Also waits for the end of a token.
+    /// Also waits for the end of this token, and no more for that of the one before.
     pub(super) fn expire(&mut self, unix_seconds: i64) {
-        self.once(async move {
+        let expiry = async move {
             tokio::time::sleep(time_until(unix_seconds)).await;
             Occasion::Expiry
-        });
+        };
+        let (expiry, handle) = stream::abortable(stream::once(expiry));
+        self.waiting.push(expiry.boxed());
+        if let Some(before) = self.expiry.replace(handle) {
+            before.abort();
+        }
     }
 
     /// The next one. Cancel safe.
@@ -302,14 +319,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_expires_in_its_time_and_others_in_theirs() {
+    async fn a_token_expires_in_its_time_unless_it_is_replaced() {
         let server = Server::new();
         let mut occasions = server.occasions(None).await;
         occasions.expire(unix_seconds() + 3_600);
         assert!(!happens(&mut occasions));
         occasions.expire(unix_seconds());
         assert!(matches!(occasions.next().await, Occasion::Expiry));
-        assert!(!happens(&mut occasions), "the later one is still waited for");
+        occasions.expire(unix_seconds());
+        occasions.expire(unix_seconds() + 3_600);
+        assert!(!happens(&mut occasions));
+        let waiting = occasions.waiting.len();
+        for _ in 0..1_000 {
+            occasions.expire(unix_seconds() + 3_600);
+            assert!(!happens(&mut occasions) && occasions.waiting.len() <= waiting);
+        }
     }
 
     #[tokio::test]

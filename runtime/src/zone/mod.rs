@@ -12,6 +12,7 @@ mod replicate;
 mod room;
 mod rules;
 mod schedule;
+mod speech;
 mod state;
 mod stats;
 mod view;

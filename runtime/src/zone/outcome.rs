@@ -3,6 +3,7 @@
 
 use super::journal::Commit;
 use super::room::Room;
+use super::speech::{Audience, Line, Speech, count_dropped};
 use super::{Arrival, Message};
 use crate::client::frame::Shared;
 use crate::client::rpc::RpcError;
@@ -25,10 +26,6 @@ use std::sync::Arc;
 
 /// How far from a crossing a character is put whom the other side could not take, millimetres.
 const PUT_BACK_MM: i32 = 2_000;
-/// Lines of speech told in one tick of a zone: twice what 300 players may say in it. Beyond it, words
-/// would push out of the outboxes what must not be lost.
-const LINES_PER_TICK: usize = 16;
-
 impl Room {
     /// Sends everything on but the deltas.
     pub(super) fn settle(&mut self, output: &mut Output) {
@@ -49,17 +46,28 @@ impl Room {
         for (character, notice) in output.notices.drain(..) {
             self.notice(character, &notice);
         }
-        let mut lines = 0;
+        let mut speech = Speech::default();
         for event in &output.events {
-            if matches!(event.kind, EventKind::Chat { .. }) {
-                lines += 1;
-                if lines > LINES_PER_TICK {
-                    metrics::counter!("game_chat_lines_dropped_total").increment(1);
-                    continue;
+            match &event.kind {
+                EventKind::Chat { entity, name, text } => {
+                    let message = v1::ChatMessage {
+                        channel: "zone".to_owned(),
+                        from: entity.0,
+                        name: name.clone(),
+                        text: text.clone(),
+                        by: self.label(event.origin).to_string(),
+                    };
+                    speech.say(Line { at: event.at, told: Shared::new(Told::ChatMessage(message)) });
                 }
+                EventKind::Announcement(_) | EventKind::World(_) => {
+                    // Clients hear it in the order in which it happened.
+                    self.tell_lines(&speech.take());
+                    self.observe(event);
+                }
+                _ => self.observe(event),
             }
-            self.observe(event);
         }
+        self.tell_lines(&speech.take());
         for departure in output.departures.drain(..) {
             self.depart(departure, commit);
         }
@@ -210,26 +218,25 @@ impl Room {
         self.mail.notify(&member.client, told);
     }
 
-    /// Speech and announcements, which are told at once and not in a delta; figures.
+    /// Tells everybody what is said near enough.
+    fn tell_lines(&mut self, lines: &[Line]) {
+        if lines.is_empty() {
+            return;
+        }
+        if self.mail.is_late() {
+            return count_dropped(lines.len());
+        }
+        let mut audience = Audience::new(lines, self.definition().interest_radius_mm);
+        for member in self.members.values().filter(|member| member.entity.is_some()) {
+            if let Some(heard) = audience.hear(member.at, member.client.encoding) {
+                self.mail.speak(&member.client, heard);
+            }
+        }
+    }
+
+    /// Announcements and world events, which are told at once and not in a delta; figures.
     fn observe(&mut self, event: &Event) {
         match &event.kind {
-            EventKind::Chat { entity, name, text } => {
-                let message = v1::ChatMessage {
-                    channel: "zone".to_owned(),
-                    from: entity.0,
-                    name: name.clone(),
-                    text: text.clone(),
-                    by: self.label(event.origin).to_string(),
-                };
-                let shared = Shared::new(Told::ChatMessage(message));
-                let (radius, is_late) = (self.definition().interest_radius_mm, self.mail.is_late());
-                for member in self.members.values().filter(|member| member.entity.is_some()) {
-                    let hears = event.at.is_none_or(|at| at.distance_mm(member.at) <= radius);
-                    if hears && !is_late && member.client.has_room() {
-                        self.mail.speak(&member.client, &shared);
-                    }
-                }
-            }
             EventKind::Announcement(id) => {
                 let told = announcement(self.world.content(), self.world.zone(), *id);
                 let Some(told) = told else { return };
