@@ -32,7 +32,12 @@ fn promises(schema: &FileDescriptorSet) -> Promises {
     let mut all = Promises::new();
     for message in messages(schema) {
         all.insert(message.name().to_owned(), "message".to_owned());
-        all.extend(message.field.iter().map(|field| field_of(message, field)));
+        all.extend(message.field.iter().map(|field| field_of(message.name(), field)));
+        for entry in &message.nested_type {
+            // What a map maps to what.
+            let name = format!("{}.{}", message.name(), entry.name());
+            all.extend(entry.field.iter().map(|field| field_of(&name, field)));
+        }
     }
     for file in schema.file.iter().filter(|file| file.package() == "lore.v1") {
         for values in &file.enum_type {
@@ -47,7 +52,7 @@ fn promises(schema: &FileDescriptorSet) -> Promises {
     all
 }
 
-fn field_of(message: &DescriptorProto, field: &FieldDescriptorProto) -> (String, String) {
+fn field_of(message: &str, field: &FieldDescriptorProto) -> (String, String) {
     let named = match field.r#type() {
         Type::Message | Type::Enum => short(field.type_name()),
         plain => plain.as_str_name().trim_start_matches("TYPE_").to_lowercase(),
@@ -57,11 +62,11 @@ fn field_of(message: &DescriptorProto, field: &FieldDescriptorProto) -> (String,
         (_, true) => "optional ",
         (_, false) => "",
     };
-    (format!("{} {}", message.name(), field.number()), format!("{label}{named} {}", field.name()))
+    (format!("{message} {}", field.number()), format!("{label}{named} {}", field.name()))
 }
 
-/// What only JSON has: the names of methods and notifications, and whether a list or a map of the server is there when it
-/// is empty.
+/// What only JSON has: the names of methods and notifications, and whether a list or a map of the server is there when
+/// it is empty.
 fn promises_in_json(schema: &FileDescriptorSet) -> Promises {
     let (plain, mut all) = (promises(schema), Promises::new());
     for (kind, choice, names) in [
