@@ -166,7 +166,11 @@ fn names(schema: &FileDescriptorSet) -> Result<String, Box<dyn Error>> {
         enums.push_str(&enum_names(values)?);
     }
     Ok(format!(
-        "impl call::Method {{
+        "/// Lists and maps that are left out of the JSON when they are empty.
+#[cfg(test)]
+pub(crate) const LEFT_OUT_WHEN_EMPTY: &[&str] = &{LEFT_OUT_WHEN_EMPTY:?};
+
+impl call::Method {{
     /// All of them.
     pub const NAMES: &[&str] = &[{methods}];
 

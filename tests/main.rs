@@ -10,6 +10,7 @@ mod balance;
 mod bench;
 mod browser;
 mod canary;
+mod codes;
 mod content_changes;
 mod costs;
 mod crafting;

@@ -60,6 +60,17 @@ impl Id {
     }
 }
 
+/// For logs: what somebody else wrote, on one line and cut short.
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Number(number) => write!(f, "{number}"),
+            Self::String(string) => write!(f, "{:?}", string.chars().take(40).collect::<String>()),
+        }
+    }
+}
+
 impl From<u64> for Id {
     fn from(id: u64) -> Self {
         Self::Number(id.into())

@@ -137,7 +137,11 @@ impl Connection {
         let end = match AssertUnwindSafe(self.attend()).catch_unwind().await {
             Ok(end) => end,
             Err(_) => {
-                tracing::error!(session, "a connection hit a defect and is closed");
+                tracing::error!(
+                    session,
+                    account = self.claims.account.0,
+                    "a connection hit a defect and is closed"
+                );
                 End::Close(CloseReason::Restart)
             }
         };
@@ -325,6 +329,7 @@ impl Connection {
     /// them.
     async fn carry_out(&mut self, message: &Message, now: Duration) -> Result<(), End> {
         let mut actions = std::mem::take(&mut self.actions);
+        self.talk.under_way = None;
         match (self.talk.client.encoding, message) {
             (Encoding::Json, Message::Text(text)) => self.talk.session.receive_text(text, now, &mut actions),
             (Encoding::Proto, Message::Binary(bytes)) => {
@@ -338,6 +343,7 @@ impl Connection {
         self.actions = actions;
         let gateway = Arc::clone(&self.gateway);
         while let Some(action) = self.actions.pop() {
+            self.talk.under_way = action.request();
             if is_input(&action) {
                 let character = self.talk.character();
                 self.talk.attendance.input(character, now);
@@ -357,7 +363,10 @@ impl Connection {
 
     /// Something that came with this frame hit a defect of ours, and so did what waits for it.
     fn recover(&mut self, now: Duration) {
-        tracing::error!(session = self.talk.name, "a call hit a defect");
+        let Conversation { name, account, session, under_way, .. } = &self.talk;
+        let call = under_way.and_then(|request| session.named(request, now));
+        let (id, method) = (call.map(|(id, _)| tracing::field::display(id)), call.map(|(_, method)| method));
+        tracing::error!(session = name, account = account.0, id, method, "a call hit a defect");
         if self.talk.session.state() == State::Resuming {
             self.talk.session.set_state(State::Authenticated);
         }

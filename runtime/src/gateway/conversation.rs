@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::task::JoinHandle;
+use tracing::{Instrument as _, field};
 
 /// One client's side of the server.
 pub(super) struct Conversation {
@@ -29,6 +30,8 @@ pub(super) struct Conversation {
     pub session: Session,
     /// Finished frames for the socket, in order.
     pub out: VecDeque<Numbered>,
+    /// The request that is being carried out, for the log of a defect in it.
+    pub under_way: Option<RequestId>,
     /// Whose join is under way or done, and whether it is on its way into its zone.
     joining: Option<(CharacterId, JoinHandle<bool>)>,
     /// Whose presences it is told.
@@ -55,6 +58,7 @@ impl Conversation {
             outbox,
             session,
             out: VecDeque::new(),
+            under_way: None,
             joining: None,
             attendance,
             membership: None,
@@ -82,11 +86,11 @@ impl Conversation {
             Action::Join { request, character } => {
                 let (gateway, client) = (Arc::clone(gateway), Arc::clone(&self.client));
                 let account = self.account;
-                let task =
-                    tokio::spawn(
-                        async move { join::join(&gateway, &client, account, character, request).await },
-                    );
-                self.joining = Some((character, task));
+                let id = self.session.named(request, Duration::ZERO).map(|(id, _)| field::display(id));
+                let span =
+                    tracing::error_span!("join", session = self.name, account = account.0, %character, id);
+                let join = async move { join::join(&gateway, &client, account, character, request).await };
+                self.joining = Some((character, tokio::spawn(join.instrument(span))));
             }
             Action::Leave { request } => {
                 if let Some((character, _)) = self.joining {

@@ -33,7 +33,8 @@ pub async fn join(
     or_tell(client, request, try_join(gateway, client, account, character, request)).await
 }
 
-/// A defect of ours is a reason, too: without an answer the session would wait for ever.
+/// A defect of ours is a reason, too: without an answer the session would wait for ever. Whose join it is stands in the
+/// span of the task.
 async fn or_tell(
     client: &Client,
     request: RequestId,

@@ -107,6 +107,24 @@ pub enum Action {
     Flood,
 }
 
+impl Action {
+    /// The request that it is to answer.
+    pub fn request(&self) -> Option<RequestId> {
+        match self {
+            Self::Join { request, .. }
+            | Self::Leave { request }
+            | Self::Resume { request, .. }
+            | Self::Done { request }
+            | Self::Submit { request, .. }
+            | Self::Ack { request, .. }
+            | Self::Ping { request, .. }
+            | Self::Inquire { request, .. }
+            | Self::Refresh { request, .. } => Some(*request),
+            Self::Send(_) | Self::Flood => None,
+        }
+    }
+}
+
 /// The conversation with one client.
 pub struct Session {
     encoding: Encoding,
@@ -131,6 +149,8 @@ pub struct Session {
 /// A request that waits for its answer.
 struct Pending {
     id: Id,
+    /// Empty until its params were read.
+    method: &'static str,
     batch: Option<u64>,
     received_at: Duration,
 }
@@ -243,7 +263,7 @@ impl Session {
             if let Some(batch) = batch.and_then(|number| self.batches.get_mut(&number)) {
                 batch.open += 1;
             }
-            self.pending.insert(request, Pending { id, batch, received_at: now });
+            self.pending.insert(request, Pending { id, method: "", batch, received_at: now });
         }
         let outcome = match self.allowance.take(&call.method, now) {
             Err(wait) => Err(RpcError::RateLimited(wait)),
@@ -272,6 +292,9 @@ impl Session {
             _ => call.read(),
         };
         let method = read.inspect_err(|_| self.allowance.count_malformed())?;
+        if let Some(pending) = self.pending.get_mut(&request) {
+            pending.method = method.name();
+        }
         if let Method::WorldPositionBatch(batch) = &method {
             let more = batch.moves.len().clamp(1, limits::BATCH_MOVES) - 1;
             self.allowance.take_moves(more as u32, now).map_err(RpcError::RateLimited)?;
@@ -391,6 +414,12 @@ impl Session {
     /// When a request that still waits was received.
     pub fn received_at(&self, request: RequestId) -> Option<Duration> {
         self.pending.get(&request).map(|pending| pending.received_at)
+    }
+
+    /// What the client calls a request that was received at a moment or later and still waits, and its method.
+    pub fn named(&self, request: RequestId, moment: Duration) -> Option<(&Id, &'static str)> {
+        let pending = self.pending.get(&request)?;
+        (pending.received_at >= moment).then_some((&pending.id, pending.method))
     }
 
     fn close_place(&mut self, number: u64) -> Option<Numbered> {

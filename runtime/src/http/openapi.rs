@@ -61,7 +61,8 @@ pub(super) fn finish(mut document: OpenApi) -> OpenApi {
 
 fn finish_operation(operation: &mut Operation, mutates: bool) {
     let secured = operation.security.is_some();
-    let mut shared: Vec<(&str, &str)> = vec![("500", "A defect of the server.")];
+    let mut shared: Vec<(&str, &str)> =
+        vec![("408", "`timeout`: the request took more than 30 s."), ("500", "A defect of the server.")];
     if secured {
         shared.push(("401", "No access token, or one that is not good (any more)."));
         shared.push(("403", "`banned`."));
@@ -69,12 +70,14 @@ fn finish_operation(operation: &mut Operation, mutates: bool) {
         shared.push(("503", "The store cannot be reached; nothing was changed."));
     }
     if operation.request_body.is_some() {
-        shared.push(("400", "The body is not JSON."));
+        shared.push(("400", "`malformed_json`, or `bad_request`: the body cannot be read."));
         shared.push(("413", "The body is larger than 64 KiB."));
         shared.push(("415", "The body is not declared as JSON."));
         shared.push(("422", "A field is missing, unknown, or not acceptable; `detail` names it."));
     }
     if secured && mutates {
+        shared.push(("400", "`invalid_idempotency_key`."));
+        shared.push(("409", "`idempotency_running`: the first request with this key."));
         shared.push(("422", "The Idempotency-Key was used for another request."));
         let key = ParameterBuilder::new()
             .name("Idempotency-Key")

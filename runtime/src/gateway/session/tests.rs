@@ -217,6 +217,18 @@ fn an_expired_token_leaves_no_call_without_an_answer() {
 }
 
 #[test]
+fn a_call_that_waits_is_known_by_what_its_client_calls_it() {
+    let mut session = joined();
+    let actions = receive(&mut session, r#"{"jsonrpc":"2.0","id":"a\nb","method":"quest.list"}"#);
+    let request = actions[0].request().expect("it is to be answered");
+    let (id, method) = session.named(request, NOW).expect("it waits");
+    assert_eq!((id.to_string().as_str(), method), (r#""a\nb""#, "quest.list"));
+    assert!(session.named(request, NOW + Duration::from_millis(1)).is_none(), "it came before");
+    assert!(session.answer(request, done()).is_some());
+    assert!(session.named(request, NOW).is_none(), "it is answered");
+}
+
+#[test]
 fn a_defect_fails_what_came_with_it_and_nothing_before() {
     let mut session = joined();
     let quests = r#"{"jsonrpc":"2.0","id":1,"method":"quest.list"}"#;

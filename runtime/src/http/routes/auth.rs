@@ -168,7 +168,10 @@ impl From<RegisterError> for Problem {
         match error {
             RegisterError::Field(error) => error.into(),
             RegisterError::Taken(field) => {
-                let code = if field == "email" { "email_taken" } else { "username_taken" };
+                let code = match field {
+                    "email" => "email_taken",
+                    _ => "username_taken",
+                };
                 Self::new(StatusCode::CONFLICT, code, error.to_string())
             }
             RegisterError::Busy(_) => Self::busy(),
