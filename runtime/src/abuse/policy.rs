@@ -93,6 +93,10 @@ pub struct CallRates {
 pub struct AddressRates {
     /// Attempts to open a socket.
     pub handshakes: Rate,
+    /// HTTP requests for whatever there is or is not, whoever asks. To come in with the web client takes some ten of
+    /// them, and a school behind one address does so in one moment: its hundred players, the most that have sockets, at
+    /// once, and all of them a second time. In the long run they ask once a second each.
+    pub requests: Rate,
     /// Calls.
     pub messages: Rate,
     /// Bytes.
@@ -154,7 +158,7 @@ pub struct FloodRule {
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Score {
-    /// A call beyond a rate.
+    /// A call beyond a rate; a handshake or an HTTP request beyond that of its address.
     pub refused: u32,
     /// A call that is none, or has params that do not fit.
     pub malformed: u32,
@@ -372,6 +376,7 @@ impl Default for Policy {
             },
             address: AddressRates {
                 handshakes: Rate::per_second(20, 100),
+                requests: Rate::per_second(100, 2_000),
                 messages: Rate::per_second(2_000, 4_000),
                 bytes: Rate::per_second(1_048_576, 4_194_304),
             },

@@ -1,8 +1,8 @@
 //! The players' HTTP interface: routes, conduct, and the loop that accepts connections.
 //!
-//! A request passes, from outside in: request id and span, CORS, time limit, panic guard, the bans, body limit;
-//! routes of an account then check the token, the account's rate, and the idempotency key. What does
-//! not live here: the world's socket (`crate::gateway`), the operators' interface (`crate::admin`).
+//! A request passes, from outside in: request id and span, CORS, time limit, panic guard, the bans and the rate of its
+//! address, body limit; routes of an account then check the token, the account's rate, and the idempotency key. What
+//! does not live here: the world's socket (`crate::gateway`), the operators' interface (`crate::admin`).
 
 mod admission;
 mod assets;
