@@ -144,6 +144,42 @@ async fn limits_are_shown_changed_and_set() {
 }
 
 #[tokio::test]
+async fn other_pages_are_let_in_and_out_again_while_the_server_runs() {
+    let world = Setup::default().setting("LORE_CORS_ORIGINS", "https://old.example").start();
+    // Whether a page gets a socket, and whether its browser lets it ask over HTTP.
+    let page = async |origin: &'static str| {
+        let headers = [&PROPER[..], &[("Origin", origin)]].concat();
+        let path = format!("/v1/world/ws?token={}", world.guest().await);
+        let (status, _, _) = upgrade(&world.http, &path, &headers).await;
+        let asked = reqwest::Client::new().request(Method::OPTIONS, format!("{}/v1/characters", world.http));
+        let asked = asked.header("Origin", origin).header("Access-Control-Request-Method", "POST");
+        let leave = asked.send().await.unwrap();
+        (status, leave.headers().get("access-control-allow-origin").is_some_and(|allowed| allowed == origin))
+    };
+    let (old, new) = ("https://old.example", "https://new.example");
+    let (let_in, kept_out) = ((101, true), (403, false));
+    let mut open = Raw::open_with(&world.http, &world.guest().await, &[("Origin", old)]).await;
+    assert_eq!((page(old).await, page(new).await), (let_in, kept_out));
+
+    let limits = "/admin/v1/limits";
+    let (status, set) = operator(&world, Method::PUT, limits, json!({"origins": [new]})).await;
+    assert_eq!((status, &set["limits"]["origins"]), (200, &json!([new])));
+    assert_eq!((page(old).await, page(new).await), (kept_out, let_in));
+    open.call("system.ping").await;
+    open.told("server_time_ms").await;
+
+    let (status, refused) = operator(&world, Method::PUT, limits, json!({"origins": ["new.example/"]})).await;
+    assert_eq!((status, &refused["code"]), (422, &json!("limits_refused")));
+    assert!(refused["detail"].as_str().unwrap().starts_with("origins: `new.example/` is no origin"));
+    assert_eq!((page(old).await, page(new).await), (kept_out, let_in));
+    // The developer's own machine, where the pages of others are tried out.
+    operator(&world, Method::PUT, limits, json!({"origins": ["*"]})).await;
+    assert_eq!((page(old).await, page("https://any.example").await), (let_in, let_in));
+    operator(&world, Method::DELETE, limits, json!({})).await;
+    assert_eq!((page(old).await, page(new).await), (let_in, kept_out));
+}
+
+#[tokio::test]
 async fn an_operator_bans_an_account_at_once() {
     let world = World::start();
     let (hero, mut socket) = world.player("warrior").await;

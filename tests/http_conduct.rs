@@ -119,7 +119,7 @@ async fn the_interface_describes_itself() {
 
 #[tokio::test]
 async fn requests_have_ids_and_pages_of_other_origins_are_told_apart() {
-    let config = Config { cors_origins: vec!["https://a.example".to_owned()], ..Config::default() };
+    let config = Config { cors_origins: vec!["https://a.example".parse().unwrap()], ..Config::default() };
     let server = HttpServer::start_with(config, ServeLimits::default()).await;
     let answer = server.get("/healthz", None).await;
     assert!(!answer.header("x-request-id").is_empty());

@@ -8,6 +8,7 @@ mod bans;
 mod document;
 mod kept;
 mod network;
+mod origin;
 mod place;
 mod policy;
 mod rate;
@@ -17,6 +18,7 @@ pub use bans::{Ban, Subject};
 pub use document::Mistakes;
 pub use kept::KeepError;
 pub use network::{Block, Network};
+pub use origin::{ANY_IN_PRODUCTION, Origin, OriginError};
 pub use place::{Allowance, HttpPlace, NoPlace, Place, Watch};
 pub use policy::{
     AddressRates, BanRules, CallBuckets, CallRates, FloodRule, FrameLimits, Group, HttpRates, Policy, Score,
@@ -148,7 +150,7 @@ impl Abuse {
     /// # Errors
     /// [`StoreError`].
     pub async fn open(config: &Config, store: Store) -> Result<Self, StoreError> {
-        let (kept, policy) = KeptPolicy::open(&config.data, config.limits.clone());
+        let (kept, policy) = KeptPolicy::open(&config.data, config.policy(), config.profile);
         let bans = Registry::default();
         for row in store.bans().await? {
             match bans::Ban::from_row(row) {

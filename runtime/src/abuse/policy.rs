@@ -3,6 +3,7 @@
 //! What is not an operator's choice, because buffers are sized by it, is in `client::limits`.
 
 use super::network::Block;
+use super::origin::Origin;
 use super::rate::{Bucket, Rate};
 use crate::client::limits::{BATCH_CALLS, BATCH_MOVES, MESSAGE_BYTES, MESSAGES_BURST, SOCKETS};
 use humantime_serde::re::humantime::format_duration;
@@ -15,6 +16,8 @@ use std::time::Duration;
 pub struct Policy {
     /// Proxies that are believed when they say whom they speak for (`X-Forwarded-For`).
     pub trusted_proxies: Vec<Block>,
+    /// Pages of other servers that may open a socket and ask over HTTP; the own ones always may.
+    pub origins: Vec<Origin>,
     /// Open connections.
     pub sockets: SocketLimits,
     /// Calls of one connection.
@@ -336,6 +339,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             trusted_proxies: Vec::new(),
+            origins: Vec::new(),
             sockets: SocketLimits { per_account: 4, per_address: 100, http_per_address: 200 },
             connection: CallRates {
                 messages: Rate::per_second(60, MESSAGES_BURST),
@@ -414,6 +418,11 @@ const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 const READ_BYTES: u32 = 65_536;
 
 impl Policy {
+    /// Whether a page of another server may come in.
+    pub fn allows_page(&self, origin: &str) -> bool {
+        self.origins.iter().any(|allowed| allowed.is_of(origin))
+    }
+
     /// What makes no sense, each with its name and what would.
     pub fn mistakes(&self) -> Vec<String> {
         let mut mistakes = Vec::new();

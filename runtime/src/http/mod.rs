@@ -81,7 +81,7 @@ pub fn router(state: AppState) -> Router {
     let api = api.route("/openapi.json", get(move || std::future::ready(axum::Json(document.clone()))));
     let api = api.fallback(assets::serve).method_not_allowed_fallback(problem::method_not_allowed);
     let api = api.layer(from_fn_with_state(state.abuse.clone(), admission::admit));
-    conduct::layer(api, &state.config).with_state(state)
+    conduct::layer(api, state.abuse.clone()).with_state(state)
 }
 
 fn api(state: &AppState) -> OpenApiRouter<AppState> {
