@@ -135,7 +135,7 @@ async fn limits_are_shown_changed_and_set() {
     std::fs::write(&file, "[limits.sockets]\nper-account = 0\nper-adress = 1").unwrap();
     let (done, _, said) = text(world.lore(&["limits", "set", path]));
     assert!(!done, "nonsense is set");
-    assert!(said.contains("did you mean `per-address`?") && said.contains("must be 1 to 10000"), "{said}");
+    assert!(said.contains("did you mean `per-address`?") && said.contains("must be 1 to 16384"), "{said}");
     let (done, _, said) = text(world.lore(&["limits", "reset"]));
     assert!(done, "{said}");
     let (_, shown, _) = text(world.lore(&["limits", "show", "--json"]));
@@ -327,6 +327,45 @@ async fn an_address_has_its_share_and_no_more() {
     let (status, head) = knock(&world, &token, "203.0.113.7").await;
     assert_eq!(status, 429, "{head}");
     assert!(head.contains("rate_limited") && head.to_ascii_lowercase().contains("retry-after: "), "{head}");
+}
+
+#[tokio::test]
+async fn the_server_has_as_many_sockets_as_its_operator_says() {
+    let world = Setup::default().limit("sockets.in-all", "2").start();
+    let open = async || Socket::open(&world.ws, &world.guest().await).await;
+    let set = async |in_all: u32| {
+        let document = json!({"sockets": {"in-all": in_all}});
+        operator(&world, Method::PUT, "/admin/v1/limits", document).await
+    };
+    let token = world.guest().await;
+    let is_full = async || {
+        let (status, head) = knock(&world, &token, "").await;
+        assert_eq!(status, 503, "{head}");
+        assert!(head.contains("\"code\":\"busy\""), "{head}");
+        assert!(head.to_ascii_lowercase().contains("retry-after: "), "{head}");
+    };
+    let (mut first, mut second) = (open().await, open().await);
+    is_full().await;
+    assert_eq!(set(3).await.0, 200);
+    let mut third = open().await;
+    is_full().await;
+
+    // Fewer than there are: nobody is closed, and nobody comes in until so many have gone.
+    assert_eq!(set(1).await.0, 200);
+    for socket in [&mut first, &mut second, &mut third] {
+        assert!(socket.call("system.ping", json!({})).await.is_ok());
+    }
+    first.close().await;
+    second.close().await;
+    is_full().await;
+    third.close().await;
+    let until_there_is_room = async { while knock(&world, &token, "").await.0 != 101 {} };
+    timeout(PATIENCE, until_there_is_room).await.expect("there is room again");
+
+    let (status, refused) = set(20_000).await;
+    assert_eq!((status, &refused["code"]), (422, &json!("limits_refused")));
+    let told = refused["detail"].as_str().unwrap();
+    assert_eq!(told, "sockets.in-all: it is 20000, must be 1 to 16384");
 }
 
 #[tokio::test]

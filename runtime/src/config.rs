@@ -435,7 +435,7 @@ mod tests {
         assert_eq!(limits.account, Policy::default().account);
         let wrong = load("[limits.conection]\nchat = \"1/s\"\n[limits.sockets]\nper-account = 0", &[]);
         let told = wrong.unwrap_err().to_string();
-        assert!(told.contains("did you mean `connection`?") && told.contains("must be 1 to 10000"), "{told}");
+        assert!(told.contains("did you mean `connection`?") && told.contains("must be 1 to 16384"), "{told}");
     }
 
     #[test]

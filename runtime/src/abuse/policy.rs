@@ -44,6 +44,8 @@ pub struct Policy {
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SocketLimits {
+    /// Sockets of all: twice the load the server is made for. Each takes a file descriptor and some 15 KiB.
+    pub in_all: u32,
     /// Sockets of one account: a player in two tabs who reconnects both before the server has noticed that
     /// the former sockets are dead.
     pub per_account: u32,
@@ -340,7 +342,7 @@ impl Default for Policy {
         Self {
             trusted_proxies: Vec::new(),
             origins: Vec::new(),
-            sockets: SocketLimits { per_account: 4, per_address: 100, http_per_address: 200 },
+            sockets: SocketLimits { in_all: 10_000, per_account: 4, per_address: 100, http_per_address: 200 },
             connection: CallRates {
                 messages: Rate::per_second(60, MESSAGES_BURST),
                 // Two seconds of them, for who was held up on the way.
@@ -432,6 +434,7 @@ impl Policy {
             }
         };
         let most = SOCKETS as u32;
+        range("sockets.in-all", self.sockets.in_all, 1, most);
         range("sockets.per-account", self.sockets.per_account, 1, most);
         range("sockets.per-address", self.sockets.per_address, 1, most);
         range("sockets.http-per-address", self.sockets.http_per_address, 1, most);
@@ -493,7 +496,7 @@ mod tests {
         assert_eq!(
             policy.mistakes(),
             [
-                "sockets.per-account: it is 0, must be 1 to 10000",
+                "sockets.per-account: it is 0, must be 1 to 16384",
                 "the burst of connection.messages: it is 500, must be 32 to 120",
                 "bans.first: it is 30days, must be 1s to 7days",
             ]
