@@ -171,7 +171,7 @@ impl<'a> Player<'a> {
                     let answer = me.send().await.unwrap();
                     if answer.status() == 429 {
                         assert!(answer.headers().contains_key("retry-after"));
-                        return Some(code(&answer.json().await.unwrap(), "code"));
+                        return Some(code(&answer.json::<Value>().await.unwrap(), "code"));
                     }
                     assert_eq!(answer.status(), 200);
                 }

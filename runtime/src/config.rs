@@ -48,7 +48,7 @@ pub struct Config {
     /// How long a session lasts without a refresh.
     #[serde(with = "humantime_serde")]
     pub refresh_ttl: Duration,
-    /// Further pages than those of `limits.origins`, which they are put to before anything else.
+    /// Pages that are added to `limits.origins` at the start; an operator may replace all of them while the server runs.
     pub cors_origins: Vec<Origin>,
     /// Whether `POST /v1/auth/guest` makes accounts.
     pub guests: bool,
@@ -82,7 +82,7 @@ pub struct Config {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Presence {
     /// How long a player does nothing before others are told that they are away; looked at with each heartbeat.
-    /// 0 never tells.
+    /// 0 tells it of those alone who have lost the connection.
     #[serde(with = "humantime_serde")]
     pub away_after: Duration,
     /// Whether others are told in which zone somebody is.

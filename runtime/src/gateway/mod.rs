@@ -100,7 +100,7 @@ pub struct GatewaySetup {
     pub heartbeat: Duration,
     /// How long the session of a broken connection waits for its client; zero for not at all.
     pub linkdead: Duration,
-    /// How long a player does nothing before they are shown as away; zero is for ever.
+    /// How long a player with a connection does nothing before they are shown as away; zero is for ever.
     pub away_after: Duration,
     /// Whether `/debug/ws-echo` is there.
     pub echoes: bool,
