@@ -135,12 +135,48 @@ async fn limits_are_shown_changed_and_set() {
     std::fs::write(&file, "[limits.sockets]\nper-account = 0\nper-adress = 1").unwrap();
     let (done, _, said) = text(world.lore(&["limits", "set", path]));
     assert!(!done, "nonsense is set");
-    assert!(said.contains("did you mean `per-address`?") && said.contains("must be 1 to 10000"), "{said}");
+    assert!(said.contains("did you mean `per-address`?") && said.contains("must be 1 to 16384"), "{said}");
     let (done, _, said) = text(world.lore(&["limits", "reset"]));
     assert!(done, "{said}");
     let (_, shown, _) = text(world.lore(&["limits", "show", "--json"]));
     let shown: Value = serde_json::from_str(&shown).unwrap();
     assert_eq!((&shown["from"], &shown["limits"]["sockets"]["per-account"]), (&json!("settings"), &json!(4)));
+}
+
+#[tokio::test]
+async fn other_pages_are_let_in_and_out_again_while_the_server_runs() {
+    let world = Setup::default().setting("LORE_CORS_ORIGINS", "https://old.example").start();
+    // Whether a page gets a socket, and whether its browser lets it ask over HTTP.
+    let page = async |origin: &'static str| {
+        let headers = [&PROPER[..], &[("Origin", origin)]].concat();
+        let path = format!("/v1/world/ws?token={}", world.guest().await);
+        let (status, _, _) = upgrade(&world.http, &path, &headers).await;
+        let asked = reqwest::Client::new().request(Method::OPTIONS, format!("{}/v1/characters", world.http));
+        let asked = asked.header("Origin", origin).header("Access-Control-Request-Method", "POST");
+        let leave = asked.send().await.unwrap();
+        (status, leave.headers().get("access-control-allow-origin").is_some_and(|allowed| allowed == origin))
+    };
+    let (old, new) = ("https://old.example", "https://new.example");
+    let (let_in, kept_out) = ((101, true), (403, false));
+    let mut open = Raw::open_with(&world.http, &world.guest().await, &[("Origin", old)]).await;
+    assert_eq!((page(old).await, page(new).await), (let_in, kept_out));
+
+    let limits = "/admin/v1/limits";
+    let (status, set) = operator(&world, Method::PUT, limits, json!({"origins": [new]})).await;
+    assert_eq!((status, &set["limits"]["origins"]), (200, &json!([new])));
+    assert_eq!((page(old).await, page(new).await), (kept_out, let_in));
+    open.call("system.ping").await;
+    open.told("server_time_ms").await;
+
+    let (status, refused) = operator(&world, Method::PUT, limits, json!({"origins": ["new.example/"]})).await;
+    assert_eq!((status, &refused["code"]), (422, &json!("limits_refused")));
+    assert!(refused["detail"].as_str().unwrap().starts_with("origins: `new.example/` is no origin"));
+    assert_eq!((page(old).await, page(new).await), (kept_out, let_in));
+    // The developer's own machine, where the pages of others are tried out.
+    operator(&world, Method::PUT, limits, json!({"origins": ["*"]})).await;
+    assert_eq!((page(old).await, page("https://any.example").await), (let_in, let_in));
+    operator(&world, Method::DELETE, limits, json!({})).await;
+    assert_eq!((page(old).await, page(new).await), (let_in, kept_out));
 }
 
 #[tokio::test]
@@ -291,6 +327,45 @@ async fn an_address_has_its_share_and_no_more() {
     let (status, head) = knock(&world, &token, "203.0.113.7").await;
     assert_eq!(status, 429, "{head}");
     assert!(head.contains("rate_limited") && head.to_ascii_lowercase().contains("retry-after: "), "{head}");
+}
+
+#[tokio::test]
+async fn the_server_has_as_many_sockets_as_its_operator_says() {
+    let world = Setup::default().limit("sockets.in-all", "2").start();
+    let open = async || Socket::open(&world.ws, &world.guest().await).await;
+    let set = async |in_all: u32| {
+        let document = json!({"sockets": {"in-all": in_all}});
+        operator(&world, Method::PUT, "/admin/v1/limits", document).await
+    };
+    let token = world.guest().await;
+    let is_full = async || {
+        let (status, head) = knock(&world, &token, "").await;
+        assert_eq!(status, 503, "{head}");
+        assert!(head.contains("\"code\":\"busy\""), "{head}");
+        assert!(head.to_ascii_lowercase().contains("retry-after: "), "{head}");
+    };
+    let (mut first, mut second) = (open().await, open().await);
+    is_full().await;
+    assert_eq!(set(3).await.0, 200);
+    let mut third = open().await;
+    is_full().await;
+
+    // Fewer than there are: nobody is closed, and nobody comes in until so many have gone.
+    assert_eq!(set(1).await.0, 200);
+    for socket in [&mut first, &mut second, &mut third] {
+        assert!(socket.call("system.ping", json!({})).await.is_ok());
+    }
+    first.close().await;
+    second.close().await;
+    is_full().await;
+    third.close().await;
+    let until_there_is_room = async { while knock(&world, &token, "").await.0 != 101 {} };
+    timeout(PATIENCE, until_there_is_room).await.expect("there is room again");
+
+    let (status, refused) = set(20_000).await;
+    assert_eq!((status, &refused["code"]), (422, &json!("limits_refused")));
+    let told = refused["detail"].as_str().unwrap();
+    assert_eq!(told, "sockets.in-all: it is 20000, must be 1 to 16384");
 }
 
 #[tokio::test]

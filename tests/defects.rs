@@ -286,7 +286,6 @@ impl Node {
             heartbeat: config.heartbeat,
             linkdead: config.linkdead,
             away_after: config.presence.away_after,
-            origins: Vec::new(),
             echoes: false,
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -3,7 +3,7 @@
 use crate::support::http_server::{Answer, HttpServer};
 use reqwest::{Method, StatusCode};
 use runtime::abuse::Rate;
-use runtime::config::Config;
+use runtime::config::{Config, Profile};
 use runtime::http::ServeLimits;
 use serde_json::json;
 use std::sync::atomic::Ordering;
@@ -60,6 +60,35 @@ async fn an_account_has_a_rate() {
 }
 
 #[tokio::test]
+async fn an_address_has_a_rate_whatever_it_asks_for() {
+    // The own machine counts as any in production.
+    let mut config = Config { profile: Profile::Production, ..Config::default() };
+    config.limits.address.requests = Rate::per_minute(1, 8);
+    let server = HttpServer::start_with(config, ServeLimits::default()).await;
+    let ada = server.guest().await;
+    for (path, status) in
+        [("/v1/classes", 200), ("/openapi.json", 200), ("/metrics", 200), ("/", 200), ("/nowhere", 404)]
+    {
+        assert_eq!(server.get(path, None).await.status.as_u16(), status, "{path}");
+    }
+    server.get("/v1/me", None).await.is_problem(401, "missing_token");
+    assert_eq!(server.get("/v1/me", Some(&ada)).await.status, StatusCode::OK);
+    // That were eight: nothing is left of any kind, with an account or without.
+    for path in ["/v1/classes", "/openapi.json", "/metrics", "/", "/nowhere", "/v1/me", "/healthz"] {
+        server.get(path, None).await.is_problem(429, "rate_limited");
+    }
+    server.get("/v1/me", Some(&ada)).await.is_problem(429, "rate_limited");
+    server.post("/v1/auth/guest", None, json!({})).await.is_problem(429, "rate_limited");
+    // Another one holds at once.
+    server.state.abuse.set_policy(json!({"address": {"requests": "1/min burst 20"}})).await.unwrap();
+    assert_eq!(server.get("/v1/classes", None).await.status, StatusCode::OK);
+    let metrics = server.get("/metrics", None).await.body;
+    let refused = "http_requests_refused_total{by=\"address\"}";
+    assert!(metrics.as_str().unwrap().contains(refused), "{metrics}");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn the_interface_describes_itself() {
     let server = HttpServer::start().await;
     let document = server.get("/openapi.json", None).await.body;
@@ -75,8 +104,9 @@ async fn the_interface_describes_itself() {
                 let is_problem = response["content"].get("application/problem+json").is_some();
                 assert_eq!(is_problem, status.starts_with(['4', '5']), "{method} {path} {status}");
             }
+            assert!(responses.contains_key("429"), "{method} {path}");
             if operation.get("security").is_some() {
-                assert!(responses.contains_key("401") && responses.contains_key("429"), "{method} {path}");
+                assert!(responses.contains_key("401"), "{method} {path}");
             }
         }
     }
@@ -89,7 +119,7 @@ async fn the_interface_describes_itself() {
 
 #[tokio::test]
 async fn requests_have_ids_and_pages_of_other_origins_are_told_apart() {
-    let config = Config { cors_origins: vec!["https://a.example".to_owned()], ..Config::default() };
+    let config = Config { cors_origins: vec!["https://a.example".parse().unwrap()], ..Config::default() };
     let server = HttpServer::start_with(config, ServeLimits::default()).await;
     let answer = server.get("/healthz", None).await;
     assert!(!answer.header("x-request-id").is_empty());

@@ -46,6 +46,7 @@ mod probation;
 mod protocol_doc;
 mod recorded_calls;
 mod reload_pipeline;
+mod replaced_limits;
 mod replay;
 mod rescue;
 mod resting;

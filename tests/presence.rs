@@ -1,5 +1,6 @@
 //! Who is there, told to those who listen, in both encodings; and what the operator says to all.
 
+use crate::resume::{linkdead, resume};
 use crate::support::http_server::Answer;
 use crate::support::socket::{PATIENCE, Socket};
 use crate::support::world::{Copied, Hero, Setup, World};
@@ -8,6 +9,7 @@ use runtime::client::frame::Encoding;
 use runtime::load::client::Client;
 use runtime::load::replica::Heard;
 use serde_json::{Value, json};
+use std::time::Duration;
 use tokio::time::timeout;
 
 const MESSAGES: &str = "/admin/v1/messages";
@@ -227,6 +229,35 @@ async fn who_does_nothing_is_away_until_they_do_something() {
     assert_eq!(now["presences"], state("away"));
     socket.step_in_place().await;
     assert_eq!(beside(&mut socket, told(&mut watcher)).await, state("online"));
+    socket.close().await;
+    assert_eq!(told(&mut watcher).await, json!([offline(ada.character)]));
+    watcher.close().await;
+}
+
+#[tokio::test]
+async fn who_has_lost_the_connection_is_away_until_they_are_back() {
+    let world = Setup::default().setting("LORE_LINKDEAD", "10m").start();
+    let (ada, socket) = world.player("warrior").await;
+    let mut watcher = watcher(&world).await;
+    watcher.done("presence.subscribe", json!({"characters": [ada.character]})).await;
+    let token = socket.welcome["recovery"].clone();
+    drop(socket);
+    assert_eq!(told(&mut watcher).await, json!([there(&ada, "away", "downtown")]));
+    let (mut socket, outcome) = resume(&world, &ada, &token, 0).await;
+    let token = outcome.unwrap()["recovery"].clone();
+    assert_eq!(told(&mut watcher).await, json!([there(&ada, "online", "downtown")]));
+
+    // Who is not to be disturbed was so before, and nobody hears that they are gone.
+    socket.done("presence.update", json!({"state": "busy"})).await;
+    assert_eq!(told(&mut watcher).await, json!([there(&ada, "busy", "downtown")]));
+    drop(socket);
+    linkdead(&world, 1).await;
+    watcher.pump_for(Duration::from_millis(500)).await;
+    assert_eq!(watcher.unheard("presence.changed"), 0);
+    let now = watcher.done("presence.query", json!({"characters": [ada.character]})).await;
+    assert_eq!(now["presences"], json!([there(&ada, "busy", "downtown")]));
+    let (socket, outcome) = resume(&world, &ada, &token, 0).await;
+    assert!(outcome.is_ok(), "{outcome:?}");
     socket.close().await;
     assert_eq!(told(&mut watcher).await, json!([offline(ada.character)]));
     watcher.close().await;

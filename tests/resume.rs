@@ -250,7 +250,8 @@ async fn figure(world: &World, name: &str) -> u64 {
 }
 
 /// Waits until so many sessions wait for their client.
-async fn linkdead(world: &World, wanted: u64) {
+/// Waits until so many sessions wait for their clients.
+pub async fn linkdead(world: &World, wanted: u64) {
     let until = Instant::now() + PATIENCE;
     while figure(world, "websocket_linkdead_sessions").await != wanted {
         assert!(Instant::now() < until, "not {wanted} sessions that wait");
@@ -263,7 +264,7 @@ fn recovery(socket: &Socket) -> Value {
 }
 
 /// Tries to take up a session on a new connection, which counts its calls on from those of all before.
-async fn resume(world: &World, hero: &Hero, token: &Value, seq: u64) -> (Socket, Result<Value, Value>) {
+pub async fn resume(world: &World, hero: &Hero, token: &Value, seq: u64) -> (Socket, Result<Value, Value>) {
     static CALLS: AtomicU64 = AtomicU64::new(1_000);
     let mut socket = Socket::open(&world.ws, &hero.token).await;
     socket.next_id = CALLS.fetch_add(1_000, Ordering::Relaxed);

@@ -2,7 +2,7 @@
 //! (`crate::cli`). Names are kebab-case in the file (`access-ttl = "24h"`) and upper snake case in
 //! the environment (`LORE_ACCESS_TTL=24h`).
 
-use crate::abuse::Policy;
+use crate::abuse::{ANY_IN_PRODUCTION, Origin, Policy};
 use host_api::{Capability, Grants, is_script_name};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -48,8 +48,8 @@ pub struct Config {
     /// How long a session lasts without a refresh.
     #[serde(with = "humantime_serde")]
     pub refresh_ttl: Duration,
-    /// Pages of other origins that may call the HTTP interface; `*` is any.
-    pub cors_origins: Vec<String>,
+    /// Pages that are added to `limits.origins` at the start; an operator may replace all of them while the server runs.
+    pub cors_origins: Vec<Origin>,
     /// Whether `POST /v1/auth/guest` makes accounts.
     pub guests: bool,
     /// Whether `/debug/ws-echo` is there, which sends back what comes: for checkers of WebSocket, not for production.
@@ -72,7 +72,7 @@ pub struct Config {
     pub reload: Reload,
     /// What scripts may have.
     pub scripts: Scripts,
-    /// What clients may do.
+    /// What clients may do; see [`Config::policy`].
     #[serde(deserialize_with = "Policy::in_settings")]
     pub limits: Policy,
 }
@@ -82,7 +82,7 @@ pub struct Config {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Presence {
     /// How long a player does nothing before others are told that they are away; looked at with each heartbeat.
-    /// 0 never tells.
+    /// 0 tells it of those alone who have lost the connection.
     #[serde(with = "humantime_serde")]
     pub away_after: Duration,
     /// Whether others are told in which zone somebody is.
@@ -274,9 +274,12 @@ impl Config {
             return refuse("scripts.grant-to", format!("`{name}` is no name that a script can have"));
         }
         if self.profile == Profile::Production {
-            if self.cors_origins.iter().any(|origin| origin == "*") {
-                let reason = "`*` is any origin, which is not for production; list yours";
-                return refuse("cors-origins", reason.to_owned());
+            for (name, origins) in
+                [("cors-origins", &self.cors_origins), ("limits.origins", &self.limits.origins)]
+            {
+                if origins.iter().any(Origin::is_any) {
+                    return refuse(name, ANY_IN_PRODUCTION.to_owned());
+                }
             }
             if self.ws_echo {
                 let reason = "it answers whatever it is sent, which is not for production; leave it out";
@@ -290,6 +293,14 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// What clients may do until an operator says otherwise.
+    pub fn policy(&self) -> Policy {
+        let mut policy = self.limits.clone();
+        let further = self.cors_origins.iter().filter(|origin| !self.limits.origins.contains(*origin));
+        policy.origins.extend(further.cloned());
+        policy
     }
 
     /// The settings as TOML for people to read at start: secrets are not in it.
@@ -330,7 +341,7 @@ const SETTINGS: &[&str] = &[
 ];
 
 /// Those of them that are lists, separated by commas in a variable.
-const LISTS: &[&str] = &["cors-origins", "scripts.grant", "limits.trusted-proxies"];
+const LISTS: &[&str] = &["cors-origins", "scripts.grant", "limits.trusted-proxies", "limits.origins"];
 
 /// `scheme://user:secret@host` without the secret.
 fn redact_password(url: &str) -> String {
@@ -386,7 +397,8 @@ mod tests {
         assert_eq!(config.scripts.grant, []);
         assert_eq!((config.seed, config.guests, config.listen.port()), (8, false, 80));
         assert_eq!(config.database_url.as_deref(), Some("postgres://a"));
-        assert_eq!(config.cors_origins, ["https://a.example", "https://b.example"]);
+        let policy = config.policy();
+        assert!(policy.allows_page("https://a.example") && policy.allows_page("https://b.example"));
     }
 
     #[test]
@@ -410,15 +422,20 @@ mod tests {
             ("LORE_LIMITS_CONNECTION_QUEST_ACCEPT", "7/s burst 8"),
             ("LORE_LIMITS_SOCKETS_PER_ACCOUNT", "5"),
             ("LORE_LIMITS_TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8"),
+            ("LORE_LIMITS_ORIGINS", "https://a.example, https://b.example"),
+            ("LORE_CORS_ORIGINS", "https://b.example, https://c.example"),
         ];
-        let limits = load(file, &variables).unwrap().limits;
+        let config = load(file, &variables).unwrap();
+        let origins: Vec<String> = config.policy().origins.into_iter().map(String::from).collect();
+        assert_eq!(origins, ["https://a.example", "https://b.example", "https://c.example"]);
+        let limits = config.limits;
         assert_eq!(limits.connection.attack, Rate::per_second(3, 3));
         assert_eq!(limits.connection.quest_accept, Rate::per_second(7, 8));
         assert_eq!((limits.sockets.per_account, limits.trusted_proxies.len()), (5, 2));
         assert_eq!(limits.account, Policy::default().account);
         let wrong = load("[limits.conection]\nchat = \"1/s\"\n[limits.sockets]\nper-account = 0", &[]);
         let told = wrong.unwrap_err().to_string();
-        assert!(told.contains("did you mean `connection`?") && told.contains("must be 1 to 10000"), "{told}");
+        assert!(told.contains("did you mean `connection`?") && told.contains("must be 1 to 16384"), "{told}");
     }
 
     #[test]
@@ -436,6 +453,14 @@ mod tests {
         load("[presence]\naway-after = \"0s\"", &[]).unwrap().check().unwrap();
         let open = Config { profile: Profile::Production, ..Config::default() };
         assert!(open.check().unwrap_err().to_string().starts_with("admin-token"));
+        for (variable, name) in
+            [("LORE_CORS_ORIGINS", "cors-origins"), ("LORE_LIMITS_ORIGINS", "limits.origins")]
+        {
+            let any = load("profile = \"production\"", &[(variable, "*")]).unwrap();
+            assert!(any.check().unwrap_err().to_string().starts_with(name));
+        }
+        let path = load("cors-origins = [\"https://a.example/\"]", &[]).unwrap_err().to_string();
+        assert!(path.contains("is no origin"), "{path}");
         let echo = load("profile = \"production\"", &[("LORE_WS_ECHO", "true")]).unwrap();
         assert!(echo.check().unwrap_err().to_string().starts_with("ws-echo"));
     }

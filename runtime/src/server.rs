@@ -206,7 +206,6 @@ impl Server {
             heartbeat: config.heartbeat,
             away_after: config.presence.away_after,
             linkdead: config.linkdead,
-            origins: config.cors_origins.clone(),
             echoes: config.ws_echo,
         });
 

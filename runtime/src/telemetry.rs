@@ -145,6 +145,7 @@ fn describe() {
     describe_counter!("game_ticks_late_total", "ticks longer than they may be, by cause: swap or load");
     describe_counter!("websocket_refused_total", "sockets refused");
     describe_counter!("http_connections_refused_total", "connections of addresses that had enough");
+    describe_counter!("http_requests_refused_total", "requests beyond a rate: address, account or login");
     describe_counter!("calls_refused_total", "calls beyond a rate, by whose: connection, account or address");
     describe_counter!("abuse_points_total", "points of misbehaviour, by offence");
     describe_counter!("abuse_bans_total", "bans, by kind and cause");

@@ -124,9 +124,15 @@ pub struct Socket {
 impl Socket {
     /// Opens the socket with the token in the header and hears the welcome.
     pub async fn open(url: &str, token: &str) -> Self {
+        Self::open_with(url, token, &[]).await
+    }
+
+    /// The same with these headers more.
+    pub async fn open_with(url: &str, token: &str, more: &[(&str, &str)]) -> Self {
         let request = ClientRequestBuilder::new(url.parse().unwrap())
             .with_header("Authorization", format!("Bearer {token}"))
             .with_sub_protocol("lore.v1.json");
+        let request = more.iter().fold(request, |request, (name, value)| request.with_header(*name, *value));
         let (stream, _) = timeout(PATIENCE, connect_async(request)).await.unwrap().unwrap();
         let mut socket = Self {
             stream,
@@ -306,6 +312,27 @@ impl Socket {
     pub async fn send_or_closed(&mut self, message: Message) {
         // Whoever reads next learns how it was closed.
         let _ = timeout(PATIENCE, self.stream.send(message)).await.expect("the server reads");
+    }
+
+    /// Asks for an answer; the close code if the server has closed instead.
+    pub async fn ping_or_closed(&mut self) -> Option<u16> {
+        let id = self.next_id;
+        self.next_id += 1;
+        let call = json!({"jsonrpc": "2.0", "id": id, "method": "system.ping"});
+        self.send_or_closed(Message::text(call.to_string())).await;
+        let hearing = async {
+            loop {
+                if let Some(place) = self.answers.iter().position(|answer| answer["id"] == id) {
+                    drop(self.answers.remove(place));
+                    return None;
+                }
+                if self.closed.is_some() {
+                    return self.closed;
+                }
+                self.pump().await;
+            }
+        };
+        timeout(PATIENCE, hearing).await.expect("an answer or the end")
     }
 
     /// Hears what is there already; the close code if that was among it.

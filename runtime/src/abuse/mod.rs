@@ -8,6 +8,7 @@ mod bans;
 mod document;
 mod kept;
 mod network;
+mod origin;
 mod place;
 mod policy;
 mod rate;
@@ -17,6 +18,7 @@ pub use bans::{Ban, Subject};
 pub use document::Mistakes;
 pub use kept::KeepError;
 pub use network::{Block, Network};
+pub use origin::{ANY_IN_PRODUCTION, Origin, OriginError};
 pub use place::{Allowance, HttpPlace, NoPlace, Place, Watch};
 pub use policy::{
     AddressRates, BanRules, CallBuckets, CallRates, FloodRule, FrameLimits, Group, HttpRates, Policy, Score,
@@ -104,6 +106,7 @@ struct AccountBuckets {
 #[derive(Default)]
 struct AddressBuckets {
     handshakes: Bucket,
+    requests: Bucket,
     logins: Bucket,
     messages: Bucket,
     bytes: Bucket,
@@ -147,7 +150,7 @@ impl Abuse {
     /// # Errors
     /// [`StoreError`].
     pub async fn open(config: &Config, store: Store) -> Result<Self, StoreError> {
-        let (kept, policy) = KeptPolicy::open(&config.data, config.limits.clone());
+        let (kept, policy) = KeptPolicy::open(&config.data, config.policy(), config.profile);
         let bans = Registry::default();
         for row in store.bans().await? {
             match bans::Ban::from_row(row) {
@@ -240,12 +243,32 @@ impl Abuse {
     /// # Errors
     /// There are too many: how long it will be.
     pub fn count_handshake(&self, address: Address) -> Result<(), Duration> {
+        let rate = self.policy().address.handshakes;
+        self.count_from(address, rate, |buckets| &mut buckets.handshakes)
+    }
+
+    /// Counts an HTTP request, whatever it asks for.
+    ///
+    /// # Errors
+    /// There are too many: how long it will be.
+    pub fn count_request_from(&self, address: Address) -> Result<(), Duration> {
+        let rate = self.policy().address.requests;
+        self.count_from(address, rate, |buckets| &mut buckets.requests)
+    }
+
+    /// Takes from one of the buckets of an address, if it is counted; what is beyond the rate is an offence.
+    fn count_from(
+        &self,
+        address: Address,
+        rate: Rate,
+        bucket: impl FnOnce(&mut AddressBuckets) -> &mut Bucket,
+    ) -> Result<(), Duration> {
         if !address.counted {
             return Ok(());
         }
-        let (now, rate) = (self.now(), self.policy().address.handshakes);
+        let now = self.now();
         let record = self.0.addresses.of(address.network, now);
-        let taken = record.lock().buckets.handshakes.take(rate, now);
+        let taken = bucket(&mut record.lock().buckets).take(rate, now);
         if taken.is_err() {
             self.offend_from(address, Offence::Refused);
         }
@@ -412,5 +435,39 @@ async fn write_loop(inner: Weak<Inner>, mut queue: mpsc::Receiver<Subject>) {
         if let Err(error) = inner.store.save_ban(&ban.row()).await {
             tracing::warn!(%error, "a ban is not written down; it ends with the server");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_asks_at_its_rate_and_is_banned_for_going_on() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open_sqlite(folder.path()).await.expect("a store");
+        store.migrate().await.expect("its tables");
+        let mut config = Config { data: folder.path().to_owned(), ..Config::default() };
+        config.limits.address.requests = Rate::per_minute(1, 2);
+        config.limits.score.refused = 10;
+        config.limits.score.address_threshold = 25;
+        config.limits.score.decay_per_second = 1;
+        config.limits.trusted_proxies = vec![Block::try_from("192.0.2.1".to_owned()).expect("a block")];
+        let abuse = Abuse::open(&config, store).await.expect("no bans");
+        let address = |text: &str| abuse.address(text.parse().expect("an address"), &HeaderMap::new());
+        let home = address("2001:db8::1");
+        assert_eq!(abuse.count_request_from(home), Ok(()));
+        assert_eq!(abuse.count_request_from(address("2001:db8::2")), Ok(()), "the same home");
+        assert!(abuse.count_request_from(home).is_err());
+        assert_eq!(abuse.count_handshake(home), Ok(()), "it has a rate of its own");
+        for uncounted in ["192.0.2.1", "127.0.0.1"] {
+            for _ in 0..9 {
+                assert_eq!(abuse.count_request_from(address(uncounted)), Ok(()), "{uncounted}");
+            }
+        }
+        assert!(abuse.count_request_from(home).is_err());
+        assert_eq!(abuse.ban_on(Subject::Address(home.network)), None);
+        assert!(abuse.count_request_from(home).is_err());
+        assert!(abuse.ban_on(Subject::Address(home.network)).is_some());
     }
 }

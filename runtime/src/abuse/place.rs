@@ -5,7 +5,6 @@ use super::policy::{CallBuckets, Group, Policy};
 use super::record::Record;
 use super::{Abuse, AccountBuckets, Address, AddressBuckets, Offence};
 use crate::auth::AccountId;
-use crate::client::limits::SOCKETS;
 use crate::client::{Client, CloseReason};
 use std::net::IpAddr;
 use std::sync::atomic::Ordering::Relaxed;
@@ -50,7 +49,7 @@ impl Abuse {
         let (now, limits) = (self.now(), self.policy().sockets.clone());
         let of_account = self.0.accounts.of(account_id, now);
         let of_address = self.0.addresses.of(address.network, now);
-        if self.0.sockets.fetch_add(1, Relaxed) >= SOCKETS {
+        if self.0.sockets.fetch_add(1, Relaxed) >= limits.in_all as usize {
             self.0.sockets.fetch_sub(1, Relaxed);
             return Err(NoPlace::Server);
         }

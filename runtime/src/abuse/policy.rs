@@ -3,6 +3,7 @@
 //! What is not an operator's choice, because buffers are sized by it, is in `client::limits`.
 
 use super::network::Block;
+use super::origin::Origin;
 use super::rate::{Bucket, Rate};
 use crate::client::limits::{BATCH_CALLS, BATCH_MOVES, MESSAGE_BYTES, MESSAGES_BURST, SOCKETS};
 use humantime_serde::re::humantime::format_duration;
@@ -15,6 +16,8 @@ use std::time::Duration;
 pub struct Policy {
     /// Proxies that are believed when they say whom they speak for (`X-Forwarded-For`).
     pub trusted_proxies: Vec<Block>,
+    /// Pages of other servers that may open a socket and ask over HTTP; the own ones always may.
+    pub origins: Vec<Origin>,
     /// Open connections.
     pub sockets: SocketLimits,
     /// Calls of one connection.
@@ -41,6 +44,8 @@ pub struct Policy {
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SocketLimits {
+    /// Sockets of all: twice the load the server is made for. Each takes a file descriptor and some 15 KiB.
+    pub in_all: u32,
     /// Sockets of one account: a player in two tabs who reconnects both before the server has noticed that
     /// the former sockets are dead.
     pub per_account: u32,
@@ -93,6 +98,10 @@ pub struct CallRates {
 pub struct AddressRates {
     /// Attempts to open a socket.
     pub handshakes: Rate,
+    /// HTTP requests for whatever there is or is not, whoever asks. To come in with the web client takes some ten of
+    /// them, and a school behind one address does so in one moment: its hundred players, the most that have sockets, at
+    /// once, and all of them a second time. In the long run they ask once a second each.
+    pub requests: Rate,
     /// Calls.
     pub messages: Rate,
     /// Bytes.
@@ -154,7 +163,7 @@ pub struct FloodRule {
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Score {
-    /// A call beyond a rate.
+    /// A call beyond a rate; a handshake or an HTTP request beyond that of its address.
     pub refused: u32,
     /// A call that is none, or has params that do not fit.
     pub malformed: u32,
@@ -332,7 +341,8 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             trusted_proxies: Vec::new(),
-            sockets: SocketLimits { per_account: 4, per_address: 100, http_per_address: 200 },
+            origins: Vec::new(),
+            sockets: SocketLimits { in_all: 10_000, per_account: 4, per_address: 100, http_per_address: 200 },
             connection: CallRates {
                 messages: Rate::per_second(60, MESSAGES_BURST),
                 // Two seconds of them, for who was held up on the way.
@@ -372,6 +382,7 @@ impl Default for Policy {
             },
             address: AddressRates {
                 handshakes: Rate::per_second(20, 100),
+                requests: Rate::per_second(100, 2_000),
                 messages: Rate::per_second(2_000, 4_000),
                 bytes: Rate::per_second(1_048_576, 4_194_304),
             },
@@ -409,6 +420,11 @@ const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 const READ_BYTES: u32 = 65_536;
 
 impl Policy {
+    /// Whether a page of another server may come in.
+    pub fn allows_page(&self, origin: &str) -> bool {
+        self.origins.iter().any(|allowed| allowed.is_of(origin))
+    }
+
     /// What makes no sense, each with its name and what would.
     pub fn mistakes(&self) -> Vec<String> {
         let mut mistakes = Vec::new();
@@ -418,6 +434,7 @@ impl Policy {
             }
         };
         let most = SOCKETS as u32;
+        range("sockets.in-all", self.sockets.in_all, 1, most);
         range("sockets.per-account", self.sockets.per_account, 1, most);
         range("sockets.per-address", self.sockets.per_address, 1, most);
         range("sockets.http-per-address", self.sockets.http_per_address, 1, most);
@@ -479,7 +496,7 @@ mod tests {
         assert_eq!(
             policy.mistakes(),
             [
-                "sockets.per-account: it is 0, must be 1 to 10000",
+                "sockets.per-account: it is 0, must be 1 to 16384",
                 "the burst of connection.messages: it is 500, must be 32 to 120",
                 "bans.first: it is 30days, must be 1s to 7days",
             ]

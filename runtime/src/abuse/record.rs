@@ -1,13 +1,17 @@
 //! What is known of an account or an address while it is remembered, and tables of those that are bounded.
 
+use crate::client::limits::SOCKETS;
 use crate::client::{Client, CloseReason};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-/// Accounts, or addresses, remembered at once: three times those that can be connected, 14 MiB.
+/// Accounts, or addresses, remembered at once: three times those that can be connected by default, 15 MiB.
 const RECORDS: usize = 32_768;
+
+// Whoever is connected is remembered, and so is for a while who was.
+const _: () = assert!(RECORDS >= 2 * SOCKETS);
 
 /// One account or address. Shared by its connections; a mutex, because nobody holds it longer than it takes
 /// to count.

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-/// Open sockets in all: twice the load the server is made for.
-pub const SOCKETS: usize = 10_000;
+/// Open sockets in all, whatever the policy: as many accounts and addresses again are remembered that have gone.
+pub const SOCKETS: usize = 16_384;
 /// Bytes of one message of a client, a batch included. The longest sensible call is a chat line of
 /// 500 bytes; 32 of those fit.
 pub const MESSAGE_BYTES: usize = 16 * 1024;
@@ -70,8 +70,8 @@ pub const KEPT_MESSAGES: usize = 512;
 pub const KEPT_BYTES: usize = 64 * 1024;
 /// Sessions of one account that wait for their client: as many as it may have sockets by default.
 pub const LINKDEAD_PER_ACCOUNT: usize = 4;
-/// Such sessions in all: everybody, when a proxy in between is started again.
-pub const LINKDEAD: usize = SOCKETS / 2;
+/// Such sessions in all: the load that the server is made for, when a proxy in between is started again.
+pub const LINKDEAD: usize = 5_000;
 /// How long a join waits for the same character to be saved by its former connection, and a client that comes back for
 /// its session.
 pub const TAKEOVER_TIMEOUT: Duration = Duration::from_secs(10);

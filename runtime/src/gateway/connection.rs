@@ -422,6 +422,7 @@ impl Connection {
                 self.talk.out.extend(missed);
                 begun.client.set_sink(None);
                 self.talk.client.set_back();
+                self.talk.regain_client();
                 self.has_resumed = true;
                 "resumed"
             }

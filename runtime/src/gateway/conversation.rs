@@ -79,6 +79,18 @@ impl Conversation {
         }
     }
 
+    /// Its client has no connection: others see that nobody looks.
+    pub fn lose_client(&mut self) {
+        let character = self.character();
+        self.attendance.lose(character);
+    }
+
+    /// Its client is back.
+    pub fn regain_client(&mut self) {
+        let character = self.character();
+        self.attendance.regain(character);
+    }
+
     /// Carries out what the session decided, all but what is about connections.
     pub async fn act(&mut self, gateway: &Arc<Gateway>, action: Action) {
         match action {

@@ -104,6 +104,7 @@ impl Absent {
     /// Waits until the client is back; `None` when that took too long, or the session is over for another reason.
     async fn taken_up(&mut self) -> Option<Taker> {
         self.talk.client.set_away();
+        self.talk.lose_client();
         self.occasions.watch_session(&self.talk.client);
         let grace = tokio::time::sleep(self.gateway.linkdead);
         tokio::pin!(grace);
@@ -113,6 +114,8 @@ impl Absent {
                 () = &mut grace => return None,
                 Some(outgoing) = self.talk.outbox.recv() => {
                     self.talk.keep(outgoing);
+                    // It may have been a join that was under way.
+                    self.talk.lose_client();
                     continue;
                 }
             };

@@ -51,7 +51,6 @@ pub struct Gateway {
     tick_ms: u32,
     heartbeat: Duration,
     away_after: Duration,
-    origins: Vec<String>,
     echoes: bool,
     /// How often the operator speaks, since the gateway began.
     speech: (Mutex<Bucket>, Instant),
@@ -101,10 +100,8 @@ pub struct GatewaySetup {
     pub heartbeat: Duration,
     /// How long the session of a broken connection waits for its client; zero for not at all.
     pub linkdead: Duration,
-    /// How long a player does nothing before they are shown as away; zero is for ever.
+    /// How long a player with a connection does nothing before they are shown as away; zero is for ever.
     pub away_after: Duration,
-    /// Pages that may open a socket, beside those of this server; `*` for all.
-    pub origins: Vec<String>,
     /// Whether `/debug/ws-echo` is there.
     pub echoes: bool,
 }
@@ -124,7 +121,6 @@ impl Gateway {
             heartbeat,
             linkdead,
             away_after,
-            origins,
             echoes,
         } = setup;
         Arc::new(Self {
@@ -138,7 +134,6 @@ impl Gateway {
             tick_ms,
             heartbeat,
             away_after,
-            origins,
             echoes,
             speech: (Mutex::default(), Instant::now()),
             crowd: crowd::Crowd::default(),

@@ -174,6 +174,8 @@ pub(super) struct Attendance {
     last_input: Duration,
     /// What the book was told last: that the player does something, or not. Nothing was told at first.
     attentive: Option<bool>,
+    /// The book was told that the player does nothing because the connection broke, and for no other reason.
+    is_lost: bool,
 }
 
 impl Attendance {
@@ -186,6 +188,7 @@ impl Attendance {
             zone: None,
             last_input: Duration::ZERO,
             attentive: None,
+            is_lost: false,
         }
     }
 
@@ -231,6 +234,22 @@ impl Attendance {
     pub(super) fn look_idle(&mut self, character: Option<CharacterId>, now: Duration, away_after: Duration) {
         if !away_after.is_zero() && now.saturating_sub(self.last_input) >= away_after {
             self.attend(character, false);
+        }
+    }
+
+    /// The client has no connection, and so nobody looks: the player is away, unless they chose to be busy.
+    pub(super) fn lose(&mut self, character: Option<CharacterId>) {
+        // Who was away before is so when the client is back.
+        if character.is_some() && self.attentive != Some(false) {
+            self.is_lost = true;
+            self.attend(character, false);
+        }
+    }
+
+    /// The client is back: all is as it was before [`Attendance::lose`].
+    pub(super) fn regain(&mut self, character: Option<CharacterId>) {
+        if std::mem::take(&mut self.is_lost) {
+            self.attend(character, true);
         }
     }
 
@@ -425,5 +444,37 @@ mod tests {
         let mut heir = Attendance::new(&book);
         heir.input(Some(ADA), second);
         assert_eq!(seen(), Some(State::Online));
+    }
+
+    #[test]
+    fn who_lost_the_connection_is_away_and_as_before_when_they_are_back() {
+        let book = Presences::new(true);
+        let mut own = Attendance::new(&book);
+        let seen = || book.look(&[ADA], &[]).0[0].1.as_ref().map(|seen| seen.state);
+        let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
+        own.input(None, second);
+        // It broke while the character was on its way into the world.
+        own.lose(None);
+        book.enter(ADA, "Ada", &Arc::from("downtown"));
+        assert_eq!(seen(), Some(State::Online));
+        for _ in 0..2 {
+            own.lose(Some(ADA));
+            assert_eq!(seen(), Some(State::Away));
+        }
+        own.regain(Some(ADA));
+        assert_eq!(seen(), Some(State::Online));
+        own.look_idle(Some(ADA), minute * 2, minute);
+        own.lose(Some(ADA));
+        own.regain(Some(ADA));
+        assert_eq!(seen(), Some(State::Away), "they did nothing before, nor since");
+        own.input(Some(ADA), minute * 2);
+        assert_eq!(seen(), Some(State::Online));
+        for chosen in [State::Busy, State::Away, State::Online] {
+            assert_eq!(book.change(ADA, Change::Chosen(chosen), None), Ok(()));
+            own.lose(Some(ADA));
+            assert_eq!(seen(), Some(if chosen == State::Busy { State::Busy } else { State::Away }));
+            own.regain(Some(ADA));
+            assert_eq!(seen(), Some(chosen));
+        }
     }
 }

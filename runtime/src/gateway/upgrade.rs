@@ -8,7 +8,7 @@ use super::Gateway;
 use super::connection::Connection;
 use super::echo::echo;
 use super::meter::Metered;
-use crate::abuse::{Abuse, Address, Ban, NoPlace, Offence, Subject};
+use crate::abuse::{Abuse, Address, Ban, NoPlace, Offence, Policy, Subject};
 use crate::auth::AuthError;
 use crate::client::frame::Encoding;
 use crate::client::limits;
@@ -51,7 +51,7 @@ enum Refusal {
     Key,
     #[error("none of the subprotocols asked for is spoken; ask for `lore.v1.json` or `lore.v1.proto`")]
     Subprotocol,
-    #[error("this page may not open a connection; the server has to list its origin in `cors-origins`")]
+    #[error("this page may not open a connection; the server has to list its origin in `limits.origins`")]
     Origin,
     #[error(
         "a valid access token is needed: `Authorization: Bearer TOKEN`, `?token=TOKEN` or the cookie `lore_token`"
@@ -163,7 +163,7 @@ fn accept(gateway: Arc<Gateway>, mut request: Request) -> Result<Response, Refus
         true => preferred(headers).ok_or(Refusal::Subprotocol)?,
         false => Encoding::Json,
     };
-    check_origin(&gateway.origins, headers)?;
+    check_origin(&gateway.abuse.policy(), headers)?;
     if gateway.is_draining() {
         return Err(Refusal::Draining);
     }
@@ -252,10 +252,10 @@ fn preferred(headers: &HeaderMap) -> Option<Encoding> {
 
 /// A browser says which page asks. Without a list of allowed pages only our own is let in;
 /// clients that are no browser send no origin and need a token anyway.
-fn check_origin(allowed: &[String], headers: &HeaderMap) -> Result<(), Refusal> {
+fn check_origin(policy: &Policy, headers: &HeaderMap) -> Result<(), Refusal> {
     let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
     let origin = origin.to_str().map_err(|_| Refusal::Origin)?;
-    if allowed.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(origin)) {
+    if policy.allows_page(origin) {
         return Ok(());
     }
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).ok_or(Refusal::Origin)?;
@@ -293,10 +293,12 @@ mod tests {
     fn only_our_own_page_and_allowed_ones_may_connect() {
         let own = headers(&[(header::HOST, "127.0.0.1:8080"), (header::ORIGIN, "http://127.0.0.1:8080")]);
         let foreign = headers(&[(header::HOST, "127.0.0.1:8080"), (header::ORIGIN, "https://evil.example")]);
-        assert!(check_origin(&[], &own).is_ok());
-        assert!(check_origin(&[], &foreign).is_err());
-        assert!(check_origin(&["https://evil.example".to_owned()], &foreign).is_ok());
-        assert!(check_origin(&[], &HeaderMap::new()).is_ok());
+        let mut policy = Policy::default();
+        assert!(check_origin(&policy, &own).is_ok());
+        assert!(check_origin(&policy, &foreign).is_err());
+        assert!(check_origin(&policy, &HeaderMap::new()).is_ok());
+        policy.origins = vec!["https://evil.example".parse().expect("an origin")];
+        assert!(check_origin(&policy, &foreign).is_ok());
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! Who is let in: where a request comes from, and the bans.
+//! Who is let in: where a request comes from, how many come from there, and the bans.
 
 use super::problem::Problem;
+use super::rates::too_many;
 use crate::abuse::{Abuse, Ban, Subject};
 use crate::auth::AccountId;
 use axum::extract::{ConnectInfo, Request, State};
@@ -9,7 +10,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 use std::net::SocketAddr;
 
-/// Lets requests of addresses through that are not banned, and leaves a note where they come from.
+/// Lets requests of addresses through that are not banned, at the rate of an address, and leaves a note where they come
+/// from.
 pub(super) async fn admit(
     State(abuse): State<Abuse>,
     mut request: Request,
@@ -19,6 +21,8 @@ pub(super) async fn admit(
     if let Some(peer) = peer {
         let address = abuse.address(peer, request.headers());
         refuse_banned(abuse.ban_on(Subject::Address(address.network)))?;
+        let counted = abuse.count_request_from(address);
+        counted.map_err(|wait| too_many("address", "requests from this address", wait))?;
         request.extensions_mut().insert(address);
     }
     Ok(next.run(request).await)

@@ -1,7 +1,7 @@
 //! What holds for every request: ids, spans, CORS, time limit, panics.
 
 use super::problem::Problem;
-use crate::config::Config;
+use crate::abuse::Abuse;
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
@@ -17,13 +17,13 @@ use tower_http::trace::TraceLayer;
 /// Longest a request may take from its headers to its answer; a body that drips in ends here.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-pub(super) fn layer<S: Clone + Send + Sync + 'static>(router: Router<S>, config: &Config) -> Router<S> {
+pub(super) fn layer<S: Clone + Send + Sync + 'static>(router: Router<S>, abuse: Abuse) -> Router<S> {
     // The last layer is the outermost.
     router
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(within_time))
         .layer(from_fn(measured))
-        .layer(cors(&config.cors_origins))
+        .layer(cors(abuse))
         .layer(TraceLayer::new_for_http().make_span_with(span))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
@@ -84,12 +84,11 @@ fn panicked(reason: Box<dyn Any + Send>) -> Response {
     Problem::internal().into_response()
 }
 
-fn cors(origins: &[String]) -> CorsLayer {
-    let allowed = if origins.iter().any(|origin| origin == "*") {
-        AllowOrigin::any()
-    } else {
-        AllowOrigin::list(origins.iter().filter_map(|origin| origin.parse().ok()))
-    };
+fn cors(abuse: Abuse) -> CorsLayer {
+    // Looked up each time: the policy may be another by then.
+    let allowed = AllowOrigin::predicate(move |origin, _| {
+        origin.to_str().is_ok_and(|origin| abuse.policy().allows_page(origin))
+    });
     CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST, Method::DELETE])

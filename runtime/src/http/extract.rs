@@ -37,7 +37,7 @@ pub(super) async fn authenticate(
     })?;
     admit_account(&state.abuse, claims.account)?;
     let counted = state.abuse.count_request(claims.account);
-    counted.map_err(|wait| too_many("requests of this account", wait))?;
+    counted.map_err(|wait| too_many("account", "requests of this account", wait))?;
     request.extensions_mut().insert(claims);
     Ok(next.run(request).await)
 }

@@ -1,8 +1,8 @@
 //! The players' HTTP interface: routes, conduct, and the loop that accepts connections.
 //!
-//! A request passes, from outside in: request id and span, CORS, time limit, panic guard, the bans, body limit;
-//! routes of an account then check the token, the account's rate, and the idempotency key. What does
-//! not live here: the world's socket (`crate::gateway`), the operators' interface (`crate::admin`).
+//! A request passes, from outside in: request id and span, CORS, time limit, panic guard, the bans and the rate of its
+//! address, body limit; routes of an account then check the token, the account's rate, and the idempotency key. What
+//! does not live here: the world's socket (`crate::gateway`), the operators' interface (`crate::admin`).
 
 mod admission;
 mod assets;
@@ -81,7 +81,7 @@ pub fn router(state: AppState) -> Router {
     let api = api.route("/openapi.json", get(move || std::future::ready(axum::Json(document.clone()))));
     let api = api.fallback(assets::serve).method_not_allowed_fallback(problem::method_not_allowed);
     let api = api.layer(from_fn_with_state(state.abuse.clone(), admission::admit));
-    conduct::layer(api, &state.config).with_state(state)
+    conduct::layer(api, state.abuse.clone()).with_state(state)
 }
 
 fn api(state: &AppState) -> OpenApiRouter<AppState> {

@@ -61,12 +61,18 @@ pub(super) fn finish(mut document: OpenApi) -> OpenApi {
 
 fn finish_operation(operation: &mut Operation, mutates: bool) {
     let secured = operation.security.is_some();
-    let mut shared: Vec<(&str, &str)> =
-        vec![("408", "`timeout`: the request took more than 30 s."), ("500", "A defect of the server.")];
+    let too_many = match secured {
+        true => "Too many requests of this account, or from this address.",
+        false => "Too many requests from this address.",
+    };
+    let mut shared: Vec<(&str, &str)> = vec![
+        ("408", "`timeout`: the request took more than 30 s."),
+        ("429", too_many),
+        ("500", "A defect of the server."),
+    ];
     if secured {
         shared.push(("401", "No access token, or one that is not good (any more)."));
         shared.push(("403", "`banned`."));
-        shared.push(("429", "Too many requests of this account."));
         shared.push(("503", "The store cannot be reached; nothing was changed."));
     }
     if operation.request_body.is_some() {

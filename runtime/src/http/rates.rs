@@ -1,4 +1,4 @@
-//! How often one address may try to log in, and one account may ask. The counts are in `crate::abuse`.
+//! How often one address may try to log in, and what is told to who asks too often. The counts are in `crate::abuse`.
 
 use super::AppState;
 use super::problem::Problem;
@@ -17,7 +17,8 @@ pub(super) async fn per_address(
 ) -> Result<Response, Problem> {
     let address = request.extensions().get::<Address>().copied();
     if let Some(address) = address {
-        state.abuse.count_login(address).map_err(|wait| too_many("attempts from this address", wait))?;
+        let counted = state.abuse.count_login(address);
+        counted.map_err(|wait| too_many("login", "attempts from this address", wait))?;
     }
     let response = next.run(request).await;
     if let (StatusCode::UNAUTHORIZED, Some(address)) = (response.status(), address) {
@@ -26,8 +27,9 @@ pub(super) async fn per_address(
     Ok(response)
 }
 
-/// 429: too many of these, for so long.
-pub(super) fn too_many(what: &str, wait: Duration) -> Problem {
+/// 429: too many of these, for so long; counted by whose rate it was.
+pub(super) fn too_many(by: &'static str, what: &str, wait: Duration) -> Problem {
+    metrics::counter!("http_requests_refused_total", "by" => by).increment(1);
     let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", format!("too many {what}"));
     problem.retry_after(wait.as_secs() + 1)
 }

@@ -33,11 +33,11 @@ pub enum AccountError {
         /// Why.
         source: reqwest::Error,
     },
-    /// The server counts registrations by address, and this one has had its share.
+    /// The server counts registrations, and requests of any kind, by address, and this one has had its share.
     #[error(
         "{route}: still too many attempts from this address after {TRIES} tries; for the time of the test start the \
-         server with LORE_LIMITS_HTTP_LOGINS=\"1000/s burst 10000\", or with the development profile on the same \
-         machine"
+         server with LORE_LIMITS_HTTP_LOGINS and LORE_LIMITS_ADDRESS_REQUESTS=\"1000/s burst 10000\", or with the \
+         development profile on the same machine"
     )]
     RateLimited {
         /// What was called.
