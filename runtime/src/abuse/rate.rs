@@ -105,10 +105,11 @@ impl Bucket {
     /// # Errors
     /// Without all of them: how long until there are. For more than the burst there never are.
     pub fn take_many(&mut self, count: u32, rate: Rate, now: Duration) -> Result<(), Duration> {
-        let elapsed = now.saturating_sub(self.filled_at).as_micros().min(u128::from(u32::MAX)) as u64;
+        let filled = now.saturating_sub(self.filled_at).as_micros() * u128::from(rate.per_minute);
         self.filled_at = self.filled_at.max(now);
         let full = u64::from(rate.burst) * MICRO;
-        self.missing = self.missing.saturating_sub(elapsed * u64::from(rate.per_minute)).min(full);
+        let missing = self.missing.saturating_sub(u64::try_from(filled).unwrap_or(u64::MAX));
+        self.missing = missing.min(full);
         let after = self.missing + u64::from(count) * MICRO;
         if after <= full {
             self.missing = after;
@@ -140,6 +141,19 @@ mod tests {
         let late = Duration::from_secs(1_000_000);
         assert_eq!(bucket.take(rate, late), Ok(()));
         assert!(bucket.take(rate, late).is_err());
+    }
+
+    #[test]
+    fn a_large_burst_is_back_after_a_long_pause() {
+        let (mut bucket, rate) = (Bucket::default(), Rate::per_minute(1, 500));
+        let minutes = |count: u64| SECOND + Duration::from_secs(60 * count);
+        assert_eq!(bucket.take_many(500, rate, minutes(0)), Ok(()));
+        assert_eq!(bucket.take_many(300, rate, minutes(300)), Ok(()));
+        assert_eq!(bucket.take(rate, minutes(300)), Err(Duration::from_secs(60)));
+        assert_eq!(bucket.take_many(500, rate, minutes(800)), Ok(()));
+        assert!(bucket.take(rate, minutes(800)).is_err());
+        assert_eq!(bucket.take_many(500, rate, Duration::MAX), Ok(()));
+        assert!(bucket.take(rate, Duration::MAX).is_err());
     }
 
     #[test]

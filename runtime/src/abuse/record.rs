@@ -75,9 +75,9 @@ pub(super) struct Points {
 impl Points {
     /// Adds points at `now`; how many there are then.
     pub(super) fn add(&mut self, points: u64, decay_per_second: u32, now: Duration) -> u64 {
-        let elapsed = now.saturating_sub(self.at).as_micros().min(u128::from(u32::MAX)) as u64;
+        let forgotten = now.saturating_sub(self.at).as_micros() * u128::from(decay_per_second);
         self.at = self.at.max(now);
-        let left = self.micro.saturating_sub(elapsed * u64::from(decay_per_second));
+        let left = self.micro.saturating_sub(u64::try_from(forgotten).unwrap_or(u64::MAX));
         self.micro = left.saturating_add(points.saturating_mul(1_000_000));
         self.micro / 1_000_000
     }
@@ -151,6 +151,16 @@ mod tests {
         assert_eq!(points.add(0, 10, 3 * SECOND), 15);
         assert_eq!(points.add(1, 10, 100 * SECOND), 1);
         assert!(points.add(u64::MAX, 1, 100 * SECOND) > 1_000_000, "no overflow");
+    }
+
+    #[test]
+    fn points_are_forgotten_for_as_long_as_nothing_happens() {
+        let mut points = Points::default();
+        assert_eq!(points.add(9_000, 1, SECOND), 9_000);
+        assert_eq!(points.add(0, 1, 8_001 * SECOND), 1_000);
+        assert_eq!(points.add(0, 1, 90_000 * SECOND), 0);
+        assert_eq!(points.add(u64::MAX, u32::MAX, SECOND), u64::MAX / 1_000_000);
+        assert_eq!(points.add(0, u32::MAX, Duration::MAX), 0, "no overflow");
     }
 
     #[test]
