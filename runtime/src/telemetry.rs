@@ -149,7 +149,7 @@ fn describe() {
     describe_counter!("calls_refused_total", "calls beyond a rate, by whose: connection, account or address");
     describe_counter!("abuse_points_total", "points of misbehaviour, by offence");
     describe_counter!("abuse_bans_total", "bans, by kind and cause");
-    describe_gauge!("abuse_bans_active", "bans that are remembered");
+    describe_gauge!("abuse_bans_active", "bans in force");
     describe_counter!("log_lines_dropped_total", "lines of the server's log that nobody took in time");
 }
 

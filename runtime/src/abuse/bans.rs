@@ -135,9 +135,11 @@ impl Registry {
         bans
     }
 
-    /// How many are known; those are among them that ended a while ago.
-    pub(super) fn len(&self) -> usize {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).len()
+    /// How many are in force; those that ended are remembered for a while, too.
+    pub(super) fn count_in_force(&self) -> usize {
+        let now_s = unix_seconds();
+        let bans = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        bans.values().filter(|ban| ban.holds_at(now_s)).count()
     }
 
     /// Puts a ban in force. False if there are too many.
@@ -211,6 +213,7 @@ mod tests {
         assert!(registry.insert(ban(subject, Some(now_s - 1))));
         assert_eq!(registry.in_force(subject), None);
         assert!(registry.get(subject).is_some(), "it is remembered for the next one");
+        assert_eq!(registry.count_in_force(), 0);
         registry.forget_before(now_s - 10);
         assert!(registry.get(subject).is_some());
         registry.forget_before(now_s);
@@ -218,7 +221,7 @@ mod tests {
         assert!(registry.insert(ban(subject, None)));
         assert!(registry.in_force(subject).is_some_and(|ban| ban.left_s().is_none()));
         registry.forget_before(i64::MAX);
-        assert_eq!(registry.all_in_force().len(), 1);
+        assert_eq!((registry.all_in_force().len(), registry.count_in_force()), (1, 1));
         assert_eq!(
             registry.remove(subject).and_then(|ban| Ban::from_row(ban.row())),
             Some(ban(subject, None))

@@ -13,6 +13,8 @@ mod place;
 mod policy;
 mod rate;
 mod record;
+#[cfg(test)]
+mod tests;
 
 pub use bans::{Ban, Subject};
 pub use document::Mistakes;
@@ -138,6 +140,8 @@ struct Inner {
     /// Open sockets of all.
     sockets: AtomicUsize,
     bans: Registry,
+    /// Held while the store is told of one: it and the memory change together.
+    writing: Mutex<()>,
     unwritten: mpsc::Sender<Subject>,
     store: Store,
     count_loopback: bool,
@@ -166,6 +170,7 @@ impl Abuse {
             addresses: Table::default(),
             sockets: AtomicUsize::new(0),
             bans,
+            writing: Mutex::new(()),
             unwritten,
             store,
             count_loopback: config.profile == Profile::Production,
@@ -340,6 +345,7 @@ impl Abuse {
         why: String,
         by: String,
     ) -> Result<Ban, BanError> {
+        let _writing = self.0.writing.lock().await;
         let since_s = unix_seconds();
         let until_s = length.map(|length| end_after(since_s, length));
         let times = self.0.bans.get(subject).map_or(0, |ban| ban.times);
@@ -360,6 +366,7 @@ impl Abuse {
     /// # Errors
     /// [`StoreError`]; then nothing has changed.
     pub async fn lift(&self, subject: Subject) -> Result<Option<Ban>, StoreError> {
+        let _writing = self.0.writing.lock().await;
         self.0.store.delete_ban(&subject.to_string()).await?;
         let lifted = self.0.bans.remove(subject).filter(|ban| ban.holds_at(unix_seconds()));
         self.count_bans();
@@ -387,6 +394,7 @@ impl Abuse {
             tracing::warn!("a ban is not written down: there are too many at once");
         }
         self.enforce(&ban, "score");
+        self.count_bans();
     }
 
     fn enforce(&self, ban: &Ban, cause: &'static str) {
@@ -410,7 +418,7 @@ impl Abuse {
     }
 
     fn count_bans(&self) {
-        metrics::gauge!("abuse_bans_active").set(self.0.bans.len() as f64);
+        metrics::gauge!("abuse_bans_active").set(self.0.bans.count_in_force() as f64);
     }
 
     /// What has to be done every minute or so: bans that ended long ago are forgotten.
@@ -430,6 +438,7 @@ impl Abuse {
 async fn write_loop(inner: Weak<Inner>, mut queue: mpsc::Receiver<Subject>) {
     while let Some(subject) = queue.recv().await {
         let Some(inner) = inner.upgrade() else { return };
+        let _writing = inner.writing.lock().await;
         // It may have been lifted meanwhile.
         let Some(ban) = inner.bans.get(subject) else { continue };
         if let Err(error) = inner.store.save_ban(&ban.row()).await {
