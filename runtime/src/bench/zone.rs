@@ -253,10 +253,44 @@ fn growth(bench: &mut Bench<'_>) {
     }
 }
 
+/// The search for the most clients: half as many more until they are too many, then between.
+#[derive(Default)]
+struct Search {
+    /// The most that were not too many.
+    good: usize,
+    /// The fewest that were.
+    bad: Option<usize>,
+}
+
+impl Search {
+    /// How many to try; `None` when it is near enough, or at its end.
+    fn next(&self) -> Option<usize> {
+        let Some(bad) = self.bad else {
+            return (!self.is_at_its_end()).then(|| (self.good * 3 / 2).clamp(SEARCH.0, SEARCH.1));
+        };
+        let is_near = bad < SEARCH.0 / 8 || (bad - self.good) * SEARCH_PARTS <= bad;
+        (!is_near).then(|| self.good.midpoint(bad))
+    }
+
+    /// Whether there may be more than it looks for.
+    fn is_at_its_end(&self) -> bool {
+        self.good >= SEARCH.1
+    }
+
+    fn tried(&mut self, clients: usize, is_good: bool) {
+        if is_good {
+            self.good = clients;
+        } else {
+            self.bad = Some(clients);
+        }
+    }
+}
+
 /// The most clients a side keeps at the full rate; `None` if the load was at its end first from the start.
 async fn capacity(bench: &mut Bench<'_>, side: Side) -> anyhow::Result<Option<usize>> {
-    let (mut good, mut bad, mut next) = (0, None, SEARCH.0);
-    loop {
+    let mut search = Search::default();
+    while let Some(next) = search.next() {
+        let good = search.good;
         bench.say(&format!("the most of {}: {next} clients, {good} were not too many", side.name()));
         let how = (AT_ONCE, Duration::from_secs(5));
         let found = trial(bench, side, Ground::spread(next), next, how).await;
@@ -275,20 +309,13 @@ async fn capacity(bench: &mut Bench<'_>, side: Side) -> anyhow::Result<Option<us
                 false
             }
         };
-        if is_good {
-            good = next;
-        } else {
-            bad = Some(next);
-        }
-        next = match bad {
-            None => next * 3 / 2,
-            Some(bad) => good.midpoint(bad),
-        };
-        let near = bad.is_some_and(|bad| bad < SEARCH.0 / 8 || (bad - good) * SEARCH_PARTS <= bad);
-        if near || next > SEARCH.1 {
-            return Ok(Some(good));
-        }
+        search.tried(next, is_good);
     }
+    let good = search.good;
+    if search.is_at_its_end() {
+        bench.sheet.note(format!("{} may keep more than {good}: the search was at its end", side.name()));
+    }
+    Ok(Some(good))
 }
 
 /// `zone_full`
@@ -338,5 +365,35 @@ fn note_bytes(
         let told = trial.bytes_per_client(clients) / TICKS_PER_SECOND / trial.in_sight;
         let reach = (*side == Side::Lore).then_some(Reach::AtMost(5.0));
         bench.sheet.aim(&entity, side.name(), "B", told, reach);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is found where so many are not too many, and what was tried.
+    fn search(most: usize) -> (Search, Vec<usize>) {
+        let (mut search, mut tried) = (Search::default(), Vec::new());
+        while let Some(next) = search.next() {
+            tried.push(next);
+            search.tried(next, next <= most);
+        }
+        (search, tried)
+    }
+
+    #[test]
+    fn the_search_comes_near_and_says_when_it_was_at_its_end() {
+        for most in [50, 399, 400, 401, 3_000, 4_555, 5_200, 5_999] {
+            let (search, tried) = search(most);
+            assert!(search.good <= most && most - search.good <= most / 8, "{most}: {tried:?}");
+            assert!(!search.is_at_its_end(), "{most}: {tried:?}");
+        }
+        for most in [6_000, 100_000] {
+            let (search, tried) = search(most);
+            assert_eq!((search.good, search.is_at_its_end()), (6_000, true), "{tried:?}");
+            assert!(tried.len() < 20 && tried.iter().all(|clients| *clients <= 6_000), "{tried:?}");
+        }
+        assert_eq!(search(3).0.good, 0, "too few to look for");
     }
 }
