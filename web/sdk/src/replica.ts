@@ -37,7 +37,7 @@ export class Replica {
   tick = 0;
   /** The own entity, 0 before the first snapshot. */
   you = 0;
-  /** The highest `seq` of a movement that the server has taken. */
+  /** The highest `seq` of a movement that was looked at; one that was refused is followed by `world.corrected`. */
   ack = 0;
   zone: v1.Zone | undefined;
   environment: v1.Environment | undefined;
