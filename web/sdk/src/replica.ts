@@ -10,7 +10,10 @@ export interface Point {
   y: number;
 }
 
-/** Something that stands in a zone, whole. `id` belongs to the zone and is never used again. */
+/**
+ * Something that stands in a zone, whole. `id` belongs to the zone and is not used again while it runs; a zone that
+ * starts over (close code 1012) counts anew.
+ */
 export type Entity = v1.Entity & Required<Pick<v1.Entity, 'kind' | 'name' | 'template' | 'x' | 'y'>>;
 
 /** What others are not shown of one's own character. */
