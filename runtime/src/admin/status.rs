@@ -91,7 +91,7 @@ pub struct ZoneRow {
     pub entities: u32,
     /// Live generation.
     pub generation: u64,
-    /// Stands still, because the store does not answer.
+    /// Stands still, because the store does not answer or clients cannot be told.
     pub stalled: bool,
     /// Ticks given up.
     pub dilated: u64,

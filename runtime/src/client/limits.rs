@@ -8,8 +8,8 @@ pub const SOCKETS: usize = 16_384;
 /// Bytes of one message of a client, a batch included. The longest sensible call is a chat line of
 /// 500 bytes; 32 of those fit.
 pub const MESSAGE_BYTES: usize = 16 * 1024;
-/// Bytes of one message to a client: what some seconds of its share of the line carry. Only the answer to a batch may be
-/// longer: it holds as many answers, each of them shorter.
+/// Bytes of one message to a client: half a second of its share of the line, [`CLIENT_BYTES_PER_SECOND`]. Only the answer
+/// to a batch may be longer: it holds as many answers, each of them shorter.
 pub const TOLD_BYTES: usize = 64 * 1024;
 /// Bytes of the list in one answer; the rest of [`TOLD_BYTES`] is for what is around it.
 pub const LIST_BYTES: usize = 60 * 1024;
@@ -34,7 +34,7 @@ pub const UNSENT_BYTES: u32 = 32 * 1024;
 /// Batches that wait for one courier, of which a zone has up to two a tick. Beyond half of it what can be told later is,
 /// and a zone that finds no place stands still until there is one.
 pub const COURIER_BATCHES: usize = 256;
-/// Clients that a courier sees to before other tasks have their turn: half a millisecond.
+/// Parcels that a courier delivers before other tasks have their turn: half a millisecond.
 pub const COURIER_STRETCH: usize = 64;
 /// Frames that wait for one client: three seconds of deltas and speech beside the reserve. Beyond it
 /// the client gets no more of those until it has caught up.

@@ -170,7 +170,7 @@ pub(super) struct Attendance {
     due: Option<Instant>,
     /// The zone that the book was told last.
     zone: Option<ZoneIndex>,
-    /// Since the connection began.
+    /// Since [`crate::abuse::Abuse::epoch`].
     last_input: Duration,
     /// What the book was told last: that the player does something, or not. Nothing was told at first.
     attentive: Option<bool>,
@@ -224,7 +224,7 @@ impl Attendance {
         }
     }
 
-    /// The player has done something, `now` after the connection began.
+    /// The player has done something, `now` after [`crate::abuse::Abuse::epoch`].
     pub(super) fn input(&mut self, character: Option<CharacterId>, now: Duration) {
         self.last_input = now;
         self.attend(character, true);

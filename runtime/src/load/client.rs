@@ -24,7 +24,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 
 /// Bytes a socket reads at once: keeps thousands of clients small.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
-/// Largest message accepted: a snapshot of a full zone is some 100 KiB.
+/// Largest message accepted: a snapshot is at most 64 KiB, and only the answer to a batch may be longer.
 const MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Faults kept with their words; all are counted.
 const FAULTS_KEPT: usize = 16;

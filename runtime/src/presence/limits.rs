@@ -1,5 +1,5 @@
 //! Every bound of presences, with its unit and reason. `docs/protocol.md` states those a client can run into;
-//! rates are in [`crate::client::limits`].
+//! rates are in [`crate::abuse`].
 
 use std::time::Duration;
 

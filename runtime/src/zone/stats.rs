@@ -74,7 +74,7 @@ pub struct ZoneStats {
     pub generation: AtomicU64,
     /// The last generation that was not taken, because its state could not go along.
     pub refused_generation: AtomicU64,
-    /// The journal takes no more facts: the zone stands still.
+    /// The zone stands still: the journal takes no more facts, or the couriers no more mail.
     pub stalled: AtomicBool,
     /// Ticks given up because the machine was too slow.
     pub dilated: AtomicU64,
