@@ -89,6 +89,8 @@ struct Talk {
     newest: RequestId,
     /// Number of the newest message.
     seq: u64,
+    /// Calls of `session.resume` in the frame that is received.
+    resumes: usize,
     /// Calls up to this one are known, since the client came back.
     known: Option<u64>,
     /// Calls that have to be answered.
@@ -109,11 +111,11 @@ impl Conversation {
             Encoding::Json => {
                 // The socket lets through nothing else.
                 let text = String::from_utf8_lossy(payload);
-                talk.asked += wanted(&rpc::decode_text(&text), talk.known);
+                talk.expect(&rpc::decode_text(&text));
                 talk.session.receive_text(&text, self.now, &mut actions);
             }
             Encoding::Proto => {
-                talk.asked += wanted(&rpc::decode_binary(payload), talk.known);
+                talk.expect(&rpc::decode_binary(payload));
                 talk.session.receive_binary(payload, self.now, &mut actions);
             }
         }
@@ -121,6 +123,7 @@ impl Conversation {
             self.is_flooded |= action == Action::Flood;
             talk.take_on(action);
         }
+        talk.resumes = 0;
         talk.check();
     }
 
@@ -185,10 +188,17 @@ impl Talk {
             open: Vec::new(),
             newest: RequestId(0),
             seq: 0,
+            resumes: 0,
             known: None,
             asked: 0,
             answered: 0,
         }
+    }
+
+    /// What a frame of the client has to be answered with.
+    fn expect(&mut self, calls: &Calls<'_>) {
+        self.asked += wanted(calls, self.known);
+        self.resumes = resumes(calls);
     }
 
     fn take_on(&mut self, action: Action) {
@@ -226,11 +236,15 @@ impl Talk {
             assert!(self.known.is_some(), "{seq} comes again for nobody");
             return;
         }
-        // The answer to `session.resume` is about another session.
+        self.answered += answers;
+        // The answer to `session.resume` is about another session, also where it refuses at once: it has no number.
+        if seq == 0 && self.resumes > 0 {
+            self.resumes -= 1;
+            return;
+        }
         let is_numbered = self.is_resumable && self.state != State::Resuming;
         assert_eq!(seq, if is_numbered { self.seq + 1 } else { 0 }, "after {} in {:?}", self.seq, self.state);
         self.seq = self.seq.max(seq);
-        self.answered += answers;
     }
 
     fn answer(&mut self, action: &Action, result: Result<Outcome, RpcError>) {
@@ -299,6 +313,12 @@ fn wanted(calls: &Calls<'_>, known: Option<u64>) -> usize {
         }
     };
     calls.iter().filter(is_wanted).count()
+}
+
+/// How many calls of a frame ask to resume and are answered alone. In a batch, the number is that of all its answers.
+fn resumes(calls: &Calls<'_>) -> usize {
+    let Calls::Each(calls) = calls else { return 0 };
+    calls.iter().flatten().filter(|call| call.id.is_some() && call.method == "session.resume").count()
 }
 
 /// How many answers a frame of the server holds, and its number, 0 without one.

@@ -152,6 +152,8 @@ struct Pending {
     /// Empty until its params were read.
     method: &'static str,
     batch: Option<u64>,
+    /// Whether it is `session.resume`.
+    is_resume: bool,
     received_at: Duration,
 }
 
@@ -263,7 +265,8 @@ impl Session {
             if let Some(batch) = batch.and_then(|number| self.batches.get_mut(&number)) {
                 batch.open += 1;
             }
-            self.pending.insert(request, Pending { id, method: "", batch, received_at: now });
+            let is_resume = call.method == "session.resume";
+            self.pending.insert(request, Pending { id, method: "", batch, is_resume, received_at: now });
         }
         let outcome = match self.allowance.take(&call.method, now) {
             Err(wait) => Err(RpcError::RateLimited(wait)),
@@ -391,7 +394,11 @@ impl Session {
         let pending = self.pending.remove(&request)?;
         let Some(number) = pending.batch else {
             let frame = response(self.encoding, &pending.id, result);
-            return Some(self.number(frame, pending.id.counted()));
+            // The client compares a number with those of the session it comes back for.
+            return Some(match pending.is_resume {
+                true => frame.into(),
+                false => self.number(frame, pending.id.counted()),
+            });
         };
         self.batches.get_mut(&number)?.append(&pending.id, &result);
         self.close_place(number)

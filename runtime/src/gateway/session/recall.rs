@@ -51,7 +51,8 @@ impl Session {
         self.state == State::Authenticated && self.pending.is_empty() && is_silent && !self.was_resumed
     }
 
-    /// Numbers and keeps what must not be lost. The answer to `session.resume` is about another session, and is not.
+    /// Numbers and keeps what must not be lost, but nothing that is told while another session may take the place of this
+    /// one.
     pub(super) fn number(&mut self, frame: Frame, answers: Option<u64>) -> Numbered {
         match &mut self.sent {
             Some(sent) if self.state != State::Resuming => sent.send(frame, answers),
@@ -217,6 +218,33 @@ mod tests {
         assert!(text(&answer).starts_with(r#"{"jsonrpc":"2.0","id":1,"error""#), "not numbered: {answer:?}");
         session.set_state(State::Authenticated);
         assert!(session.is_unused(), "as if nothing had been asked");
+    }
+
+    #[test]
+    fn a_resume_is_answered_without_a_number_whatever_the_answer_is() {
+        let resume = r#"{"jsonrpc":"2.0","id":1,"method":"session.resume","params":{"token":"t","seq":3}}"#;
+        let is_numbered = |answer: &Numbered| !text(answer).starts_with(r#"{"jsonrpc":"2.0","id":1,"error""#);
+        let fresh = || Session::new(Encoding::Json).resumable();
+        let mut session = fresh();
+        for _ in 0..5 {
+            let actions = receive(&mut session, resume);
+            let [Action::Resume { request, .. }] = &actions[..] else { panic!("{actions:?}") };
+            // As after a defect: the state goes back first.
+            session.set_state(State::Authenticated);
+            let answer = session.answer(*request, Err(RpcError::Internal)).expect("it waits");
+            assert!(!is_numbered(&answer), "{answer:?}");
+        }
+        let refused = |session: &mut Session, call: &str, why: &str| {
+            let actions = receive(session, call);
+            let [Action::Send(answer)] = &actions[..] else { panic!("{actions:?}") };
+            assert!(!is_numbered(answer) && text(answer).contains(why), "{answer:?}");
+        };
+        refused(&mut session, resume, "rate_limited");
+        assert!(session.is_unused(), "as if nothing had been asked");
+        let mut session = fresh();
+        refused(&mut session, &resume.replace(":3", ":-3"), "-32602");
+        assert!(session.is_unused(), "as if nothing had been asked");
+        refused(&mut joined(), resume, "invalid_state");
     }
 
     #[test]
