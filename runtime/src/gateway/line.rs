@@ -86,15 +86,8 @@ pub(super) async fn close(socket: &mut Socket, reason: CloseReason) {
             return;
         }
         let stream = socket.get_mut().unmetered();
-        let mut rest = [0; 1024];
-        let mut left = 64 * limits::MESSAGE_BYTES;
-        while let Ok(read @ 1..) = stream.read(&mut rest).await {
-            left = left.saturating_sub(read);
-            // The answering close frame is a handful of bytes at the end of a read.
-            if left == 0 || read < 16 {
-                break;
-            }
-        }
+        // The answering close frame is a handful of bytes at the end of a read.
+        read_rest(stream, 16).await;
         let _ = stream.shutdown().await;
     };
     let _ = tokio::time::timeout(limits::CLOSE_TIMEOUT, farewell).await;
@@ -104,14 +97,18 @@ pub(super) async fn close(socket: &mut Socket, reason: CloseReason) {
 /// socket is not reset before it has read the answer.
 pub(super) async fn linger(socket: &mut Socket) {
     let stream = socket.get_mut().unmetered();
-    if stream.shutdown().await.is_err() {
-        return;
+    if stream.shutdown().await.is_ok() {
+        read_rest(stream, 1).await;
     }
+}
+
+/// Reads what is still on its way, up to a bound, until a read finds fewer bytes than `least`.
+async fn read_rest(stream: &mut Wire, least: usize) {
     let mut rest = [0; 1024];
     let mut left = 64 * limits::MESSAGE_BYTES;
-    while let Ok(read @ 1..) = stream.read(&mut rest).await {
+    while let Ok(read) = stream.read(&mut rest).await {
         left = left.saturating_sub(read);
-        if left == 0 {
+        if left == 0 || read < least {
             return;
         }
     }

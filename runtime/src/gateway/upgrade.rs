@@ -8,8 +8,8 @@ use super::Gateway;
 use super::connection::Connection;
 use super::echo::echo;
 use super::meter::Metered;
-use crate::abuse::{Abuse, Address, Ban, NoPlace, Offence, Policy, Subject};
-use crate::auth::AuthError;
+use crate::abuse::{Abuse, Address, Ban, NoPlace, Offence, Place, Policy, Subject};
+use crate::auth::{AuthError, Claims};
 use crate::client::frame::Encoding;
 use crate::client::limits;
 use crate::client::sink::Wire;
@@ -19,6 +19,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -184,6 +185,29 @@ fn accept(gateway: Arc<Gateway>, mut request: Request) -> Result<Response, Refus
     })?);
     let is_echo = request.uri().path() == ECHO;
     let upgraded = hyper::upgrade::on(&mut request);
+    begin(gateway, upgraded, is_echo, encoding, claims, token, place);
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept_key);
+    if offers_any {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(encoding.subprotocol()));
+    }
+    Ok(response)
+}
+
+/// Speaks with who was let in, once the answer has gone out. An `async fn` would keep its arguments twice in each task.
+fn begin(
+    gateway: Arc<Gateway>,
+    upgraded: OnUpgrade,
+    is_echo: bool,
+    encoding: Encoding,
+    claims: Claims,
+    token: String,
+    place: Arc<Place>,
+) {
     let tracker = gateway.connections.clone();
     tracker.spawn(async move {
         match upgraded.await {
@@ -206,16 +230,6 @@ fn accept(gateway: Arc<Gateway>, mut request: Request) -> Result<Response, Refus
             Err(error) => tracing::debug!(%error, "a client went away during the upgrade"),
         }
     });
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = response.headers_mut();
-    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept_key);
-    if offers_any {
-        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(encoding.subprotocol()));
-    }
-    Ok(response)
 }
 
 /// Where a request comes from; whose peer is not known comes from nowhere, which is one place too.

@@ -320,27 +320,7 @@ impl fmt::Display for Report {
             self.lost_replies,
             self.lost_replies + self.replies
         )?;
-        writeln!(f, "\n{:<20} {:>9} {:>9} {:>9} {:>10}", "milliseconds", "p50", "p99", "max", "count")?;
-        let rows = [
-            ("arrival", &self.arrival_ms),
-            ("join", &self.join_ms),
-            ("move to ack", &self.move_ack_ms),
-            ("call to answer", &self.call_ms),
-            ("attack to event", &self.combat_event_ms),
-            ("between frames", &self.frame_interval_ms),
-            ("gap between frames", &self.frame_gap_ms),
-            ("own clock late", &self.client.lag_ms),
-        ];
-        for (name, times) in rows.into_iter().filter(|(_, times)| times.count > 0) {
-            row(f, name, times)?;
-        }
-        if let (Some(tick), Some(zone)) = (&self.server.tick_ms, &self.server.worst_zone) {
-            writeln!(
-                f,
-                "{:<20} {:>9.2} {:>9.2} {:>9.2} {zone:>10}",
-                "server tick", tick.p50, tick.p99, tick.max
-            )?;
-        }
+        self.write_times(f)?;
         writeln!(
             f,
             "\nper client and second: {:.0} bytes in, {:.0} bytes out, {:.1} frames",
@@ -373,6 +353,39 @@ impl fmt::Display for Report {
             self.game.dialogs,
             self.game.facts
         )?;
+        self.write_lists(f)
+    }
+}
+
+impl Report {
+    /// The table of times.
+    fn write_times(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\n{:<20} {:>9} {:>9} {:>9} {:>10}", "milliseconds", "p50", "p99", "max", "count")?;
+        let rows = [
+            ("arrival", &self.arrival_ms),
+            ("join", &self.join_ms),
+            ("move to ack", &self.move_ack_ms),
+            ("call to answer", &self.call_ms),
+            ("attack to event", &self.combat_event_ms),
+            ("between frames", &self.frame_interval_ms),
+            ("gap between frames", &self.frame_gap_ms),
+            ("own clock late", &self.client.lag_ms),
+        ];
+        for (name, times) in rows.into_iter().filter(|(_, times)| times.count > 0) {
+            row(f, name, times)?;
+        }
+        if let (Some(tick), Some(zone)) = (&self.server.tick_ms, &self.server.worst_zone) {
+            writeln!(
+                f,
+                "{:<20} {:>9.2} {:>9.2} {:>9.2} {zone:>10}",
+                "server tick", tick.p50, tick.p99, tick.max
+            )?;
+        }
+        Ok(())
+    }
+
+    /// What went wrong, how often, and what has to be said of the run.
+    fn write_lists(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lists = [
             ("did not join", &self.failures),
             ("protocol errors", &self.faults),

@@ -348,6 +348,21 @@ fn whom_one_fights_is_told_of_before_those_who_stand_nearer() {
     assert!((2..FOE).all(|id| !moved(&player, id)), "there was room for one");
 }
 
+/// What hunters do in a tick: who is not there comes in now and then, the others play.
+fn asked(world: &World, players: &mut BTreeMap<i64, Player>, tick: u32, dice: &mut Rng) -> Vec<Input> {
+    let mut inputs = Vec::new();
+    for id in 1..=HUNTERS {
+        let character = CharacterId(id);
+        if world.character(character).is_some() {
+            inputs.extend(command(world, character, tick, dice));
+        } else if dice.below(10) == 0 {
+            inputs.push(Input::Enter(Box::new(hunter(id, dice))));
+            players.insert(id, Player::new(id));
+        }
+    }
+    inputs
+}
+
 /// Plays a hunt; what every client was told in the end.
 fn hunt(seed: u64, ticks: u32) {
     let mut dice = Rng(seed);
@@ -358,18 +373,10 @@ fn hunt(seed: u64, ticks: u32) {
     for tick in 1..=ticks {
         // In the end everybody has time to catch up.
         let is_quiet = tick + 60 > ticks;
-        let mut inputs: Vec<Input> = Vec::new();
-        for id in 1..=HUNTERS {
-            let character = CharacterId(id);
-            if world.character(character).is_none() {
-                if !is_quiet && dice.below(10) == 0 {
-                    inputs.push(Input::Enter(Box::new(hunter(id, &mut dice))));
-                    players.insert(id, Player::new(id));
-                }
-            } else if !is_quiet {
-                inputs.extend(command(&world, character, tick, &mut dice));
-            }
-        }
+        let mut inputs = match is_quiet {
+            true => Vec::new(),
+            false => asked(&world, &mut players, tick, &mut dice),
+        };
         world.step(&mut inputs, &mut rules, &mut output);
         let spoken = players.values().map(|player| player.client.encoding);
         replication.begin(&world, output.events.iter().map(|event| (event, "native")), spoken);
