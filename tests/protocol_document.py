@@ -123,7 +123,7 @@ class Document:
             params = one_element(params)
             notifications[name] = merged(notifications[name], params) if name in notifications else params
         assert set(notifications) == set(self.schema.notifications), "every notification has an example"
-        # "`update` holds only the changed members", "`self` are members of the own character".
+        # "`update` holds only the changed members", "`self` holds members of one's own character".
         notifications["world.delta"]["update"] = [Shape("ENTITY")]
         notifications["world.delta"]["self"] = Shape("SELF")
         if self.subprotocol == "lore.v1.proto":

@@ -166,7 +166,7 @@ impl Registry {
     }
 }
 
-/// How long the automatic ban lasts that is the so-manieth.
+/// How long the n-th automatic ban lasts; `times` is n.
 pub(super) fn length(rules: &BanRules, times: u32) -> Duration {
     let factor = 1_u32.checked_shl(times.saturating_sub(1)).unwrap_or(u32::MAX);
     rules.first.saturating_mul(factor).min(rules.longest)

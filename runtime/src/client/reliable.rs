@@ -1,7 +1,7 @@
 //! What a client was sent and must not lose: numbered, and kept until it has said that it has it, so that all of it can
 //! be sent again over another connection. Pure: no socket, no clock.
 //!
-//! What the next frame makes good for (deltas, snapshots) is not numbered and does not come here.
+//! What the next frame makes up for (deltas, snapshots) is not numbered and does not come here.
 
 use super::frame::{Frame, Numbered};
 use super::limits::{KEPT_BYTES, KEPT_MESSAGES};

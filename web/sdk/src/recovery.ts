@@ -30,7 +30,7 @@ export class Recovery {
     this.#acked = 0;
   }
 
-  /** A character is in the world: from now on it is worth to come back. */
+  /** A character is in the world: from now on it is worth coming back. */
   joined(): void {
     this.#joined = true;
   }
