@@ -246,7 +246,7 @@ async fn who_does_not_answer_or_not_read_is_closed_and_nobody_else_notices() {
     let slow = join_and_stop_reading(&world, &hero).await;
     // It is given up within a bound, without its asking; meanwhile others are served in time.
     let began = Instant::now();
-    while open_sockets(&world).await > 1 {
+    while world.figure("websocket_active_connections").await > 1 {
         assert!(began.elapsed() < Duration::from_secs(10), "the slow client is kept");
         let asked = Instant::now();
         assert!(bystander.call("system.ping", json!({})).await.is_ok());
@@ -305,13 +305,6 @@ async fn acknowledge_once(socket: &mut Socket) -> u64 {
             return seq;
         }
     }
-}
-
-/// `websocket_active_connections` of `/metrics`.
-async fn open_sockets(world: &World) -> u64 {
-    let metrics = reqwest::get(format!("{}/metrics", world.http)).await.unwrap().text().await.unwrap();
-    let line = metrics.lines().find_map(|line| line.strip_prefix("websocket_active_connections "));
-    line.expect("the figure").parse().unwrap()
 }
 
 async fn join_and_stop_reading(world: &World, hero: &Hero) -> TcpStream {
