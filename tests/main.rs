@@ -35,6 +35,7 @@ mod life;
 mod live;
 mod load;
 mod memories;
+mod metrics;
 mod migration;
 mod newcomer;
 mod not_now;
