@@ -45,6 +45,7 @@ mod presence;
 mod probation;
 mod protocol_doc;
 mod recorded_calls;
+mod rejections;
 mod reload_pipeline;
 mod replay;
 mod rescue;
