@@ -1,6 +1,6 @@
 //! Who is there, told to those who listen, in both encodings; and what the operator says to all.
 
-use crate::resume::{linkdead, resume};
+use crate::resume::{linkdead, recovery, resume};
 use crate::support::http_server::Answer;
 use crate::support::socket::{PATIENCE, Socket};
 use crate::support::world::{Copied, Hero, Setup, World};
@@ -8,7 +8,9 @@ use reqwest::Method;
 use runtime::client::frame::Encoding;
 use runtime::load::client::Client;
 use runtime::load::replica::Heard;
+use runtime::presence::{NoRoom, Presences, limits};
 use serde_json::{Value, json};
+use sim::CharacterId;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -367,4 +369,87 @@ async fn the_operator_speaks_to_all_to_a_zone_and_to_those_who_listen() {
         assert_ne!(message["topic"], "announcements", "{message}");
     }
     assert!(world.ended().await.success());
+}
+
+fn say(world: &World, text: &str) {
+    let output = world.lore(&["say", text]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Is seen in another way from now on; how.
+async fn change(ada: &Hero, socket: &mut Socket, state: &str) -> Value {
+    socket.done("presence.update", json!({"state": state})).await;
+    json!([there(ada, state, "downtown")])
+}
+
+#[tokio::test]
+async fn who_comes_back_and_who_joins_again_goes_on_listening() {
+    let mut world = Setup::default().setting("LORE_LINKDEAD", "10m").start();
+    let (ada, mut socket) = world.player("warrior").await;
+    let (bob, mut listener) = world.player("mage").await;
+    let now = listener.done("presence.subscribe", json!({"characters": [ada.character]})).await;
+    assert_eq!(now["presences"], json!([there(&ada, "online", "downtown")]));
+    // Without it a session is told of all topics: what was left out shows that it is the same.
+    listener.done("system.unsubscribe", json!({"topics": ["announcements"]})).await;
+
+    // What happens meanwhile is told afterwards.
+    let token = recovery(&listener);
+    drop(listener);
+    linkdead(&world, 1).await;
+    say(&world, "while you were away");
+    let seen = change(&ada, &mut socket, "busy").await;
+    let (mut listener, outcome) = resume(&world, &bob, &token, 0).await;
+    assert_eq!(outcome.unwrap()["character"], bob.character);
+    listener.notified("world.snapshot").await;
+    assert_eq!(said(&mut listener).await["text"], "while you were away");
+    assert_eq!(told(&mut listener).await, seen);
+    // What it was told before it left out a topic came again.
+    listener.forget_notes();
+    say(&world, "now that you are back");
+    let seen = change(&ada, &mut socket, "away").await;
+    assert_eq!(said(&mut listener).await["text"], "now that you are back");
+    assert_eq!(told(&mut listener).await, seen);
+
+    // The session goes on without a character, and with it again.
+    listener.done("world.leave", json!({})).await;
+    let seen = change(&ada, &mut socket, "busy").await;
+    assert_eq!(told(&mut listener).await, seen);
+    listener.forget_notes();
+    listener.done("world.join", json!({"character": bob.character})).await;
+    listener.notified("world.snapshot").await;
+    say(&world, "now that you have joined");
+    let seen = change(&ada, &mut socket, "online").await;
+    assert_eq!(said(&mut listener).await["text"], "now that you have joined");
+    assert_eq!(told(&mut listener).await, seen);
+    let topics = listener.done("system.subscribe", json!({"topics": []})).await;
+    assert_eq!(topics, json!({"topics": ["events", "operator"]}));
+
+    world.terminate();
+    while socket.notified("system.message").await["topic"] != "announcements" {}
+    assert_eq!(listener.close_code().await, 1012);
+    while listener.unheard("system.message") > 0 {
+        let message = listener.notified("system.message").await;
+        assert_ne!(message["topic"], "announcements", "{message}");
+    }
+    assert!(world.ended().await.success());
+}
+
+#[test]
+fn all_connections_together_listen_to_so_many_and_no_more() {
+    let presences = Presences::new(true);
+    let characters: Vec<CharacterId> = (1..=limits::SUBSCRIPTIONS as i64).map(CharacterId).collect();
+    let connections = limits::SUBSCRIPTIONS_IN_ALL / limits::SUBSCRIPTIONS;
+    let mut listeners: Vec<_> = (0..connections).map(|_| presences.listen()).collect();
+    for listener in &mut listeners {
+        listener.subscribe(&characters).unwrap();
+    }
+    let mut late = presences.listen();
+    assert_eq!(late.subscribe(&characters[..1]), Err(NoRoom::All));
+    // Who listens already takes no more room, and who goes makes some.
+    listeners[0].subscribe(&characters).unwrap();
+    listeners.pop();
+    late.subscribe(&characters).unwrap();
+    assert_eq!(presences.listen().subscribe(&characters[..1]), Err(NoRoom::All));
+    // The last first: every list ends with it.
+    while listeners.pop().is_some() {}
 }

@@ -221,6 +221,70 @@ fn every_example_is_a_message_of_the_schema_in_both_encodings() {
     assert_eq!(shown, all, "every notification has an example");
 }
 
+/// The words of rejections, each with a story that hears it over the wire.
+const HEARD: [(&str, &str); 41] = [
+    ("not_in_zone", "not_now"),
+    ("dead", "socket_play"),
+    ("no_target", "socket_bad_input"),
+    ("wrong_target", "socket_bad_input"),
+    ("out_of_range", "socket_bad_input"),
+    ("unknown_ability", "socket_bad_input"),
+    ("on_cooldown", "socket_play"),
+    ("too_soon", "rejections"),
+    ("not_enough_mana", "rejections"),
+    ("not_enough_energy", "rejections"),
+    ("stunned", "rejections"),
+    ("silenced", "rejections"),
+    ("ability_refused", "rejections"),
+    ("unknown_quest", "socket_bad_input"),
+    ("quest_state", "socket_play"),
+    ("quest_limit", "rejections"),
+    ("no_dialog", "socket_bad_input"),
+    ("unknown_choice", "socket_play"),
+    ("empty_slot", "socket_bad_input"),
+    ("wrong_item", "socket_bad_input"),
+    ("requirement", "crafting"),
+    ("inventory_full", "crafting"),
+    ("bad_count", "socket_bad_input"),
+    ("bad_text", "socket_bad_input"),
+    ("zone_full", "full_zones"),
+    ("not_for_sale", "shop"),
+    ("not_enough_gold", "shop"),
+    ("price_changed", "shop"),
+    ("shop_busy", "not_now"),
+    ("no_duel", "encounters"),
+    ("not_your_turn", "encounters"),
+    ("duel_busy", "encounters"),
+    ("unknown_recipe", "crafting"),
+    ("missing_ingredients", "crafting"),
+    ("craft_busy", "not_now"),
+    ("chat_profanity", "speech"),
+    ("chat_spam", "rejections"),
+    ("chat_shouting", "rejections"),
+    ("chat_link", "rejections"),
+    ("chat_muted", "speech"),
+    ("chat_refused", "rejections"),
+];
+
+/// Those that no story can bring about, and why. A new word has its place here or above.
+const UNHEARD: [(&str, &str); 0] = [];
+
+#[test]
+fn every_rejection_is_heard_in_a_story_or_there_is_a_reason_why_not() {
+    let doc = read("docs/protocol.md");
+    let list = section(&doc, "Errors").split("`data.rejection`: `").nth(1).unwrap();
+    let mut documented: Vec<&str> = list.split('`').next().unwrap().split_whitespace().collect();
+    for (word, story) in HEARD {
+        let text = read(&format!("tests/{story}.rs"));
+        assert!(text.contains(&format!("\"{word}\"")), "tests/{story}.rs does not hear {word}");
+    }
+    assert!(UNHEARD.iter().all(|(_, why)| !why.is_empty()));
+    let mut placed: Vec<&str> = HEARD.iter().chain(&UNHEARD).map(|(word, _)| *word).collect();
+    documented.sort_unstable();
+    placed.sort_unstable();
+    assert_eq!(documented, placed, "each once");
+}
+
 /// That a value has the members of an example, of the same types, and no others.
 fn same_shape(example: &Value, real: &Value, what: &str) {
     match (example, real) {

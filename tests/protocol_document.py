@@ -92,7 +92,7 @@ class Document:
         self.rejections = set(re.search(r"`data\.rejection`: `([^`]+)`", errors).group(1).split())
         codes = re.search(r"^Close codes: (.*?)\n\n", errors, re.M | re.S).group(1)
         self.close_codes = {int(code) for code in re.findall(r"\b[14]\d{3}\b", codes)}
-        # Names of members, errors and codes that were seen.
+        # Names of members, errors, rejections and codes that were seen.
         self.seen = set()
 
     def read_methods(self, text):
@@ -180,6 +180,8 @@ class Document:
         if not error["message"]:
             raise Mismatch(f"nothing for people: {error}")
         self.seen.add(f"error {code}")
+        if code == -32011:
+            self.seen.add(f"rejection {data['rejection']}")
 
     def ended(self, code):
         if code not in self.close_codes:
@@ -252,6 +254,7 @@ class Document:
         yield from (f"method {name}" for name in self.methods)
         yield from (f"notification {name}" for name in self.notifications)
         yield from (f"error {code}" for code in self.errors)
+        yield from (f"rejection {rejection}" for rejection in self.rejections)
         yield from (f"close {code}" for code in self.close_codes)
         for name, (_, result) in self.methods.items():
             yield from self.members(result, self.schema.results[name], f"result of {name}")

@@ -1,8 +1,9 @@
-//! Whoever loses the connection comes back as if nothing had happened. A session of everyday calls is cut at every
+//! Whoever loses the connection comes back as if nothing had happened. A session of everyday calls is cut at any
 //! message, both ways and while it is resumed, and ends as the one that was not; and everything that can be wrong with
 //! coming back: too late, with too much missed, with the wrong token, twice, or after the server was gone.
 //!
-//! `LORE_SEED` repeats the moments at which connections break while sessions are resumed.
+//! `LORE_SEED` repeats at which messages sessions are cut, and the moments at which connections break while they are
+//! resumed.
 
 use crate::live::seed;
 use crate::support::http_server::Answer;
@@ -19,10 +20,13 @@ use runtime::load::replica::Heard;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+
+/// Cuts that are tried in each encoding, of those there are.
+const CUTS: usize = 32;
 
 /// Where a session loses its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +96,13 @@ impl Run {
             // Ticks and ids of calls are others each time.
             Heard::Chat(said) => format!("said {:?}", said.text),
             Heard::Reply { method: "world.join", outcome: Ok(_), .. } => "joined".to_owned(),
+            // So are keys of characters, and how often a blow is too early.
+            Heard::Reply { method: "presence.subscribe", outcome: Ok(_), .. } => "listening".to_owned(),
+            Heard::Reply { method: "combat.use_skill", outcome: Err(_), .. } => return None,
+            Heard::Presence(changed) => {
+                let seen = changed.presences.iter().map(|one| format!("{:?} {:?}", one.state(), one.status));
+                format!("seen as {:?}", seen.collect::<Vec<_>>())
+            }
             Heard::Reply { method, outcome, .. } => format!("{method} {outcome:?}"),
             other => format!("{other:?}"),
         };
@@ -155,6 +166,67 @@ impl Run {
         }
     }
 
+    /// The same in one call, which is sent again if it was lost.
+    async fn walk_along(&mut self, places: &[(i32, i32)]) {
+        let (asked, seq) = self.client.walk_along(places).await.unwrap();
+        self.message_sent().await;
+        self.until(|heard| matches!(heard, Heard::Reply { id, outcome: Ok(_), .. } if *id == asked)).await;
+        while self.client.replica().ack < seq {
+            self.until(|heard| matches!(heard, Heard::Delta { .. } | Heard::Snapshot)).await;
+        }
+    }
+
+    /// Walks into the way to another zone. A step too many leads to a place there.
+    async fn cross(&mut self, x: i32, y: i32, to: &str) {
+        loop {
+            let breaks = self.breaks;
+            self.client.walk(x, y).await.unwrap();
+            self.message_sent().await;
+            while !self.is_in(to) && self.breaks == breaks {
+                self.until(|heard| matches!(heard, Heard::Snapshot)).await;
+            }
+            if self.is_in(to) {
+                return;
+            }
+            // The break was here, as above.
+            self.sent -= 1;
+            self.cut = Cut::Never;
+        }
+    }
+
+    fn is_in(&self, zone: &str) -> bool {
+        self.client.replica().zone.as_ref().is_some_and(|known| known.name == zone)
+    }
+
+    /// Strikes again, as soon as the rules let it.
+    async fn cleave(&mut self, target: u64) {
+        let params = json!({"ability": "cleave", "target": target});
+        let mut asked = self.client.send("combat.use_skill", params.clone()).await.unwrap();
+        self.message_sent().await;
+        loop {
+            match self.until(|heard| matches!(heard, Heard::Reply { id, .. } if *id == asked)).await {
+                Heard::Reply { outcome: Ok(_), .. } => return,
+                Heard::Reply { outcome: Err(error), .. }
+                    if matches!(error.stable_code(), "too_soon" | "rate_limited") =>
+                {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                refused => panic!("{:?}: {refused:?}", self.cut),
+            }
+            asked = self.client.send("combat.use_skill", params.clone()).await.unwrap();
+        }
+    }
+
+    /// Is told how others see the own character, for as long as it does not move on: when that is told is not known.
+    async fn listen(&mut self) {
+        let own = json!({"characters": [self.hero.character]});
+        self.call("presence.subscribe", own.clone()).await;
+        self.call("presence.update", json!({"state": "busy", "status": "in a fight"})).await;
+        self.until(|heard| matches!(heard, Heard::Presence(_))).await;
+        self.call("presence.unsubscribe", own).await;
+        self.call("system.subscribe", json!({"topics": ["events"]})).await;
+    }
+
     fn find(&self, template: &str) -> u64 {
         let mut entities = self.client.replica().entities.values();
         entities.find(|entity| entity.template == template).unwrap().id
@@ -164,7 +236,7 @@ impl Run {
     async fn play(&mut self) {
         self.call("world.join", json!({"character": self.hero.character})).await;
         self.until(|heard| matches!(heard, Heard::Snapshot)).await;
-        let (mira, tobin) = (self.find("mira"), self.find("tobin"));
+        let [mira, tobin, dummy] = ["mira", "tobin", "dummy"].map(|template| self.find(template));
         self.call("npc.interact", json!({"target": mira})).await;
         self.call("dialog.choose", json!({"choice": "take_bread"})).await;
         self.call("dialog.close", json!({})).await;
@@ -173,9 +245,15 @@ impl Run {
         let Outcome::Inventory(list) = self.call("inventory.list", json!({})).await else { panic!("a list") };
         let slot = |item: &str| list.slots.iter().find(|slot| slot.item == item).unwrap().slot;
         self.call("inventory.equip", json!({"slot": slot("rusty_sword")})).await;
+        self.call("combat.attack", json!({"target": dummy})).await;
         self.walk(210_300, 105_000).await;
+        self.walk_along(&[(210_600, 105_000), (210_900, 105_000), (211_200, 105_000)]).await;
         self.call("inventory.drop", json!({"slot": slot("bread"), "count": 1})).await;
         self.call("chat.send", json!({"text": "hello"})).await;
+        self.listen().await;
+        self.cleave(dummy).await;
+        self.cross(213_500, 105_000, "westview").await;
+        self.walk(217_000, 105_000).await;
         self.call("quest.list", json!({})).await;
         self.call("world.leave", json!({})).await;
     }
@@ -205,11 +283,34 @@ async fn stored(world: &World, hero: &Hero, what: &str) -> Value {
     answer.body
 }
 
-/// Everybody whom the story needs stands together.
+/// One who bears every blow of all sessions.
+const DUMMY: &str = r#"# Townsfolk
+
+[npc.dummy]
+title = "Straw Dummy"
+level = 1
+stats = { health = 900000, evasion = 0 }
+script = "townsfolk"
+hostile = true
+leash = 1
+basic = "bite"
+"#;
+
+const BERRIT: &str = "npc = \"sergeant_berrit\"\nat = [206, 92]\nrespawn = \"10s\"\n";
+const EAST_ROAD: &str = "area = [[395, 150], [400, 250]]\nto = \"westview\"\narrive = [10, 200]\n";
+const SIDE_STREET: &str = "area = [[213, 100], [215, 110]]\nto = \"westview\"\narrive = [216, 105]\n";
+
+/// All that the story needs stands together, the way to Westview included.
 fn market() -> World {
     let content = Copied::content();
-    content.replace("zones/downtown.toml", "entrance = [200, 100]", "entrance = [210, 105]");
-    content.replace("zones/downtown.toml", "at = [186, 112]", "at = [208, 104]");
+    let beside =
+        format!("{BERRIT}\n[[zone.downtown.spawn]]\nnpc = \"dummy\"\nat = [211, 103]\nrespawn = \"10s\"\n");
+    content
+        .replace("npcs.toml", "# Townsfolk\n", DUMMY)
+        .replace("zones/downtown.toml", "entrance = [200, 100]", "entrance = [210, 105]")
+        .replace("zones/downtown.toml", "at = [186, 112]", "at = [208, 104]")
+        .replace("zones/downtown.toml", BERRIT, &beside)
+        .replace("zones/downtown.toml", EAST_ROAD, SIDE_STREET);
     Setup::default().content(content).start()
 }
 
@@ -219,14 +320,18 @@ async fn a_session_that_is_cut_anywhere_ends_as_the_one_that_is_not() {
     let world = Arc::new(market());
     // No more than the world lets speak and trade in one tick.
     let at_once = Arc::new(Semaphore::new(6));
+    let mut drawn = StdRng::seed_from_u64(seed);
     for encoding in Encoding::ALL {
         let whole = Run::start(&world, encoding, Cut::Never, seed).await.outcomes(&world, encoding).await;
-        assert!(whole.sent >= 13 && whole.seen.len() > whole.sent, "{whole:#?}");
+        assert!(whole.sent >= 22 && whole.seen.len() > whole.sent, "{whole:#?}");
         assert!(whole.seen.iter().any(|line| line == "said \"hello\""), "{whole:#?}");
         let whole = Arc::new(whole);
         let cuts = (1..=whole.sent).map(Cut::Sent).chain((1..=whole.seen.len()).map(Cut::Heard));
+        let mut cuts: Vec<Cut> = cuts.collect();
+        cuts.sort_by_cached_key(|_| drawn.random::<u64>());
+        cuts.truncate(CUTS);
         let mut runs = JoinSet::new();
-        for (number, cut) in cuts.enumerate() {
+        for (number, cut) in cuts.into_iter().enumerate() {
             let (world, whole, at_once) = (Arc::clone(&world), Arc::clone(&whole), Arc::clone(&at_once));
             runs.spawn(async move {
                 let _place = at_once.acquire().await.unwrap();
@@ -239,27 +344,79 @@ async fn a_session_that_is_cut_anywhere_ends_as_the_one_that_is_not() {
             run.unwrap();
         }
     }
-    assert!(figure(&world, "websocket_resumes_total{outcome=\"resumed\"}").await > 60);
+    assert!(world.figure("websocket_resumes_total{outcome=\"resumed\"}").await >= 2 * CUTS as u64);
 }
 
-/// One figure of `/metrics`; 0 before it was first counted.
-async fn figure(world: &World, name: &str) -> u64 {
-    let metrics = reqwest::get(format!("{}/metrics", world.http)).await.unwrap().text().await.unwrap();
-    let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    value.map_or(0, |value| value.parse().unwrap())
-}
-
-/// Waits until so many sessions wait for their client.
-/// Waits until so many sessions wait for their clients.
-pub async fn linkdead(world: &World, wanted: u64) {
-    let until = Instant::now() + PATIENCE;
-    while figure(world, "websocket_linkdead_sessions").await != wanted {
-        assert!(Instant::now() < until, "not {wanted} sessions that wait");
-        tokio::time::sleep(Duration::from_millis(10)).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_is_cut_inside_its_answers_is_answered_whole_and_once() {
+    let mut drawn = StdRng::seed_from_u64(seed("batch"));
+    let world = Arc::new(World::start());
+    let mut runs = JoinSet::new();
+    for _ in 0..12 {
+        runs.spawn(cut_batch(Arc::clone(&world), Duration::from_millis(drawn.random_range(0..120))));
+    }
+    while let Some(run) = runs.join_next().await {
+        run.unwrap();
     }
 }
 
-fn recovery(socket: &Socket) -> Value {
+/// Sends calls in one frame, of which some are answered at once, some after a tick and some after a commit; so long
+/// after it the line breaks.
+async fn cut_batch(world: Arc<World>, moment: Duration) {
+    let (hero, mut socket) = world.player("warrior").await;
+    let bread = socket.slot_of("bread").await;
+    let (token, first) = (recovery(&socket), socket.next_id);
+    let calls = [
+        ("system.ping", json!({"nonce": 5})),
+        ("inventory.drop", json!({"slot": bread, "count": 1})),
+        ("quest.list", json!({})),
+        ("chat.send", json!({"text": "hello"})),
+    ];
+    let ids: Vec<u64> = (first..).take(calls.len()).collect();
+    let numbered = ids.iter().zip(calls);
+    let batch: Vec<Value> = numbered
+        .map(|(id, (method, params))| json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))
+        .collect();
+    let batch = Value::from(batch).to_string();
+    socket.text(batch.clone()).await;
+    // What is heard until then is lost with the line.
+    socket.pump_for(moment).await;
+    drop(socket);
+
+    let (mut socket, outcome) = resume(&world, &hero, &token, 0).await;
+    let last_id = outcome.unwrap()["last_id"].as_u64().unwrap();
+    if last_id < first {
+        socket.text(batch).await;
+    } else {
+        assert_eq!(Some(&last_id), ids.last(), "{moment:?}: it was received as a whole");
+    }
+    let answers = loop {
+        // Those to the calls before come again as well: nothing was acknowledged.
+        if let Value::Array(answers) = socket.answer().await {
+            break answers;
+        }
+    };
+    let mut answered: Vec<u64> = answers.iter().map(|answer| answer["id"].as_u64().unwrap()).collect();
+    answered.sort_unstable();
+    assert_eq!(answered, ids, "{moment:?}: {answers:?}");
+    assert!(answers.iter().all(|answer| answer.get("error").is_none()), "{moment:?}: {answers:?}");
+
+    // Nothing of it comes again, and nothing was done twice.
+    let id = socket.next_id;
+    socket.next_id += 1;
+    let next = socket.ask(json!({"jsonrpc": "2.0", "id": id, "method": "system.ping"}).to_string()).await;
+    assert_eq!(next["id"], id, "{moment:?}: {next}");
+    assert_eq!(socket.count_of("bread").await, 2, "{moment:?}");
+    socket.close().await;
+}
+
+/// Waits until so many sessions wait for their client.
+pub async fn linkdead(world: &World, wanted: u64) {
+    world.until_figure("websocket_linkdead_sessions", wanted).await;
+}
+
+/// What the session of a connection can be taken up with.
+pub fn recovery(socket: &Socket) -> Value {
     socket.welcome["recovery"].clone()
 }
 
@@ -363,7 +520,7 @@ async fn who_is_away_stays_where_he_is_until_his_time_is_over() {
     let you = socket.replica.you;
     socket.close().await;
     watcher.until("him gone", |socket| (!socket.replica.entities.contains_key(&you)).then_some(())).await;
-    assert_eq!(figure(&world, "websocket_linkdead_sessions").await, 0);
+    assert_eq!(world.figure("websocket_linkdead_sessions").await, 0);
     watcher.close().await;
 }
 
@@ -386,7 +543,7 @@ async fn more_than_is_kept_is_not_made_up() {
     assert_eq!(first.close_code().await, 4004);
     second.done("world.join", json!({"character": hero.character})).await;
     second.notified("world.snapshot").await;
-    assert_eq!(figure(&world, "websocket_resumes_total{outcome=\"missed\"}").await, 1);
+    assert_eq!(world.figure("websocket_resumes_total{outcome=\"missed\"}").await, 1);
     second.close().await;
 }
 

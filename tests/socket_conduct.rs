@@ -5,6 +5,7 @@ use crate::support::raw::{PROPER, Raw, upgrade};
 use crate::support::socket::Socket;
 use crate::support::world::{Hero, Setup, World};
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
@@ -246,7 +247,7 @@ async fn who_does_not_answer_or_not_read_is_closed_and_nobody_else_notices() {
     let slow = join_and_stop_reading(&world, &hero).await;
     // It is given up within a bound, without its asking; meanwhile others are served in time.
     let began = Instant::now();
-    while open_sockets(&world).await > 1 {
+    while world.figure("websocket_active_connections").await > 1 {
         assert!(began.elapsed() < Duration::from_secs(10), "the slow client is kept");
         let asked = Instant::now();
         assert!(bystander.call("system.ping", json!({})).await.is_ok());
@@ -307,13 +308,6 @@ async fn acknowledge_once(socket: &mut Socket) -> u64 {
     }
 }
 
-/// `websocket_active_connections` of `/metrics`.
-async fn open_sockets(world: &World) -> u64 {
-    let metrics = reqwest::get(format!("{}/metrics", world.http)).await.unwrap().text().await.unwrap();
-    let line = metrics.lines().find_map(|line| line.strip_prefix("websocket_active_connections "));
-    line.expect("the figure").parse().unwrap()
-}
-
 async fn join_and_stop_reading(world: &World, hero: &Hero) -> TcpStream {
     let address = world.http.trim_start_matches("http://").parse().unwrap();
     let socket = TcpSocket::new_v4().unwrap();
@@ -359,5 +353,31 @@ async fn a_shutdown_says_so_saves_everything_and_ends_with_zero() {
     assert_eq!(socket.done("inventory.list", json!({})).await, before);
     let later = socket.replica.environment["minute_of_day"].as_u64().unwrap();
     assert!(later >= minute, "the clock went on: {minute} to {later}");
+    socket.close().await;
+}
+
+#[tokio::test]
+async fn who_knocks_while_the_server_goes_down_is_asked_to_wait() {
+    let mut world = World::start();
+    let (hero, mut socket) = world.player("warrior").await;
+    socket.walk(203_000, 102_000, 20_000).await;
+    // It is not gone before the character is saved, and that takes as long as the story needs.
+    let url = format!("sqlite://{}", world.data().join("lore.db").display());
+    let mut database = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut database).await.unwrap();
+    world.terminate();
+    socket.notified("system.reconnect").await;
+    let refused = knock(&world, &format!("?token={}", hero.token), &[]).await;
+    is_problem(&refused, 503, "draining");
+    assert!(refused.1.to_ascii_lowercase().contains("retry-after: 1\r\n"), "{}", refused.1);
+    sqlx::query("ROLLBACK").execute(&mut database).await.unwrap();
+    database.close().await.unwrap();
+    assert_eq!(socket.close_code().await, 1012);
+    assert_eq!(world.ended().await.code(), Some(0));
+
+    // Nothing was lost by that.
+    let world = world.start_again();
+    let socket = world.join(&hero).await;
+    assert_eq!(socket.place(), (203_000, 102_000));
     socket.close().await;
 }

@@ -2,7 +2,7 @@
 //! starter scripts are built once for all stories, content can be changed before the start.
 
 use super::http_server::Answer;
-use super::socket::Socket;
+use super::socket::{PATIENCE, Socket};
 use crate::live::{lore, root};
 use reqwest::Method;
 use runtime::abuse::Policy;
@@ -284,6 +284,27 @@ impl World {
         socket
     }
 
+    /// All of `/metrics`.
+    pub async fn metrics(&self) -> String {
+        let answer = self.client.get(format!("{}/metrics", self.http)).send().await.unwrap();
+        answer.text().await.unwrap()
+    }
+
+    /// One figure of it, by its name and labels as they are written there.
+    pub async fn figure(&self, name: &str) -> u64 {
+        figure(&self.metrics().await, name)
+    }
+
+    /// Waits until a figure is this.
+    pub async fn until_figure(&self, name: &str, wanted: u64) {
+        let until = Instant::now() + PATIENCE;
+        while self.figure(name).await != wanted {
+            assert!(Instant::now() < until, "{name} is never {wanted}");
+            // Nothing tells of figures; they are looked at again.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// The data folder.
     pub fn data(&self) -> &Path {
         self.setup.data.path()
@@ -368,6 +389,12 @@ impl World {
         assert!(status.success(), "{status}");
         self.start_again()
     }
+}
+
+/// One figure of `/metrics`; 0 before it was first counted.
+pub fn figure(metrics: &str, name: &str) -> u64 {
+    let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.map_or(0, |value| value.parse().unwrap())
 }
 
 impl Drop for World {

@@ -24,7 +24,7 @@ struct Parcel {
 enum Item {
     /// For the outbox, in which it waits for the task of the socket.
     Told(Outgoing),
-    /// What the next one makes good for, made for this socket of the client.
+    /// What the next one makes up for, made for this socket of the client.
     Delta { link: u32, frame: Frame },
 }
 

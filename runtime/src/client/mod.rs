@@ -39,7 +39,7 @@ pub const NO_REQUEST: RequestId = RequestId(0);
 /// What goes to a client.
 #[derive(Debug)]
 pub enum Outgoing {
-    /// A finished frame that the next of its kind makes good for: a delta or a snapshot.
+    /// A finished frame that the next of its kind makes up for: a delta or a snapshot.
     Frame(Frame),
     /// What was left of a frame that the socket did not take whole: to be flushed.
     Rest,

@@ -312,6 +312,20 @@ impl Client {
         Ok(seq)
     }
 
+    /// Moves over these places (millimetres) with one call; its id and the sequence number of the last. The answer comes
+    /// as [`Heard::Reply`].
+    ///
+    /// # Errors
+    /// [`Lost`] when the connection is gone.
+    pub async fn walk_along(&mut self, places: &[(i32, i32)]) -> Result<(u64, u64), Lost> {
+        let first = self.replica.sent_seq + 1;
+        let place = |(seq, &(x, y)): (u64, &(i32, i32))| v1::WorldMove { seq: seq as u32, x, y };
+        let moves: Vec<v1::WorldMove> = (first..).zip(places).map(place).collect();
+        self.replica.sent_seq += moves.len() as u64;
+        let id = self.ask(Method::WorldPositionBatch(v1::WorldPositionBatch { moves })).await?;
+        Ok((id, self.replica.sent_seq))
+    }
+
     /// Waits for the next message that could be understood. Cancel safe.
     ///
     /// # Errors
