@@ -1,7 +1,6 @@
 //! Words of the rules that no other story hears, brought about on purpose. `tests/protocol_doc.rs` lists where each is.
 
 use crate::live::Workshop;
-use crate::support::socket::Socket;
 use crate::support::world::{Copied, Setup, World};
 use serde_json::{Value, json};
 

@@ -446,37 +446,3 @@ async fn write_loop(inner: Weak<Inner>, mut queue: mpsc::Receiver<Subject>) {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn an_address_asks_at_its_rate_and_is_banned_for_going_on() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open_sqlite(folder.path()).await.expect("a store");
-        store.migrate().await.expect("its tables");
-        let mut config = Config { data: folder.path().to_owned(), ..Config::default() };
-        config.limits.address.requests = Rate::per_minute(1, 2);
-        config.limits.score.refused = 10;
-        config.limits.score.address_threshold = 25;
-        config.limits.score.decay_per_second = 1;
-        config.limits.trusted_proxies = vec![Block::try_from("192.0.2.1".to_owned()).expect("a block")];
-        let abuse = Abuse::open(&config, store).await.expect("no bans");
-        let address = |text: &str| abuse.address(text.parse().expect("an address"), &HeaderMap::new());
-        let home = address("2001:db8::1");
-        assert_eq!(abuse.count_request_from(home), Ok(()));
-        assert_eq!(abuse.count_request_from(address("2001:db8::2")), Ok(()), "the same home");
-        assert!(abuse.count_request_from(home).is_err());
-        assert_eq!(abuse.count_handshake(home), Ok(()), "it has a rate of its own");
-        for uncounted in ["192.0.2.1", "127.0.0.1"] {
-            for _ in 0..9 {
-                assert_eq!(abuse.count_request_from(address(uncounted)), Ok(()), "{uncounted}");
-            }
-        }
-        assert!(abuse.count_request_from(home).is_err());
-        assert_eq!(abuse.ban_on(Subject::Address(home.network)), None);
-        assert!(abuse.count_request_from(home).is_err());
-        assert!(abuse.ban_on(Subject::Address(home.network)).is_some());
-    }
-}

@@ -1,12 +1,12 @@
-//! Bans in memory and in the store.
+//! Bans in memory and in the store, and what is charged to an address.
 
 use super::*;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tempfile::TempDir;
 
-async fn open() -> (TempDir, Abuse) {
+async fn open(config: Config) -> (TempDir, Abuse) {
     let folder = tempfile::tempdir().expect("a folder");
-    let config = Config { data: folder.path().to_owned(), ..Config::default() };
+    let config = Config { data: folder.path().to_owned(), ..config };
     let store = Store::open_sqlite(folder.path()).await.expect("a store");
     store.migrate().await.expect("a schema");
     let abuse = Abuse::open(&config, store).await.expect("no bans");
@@ -33,7 +33,7 @@ async fn written_until(abuse: &Abuse, last: Subject) -> Vec<String> {
 
 #[tokio::test]
 async fn what_is_lifted_while_it_is_written_down_does_not_come_back() {
-    let (_folder, abuse) = open().await;
+    let (_folder, abuse) = open(Config::default()).await;
     for number in 0..20 {
         abuse.punish(account(number), "Ada".to_owned(), 1_000);
         let lifted = abuse.lift(account(number)).await.expect("the store answers");
@@ -46,7 +46,7 @@ async fn what_is_lifted_while_it_is_written_down_does_not_come_back() {
 
 #[tokio::test]
 async fn bans_in_force_are_counted() {
-    let (_folder, abuse) = open().await;
+    let (_folder, abuse) = open(Config::default()).await;
     let recorder = PrometheusBuilder::new().build_recorder();
     let figures = recorder.handle();
     let punish = |number| {
@@ -68,4 +68,30 @@ async fn bans_in_force_are_counted() {
     assert!(one.contains("\nabuse_bans_active 1\n"), "{one}");
     let two = punish(1);
     assert!(two.contains("\nabuse_bans_active 2\n"), "{two}");
+}
+
+#[tokio::test]
+async fn an_address_asks_at_its_rate_and_is_banned_for_going_on() {
+    let mut config = Config::default();
+    config.limits.address.requests = Rate::per_minute(1, 2);
+    config.limits.score.refused = 10;
+    config.limits.score.address_threshold = 25;
+    config.limits.score.decay_per_second = 1;
+    config.limits.trusted_proxies = vec![Block::try_from("192.0.2.1".to_owned()).expect("a block")];
+    let (_folder, abuse) = open(config).await;
+    let address = |text: &str| abuse.address(text.parse().expect("an address"), &HeaderMap::new());
+    let home = address("2001:db8::1");
+    assert_eq!(abuse.count_request_from(home), Ok(()));
+    assert_eq!(abuse.count_request_from(address("2001:db8::2")), Ok(()), "the same home");
+    assert!(abuse.count_request_from(home).is_err());
+    assert_eq!(abuse.count_handshake(home), Ok(()), "it has a rate of its own");
+    for uncounted in ["192.0.2.1", "127.0.0.1"] {
+        for _ in 0..9 {
+            assert_eq!(abuse.count_request_from(address(uncounted)), Ok(()), "{uncounted}");
+        }
+    }
+    assert!(abuse.count_request_from(home).is_err());
+    assert_eq!(abuse.ban_on(Subject::Address(home.network)), None);
+    assert!(abuse.count_request_from(home).is_err());
+    assert!(abuse.ban_on(Subject::Address(home.network)).is_some());
 }
