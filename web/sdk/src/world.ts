@@ -248,11 +248,11 @@ export class WorldClient {
       token = await this.#options.token(this.#checkToken);
     } catch (error) {
       if (this.#state.kind !== 'connecting') return;
-      if (error instanceof ApiError && error.status === 401) {
-        this.#stop('the session has expired: log in again');
-      } else {
-        this.#later('the server cannot be reached');
-      }
+      if (!(error instanceof ApiError)) this.#later('the server cannot be reached');
+      else if (error.status === 401) this.#stop('the session has expired: log in again');
+      // Banned, or not let in for another reason: it says which.
+      else if (error.status === 403) this.#stop(error.message);
+      else this.#later(error.message, error.retryAfterMs);
       return;
     }
     if (this.#state.kind !== 'connecting') return; // `leave` was called meanwhile.
@@ -487,8 +487,9 @@ export class WorldClient {
     this.#enter({ kind: 'closed', reason });
   }
 
-  #later(reason: string): void {
-    const inMs = this.#backoff.next(this.#restartAfterMs);
+  /** Tries again, in `atLeastMs` at the earliest. */
+  #later(reason: string, atLeastMs = 0): void {
+    const inMs = this.#backoff.next(Math.max(atLeastMs, this.#restartAfterMs ?? 0));
     this.#restartAfterMs = undefined;
     this.#enter({ kind: 'waiting', inMs, reason });
     this.#cancelRetry = this.#clock.after(inMs, () => void this.#open());

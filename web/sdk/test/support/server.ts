@@ -25,7 +25,8 @@ export class TestServer {
   /** Answers pings by itself. */
   alive = true;
 
-  constructor(options: { heartbeatMs?: number; refreshToken?: () => Promise<string> } = {}) {
+  constructor(options: { heartbeatMs?: number; token?: () => Promise<string>; refreshToken?: () => Promise<string> } = {}) {
+    const { token = () => Promise.resolve('token'), ...others } = options;
     const { sockets } = this;
     class Socket extends FakeSocket {
       constructor(url: string, offered: string[]) {
@@ -38,12 +39,12 @@ export class TestServer {
       character: 7,
       token: (check) => {
         this.tokens.push(check);
-        return Promise.resolve('token');
+        return token();
       },
       webSocket: Socket as unknown as SocketConstructor,
       clock: this.clock,
       random: () => 0,
-      ...options,
+      ...others,
     });
     this.client.on('state', ({ kind, ...rest }) => this.states.push('resumed' in rest && rest.resumed ? 'resumed' : kind));
   }
