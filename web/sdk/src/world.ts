@@ -365,6 +365,10 @@ export class WorldClient {
           connection?.abandon('the session could not be resumed');
           return 'lost';
         }
+        if (error.retryAfterMs !== undefined) {
+          connection?.postpone(error.message, error.retryAfterMs);
+          return 'lost';
+        }
         // It may have been resumed before, without this client having heard of it; else it is over.
         if (error.reason !== 'unauthorized' || !this.#recovery.refused(token)) return 'no';
       }
@@ -384,8 +388,12 @@ export class WorldClient {
       return true;
     } catch (error) {
       if (connection !== this.#connection) return false;
-      if (error instanceof RpcError && error.retryAfterMs === undefined && !transient(error)) this.#stop(error.message);
-      // Anything else ends the connection, and with it comes the next attempt.
+      // What does not end for good ends the connection, and with it comes the next attempt.
+      if (error instanceof RpcError && error.retryAfterMs !== undefined) {
+        connection?.postpone(error.message, error.retryAfterMs);
+        return false;
+      }
+      if (error instanceof RpcError && !transient(error)) this.#stop(error.message);
       connection?.close();
       return false;
     }
@@ -477,7 +485,7 @@ export class WorldClient {
     }
     if (action === 'refresh') this.#checkToken = true;
     const restarting = closed.code === CloseCode.restart || this.#restartAfterMs !== undefined;
-    this.#later(restarting ? 'the server restarts' : reason);
+    this.#later(restarting ? 'the server restarts' : reason, closed.retryAfterMs);
   }
 
   /** For good. */

@@ -101,6 +101,38 @@ test('when the line breaks again before the answer, both tokens may be the one',
   assert.deepEqual(tries().map(({ asked }) => asked), [['world.join', '']], 'its own token is that of its own session');
 });
 
+test('a session that the server cannot take back just now is tried again when it says', async () => {
+  const server = await playing();
+  const call = server.client.call('chat.send', { text: 'hi' });
+  server.heard();
+  server.socket.drop();
+  await server.clock.pass(500);
+  await server.welcome({ recovery: 'second' });
+  const slow = { code: -32001, message: 'slow down', data: { reason: 'rate_limited', retry_after_ms: 3_000 } };
+  server.answer(server.heard()[0]?.id, 'error', slow);
+  await settled();
+  assert.deepEqual(server.client.state, { kind: 'waiting', inMs: 3_000, reason: 'slow down' });
+  await server.clock.pass(3_000);
+  await server.welcome({ recovery: 'third' });
+  const [resume] = server.heard();
+  assert.deepEqual(resume?.params, { token: 'first', seq: 1 });
+  server.answer(resume?.id, 'resumed', { session: 's', recovery: 'third', character: 7 });
+  await settled();
+  const [again] = server.heard();
+  server.answer(again?.id, 'done', {}, 2);
+  assert.deepEqual(await call, {});
+});
+
+test('a join that the server cannot take just now is tried again when it says', async () => {
+  const server = new TestServer();
+  server.client.connect();
+  await server.welcome();
+  const busy = { code: -32010, message: 'the zone is busy', data: { reason: 'busy', retry_after_ms: 3_000 } };
+  server.answer(server.heard()[0]?.id, 'error', busy);
+  await settled();
+  assert.deepEqual(server.client.state, { kind: 'waiting', inMs: 3_000, reason: 'the zone is busy' });
+});
+
 test('what was of a connection is not asked again on the next', async () => {
   const server = await playing();
   server.alive = false;
