@@ -47,6 +47,16 @@ test('a refusal has code, reason, rejection and when to try again', () => {
   assert.equal(json.decode(JSON.stringify({ jsonrpc: '2.0', id: null, error }), nothing).answers[0]?.id, 0);
 });
 
+test('a frame that is sent until it is acknowledged has its number, a batch that of its first answer', () => {
+  const asked = (id: number) => (id === 4 || id === 5 ? 'chat.send' : undefined);
+  const numbers = (frame: string) => json.decode(frame, asked).seq;
+  assert.equal(numbers('{"seq":12,"jsonrpc":"2.0","id":4,"result":{}}'), 12);
+  assert.equal(numbers('[{"seq":13,"jsonrpc":"2.0","id":4,"result":{}},{"jsonrpc":"2.0","id":5,"result":{}}]'), 13);
+  assert.equal(numbers('{"seq":14,"jsonrpc":"2.0","method":"system.message","params":{"text":"hi"}}'), 14);
+  assert.equal(numbers('{"jsonrpc":"2.0","method":"world.delta","params":{"tick":5}}'), undefined);
+  assert.equal(proto.decode(encode('ServerFrame', { responses: [{ id: 4, outcome: 'done', result: {} }], seq: 12 }), asked).seq, 12);
+});
+
 test('a notification of a newer schema is left out', () => {
   const frame = '[{"jsonrpc":"2.0","method":"moon.rises","params":{}},{"jsonrpc":"2.0","method":"system.message","params":{"text":"hi","by":1}}]';
   assert.deepEqual(json.decode(frame, nothing).told.map(({ method }) => method), ['system.message']);
