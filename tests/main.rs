@@ -51,6 +51,7 @@ mod resting;
 mod resume;
 mod scenarios;
 mod script_logs;
+mod sdk;
 mod shop;
 mod skies;
 mod soak;
