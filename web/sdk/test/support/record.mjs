@@ -71,11 +71,11 @@ call('world.join', { character: character.id });
 const own = await told('world.snapshot');
 const me = own.entities.find(({ id }) => id === own.you);
 const mira = own.entities.find(({ template }) => template === 'mira');
-for (const [method, params] of [
+const first = [
   ['quest.list', {}], ['inventory.list', {}], ['craft.list', {}], ['chat.send', { text: 'hello' }],
   ['combat.attack', { target: me.id }], ['combat.use_skill', { ability: 'second_wind' }], ['system.ping', { nonce: 5 }],
-]) call(method, params);
-await answered(next - 1);
+];
+await Promise.all(first.map(([method, params]) => answered(call(method, params))));
 send({ method: 'session.ack', params: { seq: newest - 4 } });
 const goal = mira ?? me;
 for (let step = 1; step <= 60; step += 1) {
