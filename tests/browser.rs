@@ -25,8 +25,7 @@ fn missing() -> Option<&'static str> {
     }
 }
 
-#[tokio::test]
-async fn a_newcomer_plays_in_a_browser() {
+async fn play(encoding: &str) {
     if let Some(what) = missing() {
         assert!(std::env::var_os("CI").is_none(), "CI must run the browser story: {what} is missing");
         eprintln!("skipped the browser story: {what} is missing");
@@ -35,13 +34,29 @@ async fn a_newcomer_plays_in_a_browser() {
     let world = World::start();
     let mut play = Command::new("node");
     play.arg(root().join("tests/browser/play.mjs")).args(["--url", &world.http, "--timeout", PATIENCE_S]);
+    play.args(["--encoding", encoding]);
     let output = tokio::task::spawn_blocking(move || play.output()).await.unwrap().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     let complaint = String::from_utf8_lossy(&output.stderr);
     let saw: Value =
         serde_json::from_str(said.trim()).unwrap_or_else(|error| panic!("{error}: {said} {complaint}"));
     assert_eq!(saw["ok"], true, "{saw:#} {complaint}");
-    assert_eq!(saw["encoding"], "proto", "the client of the page asks for it first");
+    assert_eq!(saw["encoding"], encoding);
+    assert_eq!(saw["resumed"], true, "the line broke once: {saw:#}");
     assert!(output.status.success());
-    eprintln!("browser: {} s, {} fights, {}", saw["seconds"], saw["fights"], saw["quest"]["objectives"]);
+    eprintln!(
+        "browser, {encoding}: {} s, {} fights, {}",
+        saw["seconds"], saw["fights"], saw["quest"]["objectives"]
+    );
+}
+
+/// What the client of the page asks for when nobody says anything else.
+#[tokio::test]
+async fn a_newcomer_plays_in_a_browser() {
+    play("proto").await;
+}
+
+#[tokio::test]
+async fn a_newcomer_plays_in_a_browser_in_json() {
+    play("json").await;
 }

@@ -55,6 +55,7 @@ mod resting;
 mod resume;
 mod scenarios;
 mod script_logs;
+mod sdk;
 mod shop;
 mod skies;
 mod soak;

@@ -2,14 +2,16 @@
 //
 //   node tests/browser/play.mjs --url http://127.0.0.1:8080 --screenshot play.png [--timeout 120] [--encoding json]
 //
-// Registers, creates a warrior, walks by key, talks to the innkeeper, accepts the quest in the dialog,
-// walks over the crossing, kills a wolf by mouse and key, and sees experience and quest progress.
+// Registers, creates a warrior, walks by key, loses the line and comes back to the same session, talks to the innkeeper,
+// accepts the quest in the dialog, walks over the crossing, kills a wolf by mouse and key, and sees experience and quest
+// progress.
 // Prints one JSON line. Exit code 0: all of it happened; 1: it did not, `error` says what; 2: usage.
 //
 // Needs `npm ci` in web/ and Chromium (`CHROMIUM`, default /usr/bin/chromium).
 
 import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
+import { Line } from '../sdk/line.mjs';
 
 const { chromium } = createRequire(new URL('../../web/package.json', import.meta.url))('playwright-core');
 
@@ -41,6 +43,7 @@ const deadline = started + Number(options.timeout) * 1000;
 const saw = { ok: false };
 let step = 'starting the browser';
 
+const line = await Line.to(options.url);
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   headless: true,
@@ -80,6 +83,7 @@ async function play() {
   await register();
   await createWarrior();
   await walkByKey();
+  await loseTheLine();
   await acceptQuest();
   await travel(HUNTING_GROUND);
   await hunt();
@@ -89,7 +93,7 @@ async function play() {
 
 async function register() {
   step = 'registering';
-  await page.goto(options.encoding === 'proto' ? options.url : `${options.url}/?encoding=${options.encoding}`);
+  await page.goto(options.encoding === 'proto' ? line.url : `${line.url}/?encoding=${options.encoding}`);
   await page.getByRole('tab', { name: 'Register' }).click();
   const username = `e2e${letters(8)}`;
   await page.fill('input[name=username]', username);
@@ -131,6 +135,24 @@ async function walkByKey() {
     'the server did not acknowledge the movement',
   );
   saw.walked_mm = Math.abs((await you()).x - before.x);
+}
+
+/** Every connection of the page breaks; it says so, and goes on with the session. */
+async function loseTheLine() {
+  step = 'losing the line';
+  const before = await you();
+  await page.evaluate(() => {
+    window.states = [];
+    window.lore.client.on('state', (state) => window.states.push(state.kind === 'joined' && state.resumed ? 'resumed' : state.kind));
+  });
+  line.cut();
+  await page.getByText('Connection lost').waitFor();
+  await until(async () => (await you()) !== undefined && (await page.evaluate(() => window.lore.client.placed)), 20, 'the page did not come back');
+  const states = await page.evaluate(() => window.states);
+  if (states.join() !== 'waiting,connecting,resumed') throw new Error(`not the same session: ${states.join(', ')}`);
+  const after = await you();
+  if (after.zone !== before.zone || Math.hypot(after.x - before.x, after.y - before.y) > 1000) throw new Error('the character is somewhere else');
+  saw.resumed = true;
 }
 
 async function acceptQuest() {

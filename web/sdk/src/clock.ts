@@ -7,10 +7,13 @@ export interface Clock {
   after(ms: number, action: () => void): () => void;
 }
 
+/** 24 days. A timer that is to take longer fires at once. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   now: () => performance.now(),
   after(ms, action) {
-    const timer = setTimeout(action, ms);
+    const timer = setTimeout(action, Math.min(ms, LONGEST_MS));
     return () => clearTimeout(timer);
   },
 };

@@ -42,7 +42,7 @@ const ADVICE: Readonly<Record<number, CloseAdvice>> = {
   [CloseCode.unauthorized]: { action: 'refresh', reason: 'the token has expired or was revoked' },
   [CloseCode.heartbeatMissed]: { action: 'reconnect', reason: 'the server heard nothing of this client' },
   [CloseCode.tooSlow]: { action: 'reconnect', reason: 'this client did not read fast enough' },
-  [CloseCode.banned]: { action: 'stop', reason: 'banned for a while' },
+  [CloseCode.banned]: { action: 'stop', reason: 'banned' },
   [CloseCode.joinedElsewhere]: { action: 'stop', reason: 'this character was joined from elsewhere' },
 };
 

@@ -25,6 +25,8 @@ export type SocketConstructor = new (url: string, protocols: string[]) => Socket
 export interface Closed {
   code: number;
   reason: string;
+  /** When to try again, if the server said so. */
+  retryAfterMs?: number;
 }
 
 /** A call of a batch. */
@@ -123,10 +125,16 @@ export class Connection {
     this.#end({ code: CloseCode.lost, reason }, 4000);
   }
 
+  /** Says goodbye to a server that wants to be asked again later. */
+  postpone(reason: string, retryAfterMs: number): void {
+    this.#end({ code: CloseCode.normal, reason, retryAfterMs }, CloseCode.normal);
+  }
+
   #end(closed: Closed, closeWith?: number): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    if (closeWith !== undefined) this.#socket.close(closeWith, closed.reason.slice(0, 100));
+    // A reason has room for 123 bytes.
+    if (closeWith !== undefined) this.#socket.close(closeWith, closed.reason.slice(0, 40));
     this.#closed(closed);
   }
 }

@@ -248,11 +248,11 @@ export class WorldClient {
       token = await this.#options.token(this.#checkToken);
     } catch (error) {
       if (this.#state.kind !== 'connecting') return;
-      if (error instanceof ApiError && error.status === 401) {
-        this.#stop('the session has expired: log in again');
-      } else {
-        this.#later('the server cannot be reached');
-      }
+      if (!(error instanceof ApiError)) this.#later('the server cannot be reached');
+      else if (error.status === 401) this.#stop('the session has expired: log in again');
+      // Banned, or not let in for another reason: it says which.
+      else if (error.status === 403) this.#stop(error.message);
+      else this.#later(error.message, error.retryAfterMs);
       return;
     }
     if (this.#state.kind !== 'connecting') return; // `leave` was called meanwhile.
@@ -365,6 +365,10 @@ export class WorldClient {
           connection?.abandon('the session could not be resumed');
           return 'lost';
         }
+        if (error.retryAfterMs !== undefined) {
+          connection?.postpone(error.message, error.retryAfterMs);
+          return 'lost';
+        }
         // It may have been resumed before, without this client having heard of it; else it is over.
         if (error.reason !== 'unauthorized' || !this.#recovery.refused(token)) return 'no';
       }
@@ -384,8 +388,12 @@ export class WorldClient {
       return true;
     } catch (error) {
       if (connection !== this.#connection) return false;
-      if (error instanceof RpcError && error.retryAfterMs === undefined && !transient(error)) this.#stop(error.message);
-      // Anything else ends the connection, and with it comes the next attempt.
+      // What does not end for good ends the connection, and with it comes the next attempt.
+      if (error instanceof RpcError && error.retryAfterMs !== undefined) {
+        connection?.postpone(error.message, error.retryAfterMs);
+        return false;
+      }
+      if (error instanceof RpcError && !transient(error)) this.#stop(error.message);
       connection?.close();
       return false;
     }
@@ -477,7 +485,7 @@ export class WorldClient {
     }
     if (action === 'refresh') this.#checkToken = true;
     const restarting = closed.code === CloseCode.restart || this.#restartAfterMs !== undefined;
-    this.#later(restarting ? 'the server restarts' : reason);
+    this.#later(restarting ? 'the server restarts' : reason, closed.retryAfterMs);
   }
 
   /** For good. */
@@ -487,8 +495,9 @@ export class WorldClient {
     this.#enter({ kind: 'closed', reason });
   }
 
-  #later(reason: string): void {
-    const inMs = this.#backoff.next(this.#restartAfterMs);
+  /** Tries again, in `atLeastMs` at the earliest. */
+  #later(reason: string, atLeastMs = 0): void {
+    const inMs = this.#backoff.next(Math.max(atLeastMs, this.#restartAfterMs ?? 0));
     this.#restartAfterMs = undefined;
     this.#enter({ kind: 'waiting', inMs, reason });
     this.#cancelRetry = this.#clock.after(inMs, () => void this.#open());

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Backoff } from '../src/backoff.js';
 import { afterClose, CloseCode } from '../src/close.js';
 import { ServerClock } from '../src/clock.js';
-import { ConnectionError, RpcError, TimeoutError } from '../src/errors.js';
+import { ApiError, ConnectionError, RpcError, TimeoutError } from '../src/errors.js';
 import { settled } from './support/fakes.js';
 import { TestServer } from './support/server.js';
 
@@ -124,6 +124,30 @@ test('a server that says when it is back is given that time', async () => {
   server.tell('system.reconnect', { reason: 'shutdown', after_ms: 3_000 });
   server.socket.drop(1012);
   assert.deepEqual(server.client.state, { kind: 'waiting', inMs: 3_000, reason: 'the server restarts' });
+});
+
+test('who is banned is told so, and does not try again', async () => {
+  const server = new TestServer({ token: () => Promise.reject(new ApiError(403, 'banned', 'banned for 59m more: insults', 3_540_000)) });
+  server.client.connect();
+  await settled();
+  assert.deepEqual(server.client.state, { kind: 'closed', reason: 'banned for 59m more: insults' });
+  await server.clock.pass(4_000_000);
+  assert.deepEqual([server.tokens.length, server.sockets.length], [1, 0]);
+});
+
+test('a server that does not want to be asked for a token now is given its time', async () => {
+  const answers = [new ApiError(429, 'rate_limited', 'too many requests', 7_000), new ApiError(503, 'unavailable', 'the store cannot be reached', 200), new TypeError('fetch failed')];
+  const server = new TestServer({ token: () => (answers.length > 0 ? Promise.reject(answers.shift()) : Promise.resolve('token')) });
+  const waits: unknown[] = [];
+  server.client.on('state', (state) => state.kind === 'waiting' && waits.push([state.inMs, state.reason]));
+  server.client.connect();
+  await server.clock.pass(6_999);
+  assert.equal(server.tokens.length, 1);
+  await server.clock.pass(1);
+  assert.equal(server.tokens.length, 2);
+  await server.clock.pass(60_000);
+  assert.deepEqual(waits, [[7_000, 'too many requests'], [1_000, 'the store cannot be reached'], [2_000, 'the server cannot be reached']]);
+  assert.equal(server.sockets.length, 1);
 });
 
 test('the heartbeat measures the way and the clock of the server', async () => {

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { agreedOn, ENCODINGS } from '../src/encoding.js';
+import { agreedOn, ENCODINGS, type Incoming } from '../src/encoding.js';
 import { ProtocolError } from '../src/errors.js';
-import type { WorldDelta, WorldSnapshot } from '../src/gen/lore.v1.js';
+import type { Resumed, SessionWelcome, WorldDelta, WorldSnapshot } from '../src/gen/lore.v1.js';
 import { fromJson } from '../src/json.js';
+import { Recovery } from '../src/recovery.js';
 import { Replica } from '../src/replica.js';
 import { messageType, paramsOf, resultOf, toldBy } from '../src/schema.js';
 import { decode, encode } from '../src/wire.js';
-import { binaryFrame } from './support/reference.js';
+import { again, binaryFrame } from './support/reference.js';
 
 const { json, proto } = ENCODINGS;
 const nothing = () => undefined;
@@ -47,6 +48,16 @@ test('a refusal has code, reason, rejection and when to try again', () => {
   assert.equal(json.decode(JSON.stringify({ jsonrpc: '2.0', id: null, error }), nothing).answers[0]?.id, 0);
 });
 
+test('a frame that is sent until it is acknowledged has its number, a batch that of its first answer', () => {
+  const asked = (id: number) => (id === 4 || id === 5 ? 'chat.send' : undefined);
+  const numbers = (frame: string) => json.decode(frame, asked).seq;
+  assert.equal(numbers('{"seq":12,"jsonrpc":"2.0","id":4,"result":{}}'), 12);
+  assert.equal(numbers('[{"seq":13,"jsonrpc":"2.0","id":4,"result":{}},{"jsonrpc":"2.0","id":5,"result":{}}]'), 13);
+  assert.equal(numbers('{"seq":14,"jsonrpc":"2.0","method":"system.message","params":{"text":"hi"}}'), 14);
+  assert.equal(numbers('{"jsonrpc":"2.0","method":"world.delta","params":{"tick":5}}'), undefined);
+  assert.equal(proto.decode(encode('ServerFrame', { responses: [{ id: 4, outcome: 'done', result: {} }], seq: 12 }), asked).seq, 12);
+});
+
 test('a notification of a newer schema is left out', () => {
   const frame = '[{"jsonrpc":"2.0","method":"moon.rises","params":{}},{"jsonrpc":"2.0","method":"system.message","params":{"text":"hi","by":1}}]';
   assert.deepEqual(json.decode(frame, nothing).told.map(({ method }) => method), ['system.message']);
@@ -73,28 +84,87 @@ interface Recorded {
   frame: string;
 }
 
-test('a recorded session is the same in both encodings, and builds the same replica', () => {
-  const lines = readFileSync(new URL('../test/recordings/first-steps.jsonl', import.meta.url), 'utf8').trim().split('\n');
+/** Frames of a recording, and what was called by an id. */
+function recording(name: string): { frames: string[]; methodOf: (id: number) => string | undefined } {
+  const lines = readFileSync(new URL(`../test/recordings/${name}`, import.meta.url), 'utf8').trim().split('\n');
   const recorded = lines.map((line) => JSON.parse(line) as Recorded);
   const methods = new Map(recorded.flatMap(({ id, method }) => (id && method ? [[id, method]] : [])));
-  const methodOf = (id: number) => methods.get(id);
+  return { frames: recorded.map(({ frame }) => frame), methodOf: (id) => methods.get(id) };
+}
+
+function show(replica: Replica, { told }: Incoming): void {
+  for (const { method, params } of told) {
+    if (method === 'world.snapshot') replica.snapshot(params as WorldSnapshot);
+    if (method === 'world.delta') replica.delta(params as WorldDelta);
+  }
+}
+
+/** A session in which somebody walked, lost the line and came back: whole, each message once, and after a snapshot as before. */
+function checkSession(frames: readonly Incoming[], methodOf: (id: number) => string | undefined): void {
+  const recovery = new Recovery();
+  const replica = new Replica(() => 0);
+  const news: number[] = [];
+  const answered: string[] = [];
+  let [deltas, repeated] = [0, 0];
+  let welcome: SessionWelcome | undefined;
+  let place: unknown;
+  for (const incoming of frames) {
+    const { answers, told, seq } = incoming;
+    assert.equal(answers.length + told.length, 1);
+    const [method] = told.map((each) => each.method);
+    const [asked] = answers.map(({ id }) => methodOf(id));
+    if (seq !== undefined) {
+      assert.ok(method !== 'world.snapshot' && method !== 'world.delta');
+      if (!recovery.heard(seq)) {
+        repeated += 1;
+        continue;
+      }
+      news.push(seq);
+    }
+    if (method === 'session.welcome') {
+      place = replica.own && { x: replica.own.x, y: replica.own.y };
+      welcome = told[0]!.params as SessionWelcome;
+      assert.ok(welcome.recovery && welcome.linkdead_ms === 30_000);
+    }
+    if (asked === 'session.resume') {
+      const resumed = answers[0]!.result as Resumed;
+      assert.deepEqual([resumed.recovery, resumed.zone, methodOf(resumed.last_id!)], [welcome?.recovery, 'downtown', 'chat.send']);
+    }
+    if (asked) answered.push(asked);
+    deltas += Number(method === 'world.delta');
+    show(replica, incoming);
+  }
+  assert.deepEqual(news, news.map((_, index) => index + 1), 'no number is missing');
+  assert.ok(repeated > 1, `${repeated} came again`);
+  assert.equal(answered.filter((method) => method === 'chat.send').length, 2);
+  assert.equal(answered.filter((method) => method === 'session.resume').length, 1);
+  assert.ok(deltas > 10 && replica.own?.name === 'Ada' && replica.ack > 5, `${deltas} deltas`);
+  assert.deepEqual({ x: replica.own.x, y: replica.own.y }, place, 'who has lost the line stands still');
+}
+
+test('a recorded session in JSON is whole', () => {
+  const { frames, methodOf } = recording('first-steps.jsonl');
+  checkSession(frames.map((frame) => json.decode(frame, methodOf)), methodOf);
+});
+
+test('a recorded session in Protocol Buffers is whole, and read as by the reference implementation', () => {
+  const { frames, methodOf } = recording('first-steps.proto.jsonl');
+  const binary = frames.map((frame) => new Uint8Array(Buffer.from(frame, 'base64')));
+  checkSession(binary.map((frame) => proto.decode(frame, methodOf)), methodOf);
+  for (const frame of binary) assert.deepEqual(proto.decode(again('ServerFrame', frame), methodOf), proto.decode(frame, methodOf));
+});
+
+test('a recorded session is the same in both encodings, and builds the same replica', () => {
+  const { frames, methodOf } = recording('first-steps.jsonl');
   const [ofJson, ofProto] = [new Replica(() => 0), new Replica(() => 0)];
-  let deltas = 0;
-  for (const { frame } of recorded) {
+  for (const frame of frames) {
     const asJson = json.decode(frame, methodOf);
     const asProto = proto.decode(binaryFrame(frame, methodOf), methodOf);
     assert.deepEqual(asProto, asJson, frame);
-    assert.equal(asJson.answers.length + asJson.told.length, 1, frame);
-    for (const [replica, { told }] of [[ofJson, asJson], [ofProto, asProto]] as const) {
-      for (const { method, params } of told) {
-        if (method === 'world.snapshot') replica.snapshot(params as WorldSnapshot);
-        if (method === 'world.delta') replica.delta(params as WorldDelta);
-      }
-    }
-    deltas += Number(asJson.told[0]?.method === 'world.delta');
+    show(ofJson, asJson);
+    show(ofProto, asProto);
     assert.deepEqual(ofProto, ofJson);
   }
-  assert.ok(deltas > 10 && ofJson.own?.name === 'Ada' && ofJson.ack > 5, `${deltas} deltas`);
 });
 
 /** Examples of docs/protocol.md: params and results by method, params by notification. */

@@ -24,3 +24,12 @@ test('the example of the README is the one that runs', async () => {
     await rm(outfile, { force: true });
   }
 });
+
+test('the package brings its licence, documentation and types', async () => {
+  const pack = ['pack', '--ignore-scripts', '--dry-run', '--json'];
+  const { stdout } = await promisify(execFile)('npm', pack, { cwd: file('..'), timeout: 60_000 });
+  const [{ files }] = JSON.parse(stdout) as [{ files: { path: string }[] }];
+  const packed = files.map(({ path }) => path);
+  for (const needed of ['LICENSE', 'README.md', 'lib/index.js', 'lib/index.d.ts', 'lib/gen/lore.v1.js']) assert.ok(packed.includes(needed), needed);
+  assert.equal(await readFile(file('../LICENSE'), 'utf8'), await readFile(file('../../../LICENSE'), 'utf8'));
+});

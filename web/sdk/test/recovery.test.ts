@@ -1,21 +1,27 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { EncodingName } from '../src/encoding.js';
 import { ConnectionError } from '../src/errors.js';
 import { Recovery } from '../src/recovery.js';
 import { settled } from './support/fakes.js';
 import { TestServer } from './support/server.js';
 
 /** Somebody plays, with a session that can be resumed. */
-async function playing(welcome: object = { recovery: 'first' }) {
-  const server = new TestServer();
+async function playing(encoding: EncodingName, welcome: object = { recovery: 'first' }) {
+  const server = new TestServer({ encoding });
   server.client.connect();
   await server.welcome(welcome);
   await server.join(1);
+  assert.equal(server.client.encoding, encoding);
   return server;
 }
 
-test('a session goes on over another socket, and nothing is done twice or lost', async () => {
-  const server = await playing();
+function inBoth(name: string, run: (encoding: EncodingName) => Promise<void>): void {
+  for (const encoding of ['proto', 'json'] as const) test(`${name}, in ${encoding}`, () => run(encoding));
+}
+
+inBoth('a session goes on over another socket, and nothing is done twice or lost', async (encoding) => {
+  const server = await playing(encoding);
   const texts: string[] = [];
   server.client.on('system.message', ({ text }) => texts.push(text));
   server.tell('system.message', { text: 'two' }, 2);
@@ -52,8 +58,8 @@ test('a session goes on over another socket, and nothing is done twice or lost',
   assert.deepEqual(server.heard()[0]?.params, { token: 'second', seq: 5 }, 'each token is good once');
 });
 
-test('a session that is over is begun anew, and its calls fail', async () => {
-  const server = await playing();
+inBoth('a session that is over is begun anew, and its calls fail', async (encoding) => {
+  const server = await playing(encoding);
   const call = server.client.call('chat.send', { text: 'hi' });
   server.heard();
   server.socket.drop();
@@ -71,8 +77,8 @@ test('a session that is over is begun anew, and its calls fail', async () => {
   assert.deepEqual(texts, ['hello']);
 });
 
-test('a server that gives no token is joined anew', async () => {
-  const server = await playing({});
+inBoth('a server that gives no token is joined anew', async (encoding) => {
+  const server = await playing(encoding, {});
   const call = server.client.call('chat.send', { text: 'hi' });
   const failed = assert.rejects(call, ConnectionError);
   server.socket.drop();
@@ -82,8 +88,8 @@ test('a server that gives no token is joined anew', async () => {
   assert.deepEqual(server.heard().map(({ method }) => method), ['world.join']);
 });
 
-test('when the line breaks again before the answer, both tokens may be the one', async () => {
-  const server = await playing();
+inBoth('when the line breaks again before the answer, both tokens may be the one', async (encoding) => {
+  const server = await playing(encoding);
   const tries = () => server.heard().map(({ id, method, params }) => ({ id, asked: [method, params['token'] ?? ''] }));
   server.socket.drop();
   await server.clock.pass(500);
@@ -101,8 +107,40 @@ test('when the line breaks again before the answer, both tokens may be the one',
   assert.deepEqual(tries().map(({ asked }) => asked), [['world.join', '']], 'its own token is that of its own session');
 });
 
-test('what was of a connection is not asked again on the next', async () => {
-  const server = await playing();
+inBoth('a session that the server cannot take back just now is tried again when it says', async (encoding) => {
+  const server = await playing(encoding);
+  const call = server.client.call('chat.send', { text: 'hi' });
+  server.heard();
+  server.socket.drop();
+  await server.clock.pass(500);
+  await server.welcome({ recovery: 'second' });
+  const slow = { code: -32001, message: 'slow down', data: { reason: 'rate_limited', retry_after_ms: 3_000 } };
+  server.answer(server.heard()[0]?.id, 'error', slow);
+  await settled();
+  assert.deepEqual(server.client.state, { kind: 'waiting', inMs: 3_000, reason: 'slow down' });
+  await server.clock.pass(3_000);
+  await server.welcome({ recovery: 'third' });
+  const [resume] = server.heard();
+  assert.deepEqual(resume?.params, { token: 'first', seq: 1 });
+  server.answer(resume?.id, 'resumed', { session: 's', recovery: 'third', character: 7 });
+  await settled();
+  const [again] = server.heard();
+  server.answer(again?.id, 'done', {}, 2);
+  assert.deepEqual(await call, {});
+});
+
+inBoth('a join that the server cannot take just now is tried again when it says', async (encoding) => {
+  const server = new TestServer({ encoding });
+  server.client.connect();
+  await server.welcome();
+  const busy = { code: -32010, message: 'the zone is busy', data: { reason: 'busy', retry_after_ms: 3_000 } };
+  server.answer(server.heard()[0]?.id, 'error', busy);
+  await settled();
+  assert.deepEqual(server.client.state, { kind: 'waiting', inMs: 3_000, reason: 'the zone is busy' });
+});
+
+inBoth('what was of a connection is not asked again on the next', async (encoding) => {
+  const server = await playing(encoding);
   server.alive = false;
   const ping = assert.rejects(server.client.ping(), ConnectionError);
   server.socket.drop();
@@ -118,8 +156,8 @@ test('what was of a connection is not asked again on the next', async () => {
   assert.equal(server.states.at(-1), 'resumed');
 });
 
-test('a session in which nobody is in the world any more is joined', async () => {
-  const server = await playing();
+inBoth('a session in which nobody is in the world any more is joined', async (encoding) => {
+  const server = await playing(encoding);
   server.socket.drop();
   await server.clock.pass(500);
   await server.welcome({ recovery: 'second' });
@@ -133,8 +171,8 @@ test('a session in which nobody is in the world any more is joined', async () =>
   assert.deepEqual(server.heard()[0]?.params, { token: 'second', seq: 2 }, 'numbers go on');
 });
 
-test('who has left does not come back', async () => {
-  const server = await playing();
+inBoth('who has left does not come back', async (encoding) => {
+  const server = await playing(encoding);
   const left = server.client.leave();
   server.answer(server.heard()[0]?.id, 'done', {});
   await left;
@@ -143,8 +181,8 @@ test('who has left does not come back', async () => {
   assert.equal(server.sockets.length, 1);
 });
 
-test('what came is acknowledged together, after a while or when it is much', async () => {
-  const server = await playing();
+inBoth('what came is acknowledged together, after a while or when it is much', async (encoding) => {
+  const server = await playing(encoding);
   const acked = () => server.heard().filter(({ method }) => method === 'session.ack').map(({ params }) => params['seq']);
   await server.clock.pass(1_000);
   assert.deepEqual(acked(), [1]);
@@ -159,8 +197,8 @@ test('what came is acknowledged together, after a while or when it is much', asy
   assert.deepEqual(acked(), [23]);
 });
 
-test('frames are acknowledged, and packed movement moves others', async () => {
-  const server = await playing();
+inBoth('frames are acknowledged, and packed movement moves others', async (encoding) => {
+  const server = await playing(encoding);
   const acked = () => server.heard().filter(({ method }) => method === 'world.ack').map(({ params }) => params['tick']);
   server.tell('world.delta', { tick: 101, enter: [{ id: 33, kind: 'npc', name: 'Wolf', template: 'wolf', x: 5_010, y: 0 }] });
   assert.deepEqual(acked(), [], 'the snapshot of tick 100 was');
@@ -172,8 +210,8 @@ test('frames are acknowledged, and packed movement moves others', async () => {
   assert.deepEqual(moved, [[33]]);
 });
 
-test('the last frame before a silence is acknowledged, and a snapshot at once', async () => {
-  const server = await playing();
+inBoth('the last frame before a silence is acknowledged, and a snapshot at once', async (encoding) => {
+  const server = await playing(encoding);
   const acked = () => server.heard().filter(({ method }) => method === 'world.ack').map(({ params }) => params['tick']);
   server.tell('world.delta', { tick: 102 });
   server.tell('world.delta', { tick: 103 });

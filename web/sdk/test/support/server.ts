@@ -1,6 +1,7 @@
-// A server that says what a test wants, on fake sockets in binary frames.
+// A server that says what a test wants, on fake sockets, in either encoding.
 
 import type { SocketConstructor } from '../../src/connection.js';
+import type { EncodingName } from '../../src/encoding.js';
 import { WorldClient } from '../../src/world.js';
 import { decode, encode } from '../../src/wire.js';
 import { FakeClock, FakeSocket, settled } from './fakes.js';
@@ -25,7 +26,8 @@ export class TestServer {
   /** Answers pings by itself. */
   alive = true;
 
-  constructor(options: { heartbeatMs?: number; refreshToken?: () => Promise<string> } = {}) {
+  constructor(options: { encoding?: EncodingName; heartbeatMs?: number; token?: () => Promise<string>; refreshToken?: () => Promise<string> } = {}) {
+    const { token = () => Promise.resolve('token'), ...others } = options;
     const { sockets } = this;
     class Socket extends FakeSocket {
       constructor(url: string, offered: string[]) {
@@ -38,12 +40,12 @@ export class TestServer {
       character: 7,
       token: (check) => {
         this.tokens.push(check);
-        return Promise.resolve('token');
+        return token();
       },
       webSocket: Socket as unknown as SocketConstructor,
       clock: this.clock,
       random: () => 0,
-      ...options,
+      ...others,
     });
     this.client.on('state', ({ kind, ...rest }) => this.states.push('resumed' in rest && rest.resumed ? 'resumed' : kind));
   }
@@ -65,18 +67,25 @@ export class TestServer {
   heard(): Heard[] {
     const frames = this.socket.sent.slice(this.#read);
     this.#read = this.socket.sent.length;
-    const calls = frames.flatMap((frame) => decode('ClientFrame', frame as Uint8Array)['calls'] as unknown as Heard[]);
+    const calls = frames.flatMap((frame) =>
+      typeof frame === 'string' ? ([JSON.parse(frame)].flat() as Heard[]) : (decode('ClientFrame', frame)['calls'] as unknown as Heard[]),
+    );
     const pings = calls.filter(({ method }) => method === 'system.ping');
     if (this.alive) for (const { id } of pings) this.answer(id, 'pong', { server_time_ms: 1_000_000 + this.clock.now() });
     return calls.filter((call) => !pings.includes(call));
   }
 
   tell(method: string, params: object, seq?: number): void {
-    this.socket.receive(encode('ServerFrame', { notifications: [{ method, params }], seq }).slice().buffer);
+    this.#send(seq, { method, params }, { notifications: [{ method, params }] });
   }
 
   answer(id: number | undefined, outcome: string, result: object, seq?: number): void {
-    this.socket.receive(encode('ServerFrame', { responses: [{ id, outcome, result }], seq }).slice().buffer);
+    this.#send(seq, { id, [outcome === 'error' ? 'error' : 'result']: result }, { responses: [{ id, outcome, result }] });
+  }
+
+  #send(seq: number | undefined, asJson: object, asProto: object): void {
+    if (this.client.encoding === 'json') this.socket.receive(JSON.stringify({ seq, jsonrpc: '2.0', ...asJson }));
+    else this.socket.receive(encode('ServerFrame', { ...asProto, seq }).slice().buffer);
   }
 
   /** Answers the join that the client has asked for, and shows the world; what it asks for then. */
