@@ -116,6 +116,17 @@ export class Connection {
     this.#socket.send(frame);
   }
 
+  /** Sends calls that wait already, each alone: together they may be too much for a message. */
+  resend(calls: readonly (OutgoingCall & { id: number })[]): void {
+    for (const call of calls) {
+      try {
+        this.send([call]);
+      } catch (error) {
+        this.#calls.fail(error as Error, (id) => id === call.id);
+      }
+    }
+  }
+
   close(): void {
     this.#socket.close(CloseCode.normal, 'bye');
   }

@@ -7,7 +7,7 @@ import { afterClose, CloseCode } from './close.js';
 import { systemClock, type Clock, type ServerClock } from './clock.js';
 import { Connection, type Closed, type SocketConstructor } from './connection.js';
 import { Emitter } from './emitter.js';
-import { BATCH_CALLS, type EncodingName, type Told } from './encoding.js';
+import type { EncodingName, Told } from './encoding.js';
 import { ApiError, ConnectionError, RpcError } from './errors.js';
 import type { Character, CharacterUpdate, Joined, Methods, Notifications, SessionWelcome, WorldDelta, WorldSnapshot } from './gen/lore.v1.js';
 import { Heartbeat } from './heartbeat.js';
@@ -355,8 +355,7 @@ export class WorldClient {
         const resumed = await this.call('session.resume', params);
         this.#recovery.resumed(resumed.recovery);
         // What the server has not received is sent again, under the same numbers: it is carried out once.
-        const calls = this.#calls.unanswered(resumed.last_id ?? 0);
-        for (let from = 0; from < calls.length; from += BATCH_CALLS) connection?.send(calls.slice(from, from + BATCH_CALLS));
+        connection?.resend(this.#calls.unanswered(resumed.last_id ?? 0));
         if (resumed.character === undefined) return 'empty';
         this.#enter({ kind: 'joined', resumed: true });
         return 'yes';

@@ -58,6 +58,22 @@ inBoth('a session goes on over another socket, and nothing is done twice or lost
   assert.deepEqual(server.heard()[0]?.params, { token: 'second', seq: 5 }, 'each token is good once');
 });
 
+inBoth('calls that are too much for one message together are sent again all the same', async (encoding) => {
+  const server = await playing(encoding);
+  const texts = Array.from({ length: 40 }, (_, index) => `${index}`.padEnd(1_000, '.'));
+  const said = texts.map((text) => server.client.call('chat.send', { text }));
+  server.socket.drop();
+  await server.clock.pass(500);
+  await server.welcome({ recovery: 'second' });
+  server.answer(server.heard()[0]?.id, 'resumed', { session: 's', recovery: 'second', character: 7 });
+  await settled();
+  const calls = server.heard();
+  assert.deepEqual(calls.map(({ params }) => parseInt(String(params['text']), 10)), [...texts.keys()]);
+  for (const [index, { id }] of calls.entries()) server.answer(id, 'done', {}, index + 2);
+  await Promise.all(said);
+  assert.equal(server.states.at(-1), 'resumed');
+});
+
 inBoth('a session that is over is begun anew, and its calls fail', async (encoding) => {
   const server = await playing(encoding);
   const call = server.client.call('chat.send', { text: 'hi' });
