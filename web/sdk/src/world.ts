@@ -267,6 +267,7 @@ export class WorldClient {
         if (connection === this.#connection) this.#lost(closed);
       },
     });
+    connection.holdsBack = this.#recovery.params !== undefined;
     this.#connection = connection;
     this.#token = token;
     // A refused upgrade looks like a broken one to a browser: try the token before the next attempt.
@@ -330,10 +331,12 @@ export class WorldClient {
   /** Goes on with the session from before if that is possible, or begins one. */
   async #arrive(token: string | undefined): Promise<void> {
     const connection = this.#connection;
-    const resumed = await this.#resume(token);
+    if (!connection) return;
+    const resumed = await this.#resume(connection, token);
     if (connection !== this.#connection || resumed === 'lost') return;
     if (resumed === 'no') {
       this.#calls.fail(new ConnectionError('the connection was lost'));
+      connection.holdsBack = false;
       this.#recovery.begin(token);
     }
     if (resumed !== 'yes' && !(await this.#join(connection))) return;
@@ -347,25 +350,26 @@ export class WorldClient {
   }
 
   /** `empty`: the session goes on, but nobody is in the world. */
-  async #resume(token: string | undefined): Promise<'yes' | 'empty' | 'no' | 'lost'> {
-    const connection = this.#connection;
+  async #resume(connection: Connection, token: string | undefined): Promise<'yes' | 'empty' | 'no' | 'lost'> {
     if (this.#recovery.params) this.#recovery.tries(token);
     for (let params = this.#recovery.params; params; params = this.#recovery.params) {
       try {
-        const resumed = await this.call('session.resume', params);
+        const resumed = (await connection.first({ method: 'session.resume', params }, this.#timeoutMs)) as Methods['session.resume']['result'];
         this.#recovery.resumed(resumed.recovery);
-        // What the server has not received is sent again, under the same numbers: it is carried out once.
-        connection?.resend(this.#calls.unanswered(resumed.last_id ?? 0));
+        // What the server has not received is sent again, under the same numbers, and what was held back with it: it is
+        // carried out once.
+        connection.holdsBack = false;
+        connection.resend(this.#calls.unanswered(resumed.last_id ?? 0));
         if (resumed.character === undefined) return 'empty';
         this.#enter({ kind: 'joined', resumed: true });
         return 'yes';
       } catch (error) {
         if (!(error instanceof RpcError)) {
-          connection?.abandon('the session could not be resumed');
+          connection.abandon('the session could not be resumed');
           return 'lost';
         }
         if (error.retryAfterMs !== undefined) {
-          connection?.postpone(error.message, error.retryAfterMs);
+          connection.postpone(error.message, error.retryAfterMs);
           return 'lost';
         }
         // It may have been resumed before, without this client having heard of it; else it is over.

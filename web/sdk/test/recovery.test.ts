@@ -58,6 +58,19 @@ inBoth('a session goes on over another socket, and nothing is done twice or lost
   assert.deepEqual(server.heard()[0]?.params, { token: 'second', seq: 5 }, 'each token is good once');
 });
 
+inBoth('a call that is too much for the server does not keep others from being sent', async (encoding) => {
+  const server = await playing(encoding);
+  server.socket.drop();
+  await server.clock.pass(500);
+  await server.welcome({ recovery: 'second' });
+  const tooMuch = assert.rejects(server.client.call('chat.send', { text: 'x'.repeat(20_000) }), RangeError);
+  void server.client.call('chat.send', { text: 'hi' });
+  server.answer(server.heard()[0]?.id, 'resumed', { session: 's', recovery: 'second', character: 7 });
+  await tooMuch;
+  assert.deepEqual(server.heard().map(({ params }) => params['text']), ['hi']);
+  assert.equal(server.states.at(-1), 'resumed');
+});
+
 inBoth('calls that are too much for one message together are sent again all the same', async (encoding) => {
   const server = await playing(encoding);
   const texts = Array.from({ length: 40 }, (_, index) => `${index}`.padEnd(1_000, '.'));
@@ -72,6 +85,47 @@ inBoth('calls that are too much for one message together are sent again all the 
   for (const [index, { id }] of calls.entries()) server.answer(id, 'done', {}, index + 2);
   await Promise.all(said);
   assert.equal(server.states.at(-1), 'resumed');
+});
+
+inBoth('a call that is made while the session is resumed waits for that, and is sent once', async (encoding) => {
+  const server = await playing(encoding);
+  const lost = server.client.call('chat.send', { text: 'not received' });
+  server.heard();
+  server.socket.drop();
+  await server.clock.pass(500);
+  await settled();
+  server.socket.open();
+  const early = server.client.call('shop.buy', { npc: 5, item: 'bandage', count: 1, price: 4 });
+  await server.welcome({ recovery: 'second' });
+  const late = server.client.batch([{ method: 'shop.buy', params: { npc: 5, item: 'bandage', count: 2, price: 8 } }, { method: 'quest.list', params: {} }]);
+  const [resume, ...others] = server.heard();
+  assert.deepEqual([resume?.method, others], ['session.resume', []], 'it comes first and alone');
+
+  server.answer(resume?.id, 'resumed', { session: 's', recovery: 'second', character: 7 });
+  await settled();
+  const calls = server.heard();
+  assert.deepEqual(calls.map(({ method, params }) => [method, params['count']]), [['chat.send', undefined], ['shop.buy', 1], ['shop.buy', 2], ['quest.list', undefined]]);
+  for (const [index, { id, method }] of calls.entries()) server.answer(id, method === 'quest.list' ? 'quests' : 'done', {}, index + 2);
+  await Promise.all([lost, early, ...late]);
+  void server.client.call('dialog.close', {});
+  assert.deepEqual(server.heard().map(({ method }) => method), ['dialog.close'], 'nothing waits any more');
+});
+
+inBoth('calls that waited for a session that is over fail with it', async (encoding) => {
+  const server = await playing(encoding);
+  server.socket.drop();
+  await server.clock.pass(500);
+  await server.welcome({ recovery: 'second' });
+  const failed = assert.rejects(server.client.call('shop.buy', { npc: 5, item: 'bandage', count: 1, price: 4 }), ConnectionError);
+  const [resume, ...others] = server.heard();
+  assert.deepEqual(others, []);
+  server.answer(resume?.id, 'error', { code: -32000, message: 'too late', data: { reason: 'unauthorized' } });
+  await failed;
+  const after = server.client.call('quest.list', {});
+  const [join, list] = server.heard();
+  assert.deepEqual([join?.method, list?.method], ['world.join', 'quest.list'], 'nothing waits any more');
+  server.answer(list?.id, 'error', { code: -32003, message: 'join the world first', data: { reason: 'invalid_state' } });
+  await assert.rejects(after, /join the world first/);
 });
 
 inBoth('a session that is over is begun anew, and its calls fail', async (encoding) => {
