@@ -138,18 +138,14 @@ export class Connection {
     }
   }
 
-  close(): void {
-    this.#socket.close(CloseCode.normal, 'bye');
+  /** Says goodbye and does not wait for the answer; perhaps the server wants to be asked again later. */
+  close(reason: string, retryAfterMs?: number): void {
+    this.#end({ code: CloseCode.normal, reason, ...(retryAfterMs !== undefined && { retryAfterMs }) }, CloseCode.normal);
   }
 
-  /** Ends it without waiting for the other side, which may be gone. */
+  /** The same where the other side may be gone. */
   abandon(reason: string): void {
     this.#end({ code: CloseCode.lost, reason }, 4000);
-  }
-
-  /** Says goodbye to a server that wants to be asked again later. */
-  postpone(reason: string, retryAfterMs: number): void {
-    this.#end({ code: CloseCode.normal, reason, retryAfterMs }, CloseCode.normal);
   }
 
   #end(closed: Closed, closeWith?: number): void {

@@ -162,7 +162,10 @@ export class WorldClient {
 
   /** Starts connecting; listen to `state` for what becomes of it. Does nothing when under way. */
   connect(): void {
-    if (this.#state.kind === 'closed') void this.#open();
+    if (this.#state.kind !== 'closed') return;
+    // Perhaps somebody is still leaving over the one before.
+    this.#release('connected again');
+    void this.#open();
   }
 
   /** Skips what is left of the wait for the next attempt. */
@@ -175,6 +178,7 @@ export class WorldClient {
   /** Leaves the world; resolves when the server has saved the character, or is out of reach. */
   async leave(): Promise<void> {
     this.#cancelRetry();
+    const connection = this.#connection;
     const joined = this.#state.kind === 'joined';
     this.#recovery.end();
     this.#enter({ kind: 'closed', reason: 'left' });
@@ -184,9 +188,8 @@ export class WorldClient {
       if (!(error instanceof ConnectionError || error instanceof RpcError)) throw error;
       // The server saves the character of a closed socket as well.
     } finally {
-      this.#heartbeat.stop();
-      this.#renewal?.stop();
-      this.#connection?.close();
+      // Another than this one is of somebody who has connected again.
+      if (connection === this.#connection) this.#release('left');
     }
   }
 
@@ -243,11 +246,12 @@ export class WorldClient {
   async #open(): Promise<void> {
     this.#attempt += 1;
     this.#enter({ kind: 'connecting', attempt: this.#attempt });
+    const state = this.#state;
     let token: string;
     try {
       token = await this.#options.token(this.#checkToken);
     } catch (error) {
-      if (this.#state.kind !== 'connecting') return;
+      if (this.#state !== state) return;
       if (!(error instanceof ApiError)) this.#later('the server cannot be reached');
       else if (error.status === 401) this.#stop('the session has expired: log in again');
       // Banned, or not let in for another reason: it says which.
@@ -255,7 +259,7 @@ export class WorldClient {
       else this.#later(error.message, error.retryAfterMs);
       return;
     }
-    if (this.#state.kind !== 'connecting') return; // `leave` was called meanwhile.
+    if (this.#state !== state) return; // `leave` was called meanwhile.
     const socketConstructor = this.#options.webSocket ?? (globalThis.WebSocket as unknown as SocketConstructor);
     const url = `${this.#options.url}?token=${encodeURIComponent(token)}`;
     const connection: Connection = new Connection(url, socketConstructor, this.#options.encoding ?? 'proto', this.#calls, {
@@ -331,22 +335,28 @@ export class WorldClient {
   /** Goes on with the session from before if that is possible, or begins one. */
   async #arrive(token: string | undefined): Promise<void> {
     const connection = this.#connection;
-    if (!connection) return;
+    if (!connection || !this.#isArriving(connection)) return;
     const resumed = await this.#resume(connection, token);
-    if (connection !== this.#connection || resumed === 'lost') return;
+    if (resumed === 'lost') return;
     if (resumed === 'no') {
       this.#calls.fail(new ConnectionError('the connection was lost'));
       connection.holdsBack = false;
       this.#recovery.begin(token);
     }
     if (resumed !== 'yes' && !(await this.#join(connection))) return;
+    if (connection !== this.#connection || this.#state.kind !== 'joined') return; // Who was told so has left.
     this.#attempt = 0;
     this.#backoff.reset();
     this.#heartbeat.start(
       () => this.call('system.ping', {}, this.#heartbeatMs),
-      () => this.#connection?.abandon('the server does not answer'),
+      () => connection.abandon('the server does not answer'),
     );
     this.#renewal?.start(this.#token);
+  }
+
+  /** Whether the way into the world goes over this connection: it may be lost meanwhile, and `leave` called. */
+  #isArriving(connection: Connection): boolean {
+    return connection === this.#connection && this.#state.kind === 'connecting';
   }
 
   /** `empty`: the session goes on, but nobody is in the world. */
@@ -355,7 +365,9 @@ export class WorldClient {
     for (let params = this.#recovery.params; params; params = this.#recovery.params) {
       try {
         const resumed = (await connection.first({ method: 'session.resume', params }, this.#timeoutMs)) as Methods['session.resume']['result'];
+        if (this.#state.kind === 'closed') return 'lost';
         this.#recovery.resumed(resumed.recovery);
+        if (!this.#isArriving(connection)) return 'lost';
         // What the server has not received is sent again, under the same numbers, and what was held back with it: it is
         // carried out once.
         connection.holdsBack = false;
@@ -364,12 +376,13 @@ export class WorldClient {
         this.#enter({ kind: 'joined', resumed: true });
         return 'yes';
       } catch (error) {
+        if (!this.#isArriving(connection)) return 'lost';
         if (!(error instanceof RpcError)) {
           connection.abandon('the session could not be resumed');
           return 'lost';
         }
         if (error.retryAfterMs !== undefined) {
-          connection.postpone(error.message, error.retryAfterMs);
+          connection.close(error.message, error.retryAfterMs);
           return 'lost';
         }
         // It may have been resumed before, without this client having heard of it; else it is over.
@@ -380,24 +393,21 @@ export class WorldClient {
   }
 
   /** Returns whether the character is in the world now. */
-  async #join(connection: Connection | undefined): Promise<boolean> {
+  async #join(connection: Connection): Promise<boolean> {
     try {
       const joined = await this.call('world.join', { character: this.#options.character });
-      if (connection !== this.#connection) return false;
+      if (!this.#isArriving(connection)) return false;
       this.character = joined.character;
       this.#recovery.joined();
       this.#enter({ kind: 'joined', resumed: false });
       this.#events.emit('joined', joined);
       return true;
     } catch (error) {
-      if (connection !== this.#connection) return false;
+      if (!this.#isArriving(connection)) return false;
       // What does not end for good ends the connection, and with it comes the next attempt.
-      if (error instanceof RpcError && error.retryAfterMs !== undefined) {
-        connection?.postpone(error.message, error.retryAfterMs);
-        return false;
-      }
-      if (error instanceof RpcError && !transient(error)) this.#stop(error.message);
-      connection?.close();
+      if (!(error instanceof RpcError)) connection.close('the world could not be joined');
+      else if (error.retryAfterMs !== undefined || transient(error)) connection.close(error.message, error.retryAfterMs);
+      else this.#stop(error.message);
       return false;
     }
   }
@@ -469,14 +479,7 @@ export class WorldClient {
   }
 
   #lost(closed: Closed): void {
-    this.#connection = undefined;
-    this.#placed = false;
-    this.#heartbeat.stop();
-    this.#renewal?.stop();
-    this.#cancelAck?.();
-    this.#cancelAck = undefined;
-    this.#cancelFrameAck?.();
-    this.#cancelFrameAck = undefined;
+    this.#detach();
     const goesOn = this.#state.kind !== 'closed' && this.#recovery.params !== undefined;
     // What is of the connection itself is not asked again on the next.
     this.#calls.fail(new ConnectionError('the connection was lost'), (_, method) => !goesOn || OF_CONNECTION.has(method));
@@ -491,10 +494,30 @@ export class WorldClient {
     this.#later(restarting ? 'the server restarts' : reason, closed.retryAfterMs);
   }
 
+  /** What was of the connection ends with it. */
+  #detach(): void {
+    this.#connection = undefined;
+    this.#placed = false;
+    this.#heartbeat.stop();
+    this.#renewal?.stop();
+    this.#cancelAck?.();
+    this.#cancelAck = undefined;
+    this.#cancelFrameAck?.();
+    this.#cancelFrameAck = undefined;
+  }
+
+  /** Ends the connection, if there is one, and what was asked for over it. */
+  #release(reason: string): void {
+    const connection = this.#connection;
+    this.#detach();
+    this.#calls.fail(new ConnectionError(reason));
+    connection?.close(reason);
+  }
+
   /** For good. */
   #stop(reason: string): void {
     this.#recovery.end();
-    this.#calls.fail(new ConnectionError(reason));
+    this.#release(reason);
     this.#enter({ kind: 'closed', reason });
   }
 

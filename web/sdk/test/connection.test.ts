@@ -4,6 +4,7 @@ import { Backoff } from '../src/backoff.js';
 import { afterClose, CloseCode } from '../src/close.js';
 import { ServerClock } from '../src/clock.js';
 import { ApiError, ConnectionError, RpcError, TimeoutError } from '../src/errors.js';
+import { encode } from '../src/wire.js';
 import { settled } from './support/fakes.js';
 import { TestServer } from './support/server.js';
 
@@ -124,6 +125,88 @@ test('a server that says when it is back is given that time', async () => {
   server.tell('system.reconnect', { reason: 'shutdown', after_ms: 3_000 });
   server.socket.drop(1012);
   assert.deepEqual(server.client.state, { kind: 'waiting', inMs: 3_000, reason: 'the server restarts' });
+});
+
+test('who leaves while joining has left, whatever is still answered', async () => {
+  const server = new TestServer();
+  server.client.connect();
+  await server.welcome();
+  const [join] = server.heard();
+  await server.client.leave();
+  assert.equal(server.socket.closedWith?.code, 1000);
+  server.answer(join?.id, 'joined', { zone: 'downtown', entity: 12, tick: 100, character: { id: 7, name: 'Ada' } });
+  await settled();
+  server.socket.drop(1000);
+  await server.clock.pass(60_000);
+  assert.deepEqual([server.states, server.sockets.length, server.clock.waiting], [['connecting', 'closed'], 1, 0]);
+});
+
+test('who leaves before the welcome does not join', async () => {
+  const server = new TestServer();
+  server.client.connect();
+  await settled();
+  await server.client.leave();
+  await server.welcome();
+  assert.deepEqual([server.heard(), server.states], [[], ['connecting', 'closed']]);
+});
+
+test('who leaves and connects again plays on the new connection alone', async () => {
+  for (const isAnswered of [true, false]) {
+    const server = await playing();
+    const [first] = server.sockets;
+    const leaving = server.client.leave();
+    const [leave] = server.heard();
+    assert.equal(leave?.method, 'world.leave');
+    server.client.connect();
+    if (isAnswered) first!.receive(encode('ServerFrame', { responses: [{ id: leave.id, outcome: 'done', result: {} }] }).slice().buffer);
+    await leaving;
+    await server.welcome();
+    // What the first one says late is not of this session.
+    first!.receive(encode('ServerFrame', { seq: 50, notifications: [{ method: 'system.message', params: { text: 'late' } }] }).slice().buffer);
+    const texts: string[] = [];
+    server.client.on('system.message', ({ text }) => texts.push(text));
+    await server.join(1);
+    server.tell('system.message', { text: 'hello' }, 2);
+    first!.drop(1000);
+    assert.deepEqual(texts, ['hello']);
+    assert.deepEqual([first!.closedWith?.code, server.socket.closedWith], [1000, undefined]);
+    assert.deepEqual(server.states, ['connecting', 'joined', 'closed', 'connecting', 'joined']);
+    await server.clock.pass(2_000);
+    assert.equal(server.sockets.length, 2);
+  }
+});
+
+test('who leaves and connects again while a token is found opens one connection', async () => {
+  const give: ((token: string) => void)[] = [];
+  const server = new TestServer({ token: () => new Promise((resolve) => give.push(resolve)) });
+  server.client.connect();
+  void server.client.leave();
+  server.client.connect();
+  for (const each of give) each('token');
+  await settled();
+  assert.deepEqual([give.length, server.sockets.length], [2, 1]);
+});
+
+test('who leaves as soon as they hear that they have joined has left', async () => {
+  const server = new TestServer();
+  server.client.on('state', ({ kind }) => kind === 'joined' && void server.client.leave());
+  server.client.connect();
+  await server.welcome();
+  const asked = (await server.join()).filter(({ method }) => method !== 'world.ack');
+  assert.deepEqual(asked.map(({ method }) => method), ['world.leave']);
+  assert.equal(server.clock.waiting, 1, 'for that answer, not for the next ping');
+  server.answer(asked[0]?.id, 'done', {});
+  await settled();
+  assert.deepEqual([server.client.state.kind, server.clock.waiting], ['closed', 0]);
+});
+
+test('calls that are under way when somebody has left fail', async () => {
+  const server = await playing();
+  const call = assert.rejects(server.client.call('quest.list', {}), ConnectionError);
+  const leaving = server.client.leave();
+  server.answer(server.heard().find(({ method }) => method === 'world.leave')?.id, 'done', {});
+  await Promise.all([leaving, call]);
+  assert.equal(server.clock.waiting, 0);
 });
 
 test('who is banned is told so, and does not try again', async () => {

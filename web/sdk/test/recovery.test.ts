@@ -241,6 +241,35 @@ inBoth('a session in which nobody is in the world any more is joined', async (en
   assert.deepEqual(server.heard()[0]?.params, { token: 'second', seq: 2 }, 'numbers go on');
 });
 
+inBoth('who leaves while the session is resumed has left', async (encoding) => {
+  const server = await playing(encoding);
+  server.socket.drop();
+  await server.clock.pass(500);
+  await server.welcome({ recovery: 'second' });
+  const [resume] = server.heard();
+  await server.client.leave();
+  server.answer(resume?.id, 'resumed', { session: 's', recovery: 'second', character: 7 });
+  await settled();
+  server.socket.drop(1000);
+  await server.clock.pass(60_000);
+  assert.deepEqual(server.states, ['connecting', 'joined', 'waiting', 'connecting', 'closed']);
+  assert.deepEqual([server.sockets.length, server.clock.waiting], [2, 0]);
+});
+
+inBoth('a line that breaks right behind the answer is lost, and the session is there to come back to', async (encoding) => {
+  const server = await playing(encoding);
+  server.socket.drop();
+  await server.clock.pass(500);
+  await server.welcome({ recovery: 'second' });
+  server.answer(server.heard()[0]?.id, 'resumed', { session: 's', recovery: 'second', character: 7 });
+  server.socket.drop();
+  await settled();
+  assert.equal(server.states.at(-1), 'waiting');
+  await server.clock.pass(1_000);
+  await server.welcome({ recovery: 'third' });
+  assert.deepEqual(server.heard()[0]?.params, { token: 'second', seq: 1 });
+});
+
 inBoth('who has left does not come back', async (encoding) => {
   const server = await playing(encoding);
   const left = server.client.leave();
