@@ -53,7 +53,7 @@ export interface WorldOptions {
   encoding?: EncodingName;
   /** Needed where there is no global `WebSocket` (Node 20). */
   webSocket?: SocketConstructor;
-  /** Milliseconds after which an unanswered call fails. */
+  /** Milliseconds after which an unanswered call fails, and a connection without a welcome is given up. */
   timeoutMs?: number;
   /** Milliseconds before the first new attempt, doubled with every further one. */
   backoffMs?: number;
@@ -97,6 +97,7 @@ export class WorldClient {
   #state: ConnectionState = { kind: 'closed', reason: 'not connected yet' };
   #attempt = 0;
   #cancelRetry = (): void => {};
+  #cancelWelcome = (): void => {};
   #cancelAck: (() => void) | undefined;
   #cancelFrameAck: (() => void) | undefined;
   #restartAfterMs: number | undefined;
@@ -260,22 +261,36 @@ export class WorldClient {
       return;
     }
     if (this.#state !== state) return; // `leave` was called meanwhile.
-    const socketConstructor = this.#options.webSocket ?? (globalThis.WebSocket as unknown as SocketConstructor);
-    const url = `${this.#options.url}?token=${encodeURIComponent(token)}`;
-    const connection: Connection = new Connection(url, socketConstructor, this.#options.encoding ?? 'proto', this.#calls, {
-      numbered: (seq) => this.#numbered(seq),
-      told: (told) => {
-        if (connection === this.#connection) this.#heard(told);
-      },
-      closed: (closed) => {
-        if (connection === this.#connection) this.#lost(closed);
-      },
-    });
+    const connection = this.#dial(token);
+    if (!connection) return;
     connection.holdsBack = this.#recovery.params !== undefined;
     this.#connection = connection;
     this.#token = token;
     // A refused upgrade looks like a broken one to a browser: try the token before the next attempt.
     this.#checkToken = true;
+    this.#cancelWelcome = this.#clock.after(this.#timeoutMs, () => connection.abandon('the server does not answer'));
+  }
+
+  /** Nothing where that is not possible, now or later: a wrong address, one that the page may not open, no `WebSocket`. */
+  #dial(token: string): Connection | undefined {
+    const socketConstructor = this.#options.webSocket ?? (globalThis.WebSocket as unknown as SocketConstructor);
+    const query = `token=${encodeURIComponent(token)}`;
+    try {
+      const connection: Connection = new Connection(`${this.#options.url}?${query}`, socketConstructor, this.#options.encoding ?? 'proto', this.#calls, {
+        numbered: (seq) => this.#numbered(seq),
+        told: (told) => {
+          if (connection === this.#connection) this.#heard(told);
+        },
+        closed: (closed) => {
+          if (connection === this.#connection) this.#lost(closed);
+        },
+      });
+      return connection;
+    } catch (error) {
+      // Browsers name the whole address, and the reason is for people.
+      this.#stop((error as Error).message.replaceAll(query, 'token=...'));
+      return undefined;
+    }
   }
 
   #heard({ method, params }: Told): void {
@@ -324,6 +339,7 @@ export class WorldClient {
   }
 
   #begin(welcome: SessionWelcome): void {
+    this.#cancelWelcome();
     this.#welcome = welcome;
     this.#checkToken = false;
     if (this.#connection) this.#connection.maxMessageBytes = welcome.max_message_bytes || Infinity;
@@ -497,6 +513,7 @@ export class WorldClient {
   /** What was of the connection ends with it. */
   #detach(): void {
     this.#connection = undefined;
+    this.#cancelWelcome();
     this.#placed = false;
     this.#heartbeat.stop();
     this.#renewal?.stop();

@@ -6,6 +6,7 @@ import { ServerClock } from '../src/clock.js';
 import { ApiError, ConnectionError, RpcError, TimeoutError } from '../src/errors.js';
 import { encode } from '../src/wire.js';
 import { settled } from './support/fakes.js';
+import { WorldClient } from '../src/world.js';
 import { TestServer } from './support/server.js';
 
 async function playing(options: { heartbeatMs?: number } = {}) {
@@ -127,6 +128,57 @@ test('a server that says when it is back is given that time', async () => {
   assert.deepEqual(server.client.state, { kind: 'waiting', inMs: 3_000, reason: 'the server restarts' });
 });
 
+test('a server that does not say anything is given up, and asked again', async () => {
+  for (const opens of [false, true]) {
+    const server = new TestServer();
+    server.client.connect();
+    await settled();
+    if (opens) server.socket.open();
+    await server.clock.pass(9_999);
+    assert.equal(server.client.state.kind, 'connecting');
+    await server.clock.pass(1);
+    assert.deepEqual(server.client.state, { kind: 'waiting', inMs: 500, reason: 'the server does not answer' });
+    assert.equal(server.socket.closedWith?.code, 4000);
+    await server.clock.pass(500);
+    assert.deepEqual(server.tokens, [false, true], 'the token may be the reason');
+    await server.welcome();
+    const join = await server.join();
+    assert.ok(join);
+    await server.clock.pass(9_000);
+    server.heard();
+    assert.equal(server.client.state.kind, 'joined');
+  }
+});
+
+test('who leaves waits for no welcome', async () => {
+  const server = new TestServer();
+  server.client.connect();
+  await settled();
+  assert.equal(server.clock.waiting, 1);
+  await server.client.leave();
+  assert.equal(server.clock.waiting, 0);
+});
+
+test('a join that stays without an answer is tried again, whether or not the server hears the goodbye', async () => {
+  const server = new TestServer();
+  server.client.connect();
+  await server.welcome();
+  await server.clock.pass(10_000);
+  assert.deepEqual(server.client.state, { kind: 'waiting', inMs: 500, reason: 'the world could not be joined' });
+});
+
+test('a socket that cannot be made ends it, and says why', async () => {
+  class Broken {
+    constructor(url: string) {
+      throw new SyntaxError(`no address: ${url}`);
+    }
+  }
+  const client = new WorldClient({ url: 'nowhere', character: 7, token: () => Promise.resolve('t'), webSocket: Broken as never });
+  client.connect();
+  await settled();
+  assert.deepEqual(client.state, { kind: 'closed', reason: 'no address: nowhere?token=...' }, 'a token is not for people to read');
+});
+
 test('who leaves while joining has left, whatever is still answered', async () => {
   const server = new TestServer();
   server.client.connect();
@@ -228,7 +280,7 @@ test('a server that does not want to be asked for a token now is given its time'
   assert.equal(server.tokens.length, 1);
   await server.clock.pass(1);
   assert.equal(server.tokens.length, 2);
-  await server.clock.pass(60_000);
+  await server.clock.pass(5_000);
   assert.deepEqual(waits, [[7_000, 'too many requests'], [1_000, 'the store cannot be reached'], [2_000, 'the server cannot be reached']]);
   assert.equal(server.sockets.length, 1);
 });
