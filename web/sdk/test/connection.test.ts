@@ -3,13 +3,14 @@ import { test } from 'node:test';
 import { Backoff } from '../src/backoff.js';
 import { afterClose, CloseCode } from '../src/close.js';
 import { ServerClock } from '../src/clock.js';
+import type { EncodingName } from '../src/encoding.js';
 import { ApiError, ConnectionError, RpcError, TimeoutError } from '../src/errors.js';
 import { encode } from '../src/wire.js';
 import { settled } from './support/fakes.js';
 import { WorldClient } from '../src/world.js';
 import { TestServer } from './support/server.js';
 
-async function playing(options: { heartbeatMs?: number } = {}) {
+async function playing(options: { encoding?: EncodingName; heartbeatMs?: number } = {}) {
   const server = new TestServer(options);
   server.client.connect();
   await server.welcome();
@@ -28,15 +29,28 @@ test('Protocol Buffers are asked for first, JSON is taken too', async () => {
 });
 
 test('a call that is not answered in time fails, and its late answer is left aside', async () => {
-  const { client, clock, ...rest } = await playing();
-  void rest;
-  const call = assert.rejects(client.call('chat.send', { text: 'hi' }, 300), (error) => {
-    assert.ok(error instanceof TimeoutError && error instanceof ConnectionError);
-    assert.deepEqual([error.method, error.timeoutMs], ['chat.send', 300]);
-    return true;
-  });
-  await clock.pass(300);
-  await call;
+  for (const encoding of ['proto', 'json'] as const) {
+    const server = await playing({ encoding });
+    const failed = assert.rejects(server.client.call('chat.send', { text: 'hi' }, 300), (error) => {
+      assert.ok(error instanceof TimeoutError && error instanceof ConnectionError);
+      assert.deepEqual([error.method, error.timeoutMs], ['chat.send', 300]);
+      return true;
+    });
+    await server.clock.pass(300);
+    await failed;
+    const [late] = server.heard();
+    const next = server.client.call('quest.list', {});
+    const [list] = server.heard();
+    assert.deepEqual([late?.method, list?.method], ['chat.send', 'quest.list']);
+    let isAnswered = false;
+    void next.then(() => (isAnswered = true));
+    server.answer(late?.id, 'done', {});
+    server.answer(late?.id, 'error', { code: -32603, message: 'late' });
+    await settled();
+    assert.deepEqual([server.client.state.kind, isAnswered], ['joined', false], encoding);
+    server.answer(list?.id, 'quests', { quests: [] });
+    assert.deepEqual((await next).quests, []);
+  }
 });
 
 test('calls of a batch are one frame with an answer each', async () => {
