@@ -212,17 +212,32 @@ inBoth('a join that the server cannot take just now is tried again when it says'
 inBoth('what was of a connection is not asked again on the next', async (encoding) => {
   const server = await playing(encoding);
   server.alive = false;
-  const ping = assert.rejects(server.client.ping(), ConnectionError);
+  server.heard();
+  const failed: unknown[] = [];
+  const ask = (call: Promise<unknown>) => void call.catch((error: unknown) => failed.push(error));
+  ask(server.client.ping());
+  ask(server.client.call('auth.refresh', { token: 'newer' }));
+  const asked = server.heardAll();
+  assert.deepEqual(asked.map(({ method }) => method), ['system.ping', 'auth.refresh']);
   server.socket.drop();
-  await ping;
+  await settled();
+  assert.deepEqual(failed.map((error) => error instanceof ConnectionError), [true, true]);
   for (const wait of [500, 1_000]) {
     await server.clock.pass(wait);
     await server.welcome({ recovery: 'second' });
+    // Nor what was asked meanwhile, should that one be lost as well: `session.resume` and this.
+    ask(server.client.ping());
     if (wait === 500) server.socket.drop();
   }
-  server.answer(server.heard()[0]?.id, 'resumed', { session: 's', recovery: 'third', character: 7 });
   await settled();
-  assert.deepEqual(server.heard(), []);
+  assert.equal(failed.length, 3);
+  const [resume, ...others] = server.heardAll();
+  assert.deepEqual([resume?.method, others], ['session.resume', []]);
+  server.answer(resume?.id, 'resumed', { session: 's', recovery: 'third', character: 7 });
+  await settled();
+  const after = server.heardAll();
+  assert.deepEqual(after.map(({ method }) => method), ['system.ping', 'system.ping'], 'the one that waited, and the first of this connection');
+  assert.ok(after.every(({ id }) => id! > resume!.id!), 'none of them is of before');
   assert.equal(server.states.at(-1), 'resumed');
 });
 
