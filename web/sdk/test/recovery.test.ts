@@ -147,6 +147,28 @@ inBoth('a session that is over is begun anew, and its calls fail', async (encodi
   assert.deepEqual(texts, ['hello']);
 });
 
+inBoth('a resume that is refused, which has no number, is followed by a join at once', async (encoding) => {
+  for (const [code, reason] of [[-32000, 'unauthorized'], [-32003, 'invalid_state']] as const) {
+    const server = await playing(encoding);
+    server.tell('system.message', { text: '' }, 2);
+    server.socket.drop();
+    await server.clock.pass(500);
+    await server.welcome({ recovery: 'second' });
+    const [resume] = server.heard();
+    assert.deepEqual(resume?.params, { token: 'first', seq: 2 });
+    const before = server.clock.now();
+    server.answer(resume?.id, 'error', { code, message: 'no', data: { reason } });
+    await settled();
+    await server.join(1);
+    assert.deepEqual([server.clock.now() - before, server.states.slice(-2)], [0, ['connecting', 'joined']], reason);
+    // The new session may be come back to, from its own first number on.
+    server.socket.drop();
+    await server.clock.pass(500);
+    await server.welcome({ recovery: 'third' });
+    assert.deepEqual(server.heard()[0]?.params, { token: 'second', seq: 1 }, reason);
+  }
+});
+
 inBoth('a server that gives no token is joined anew', async (encoding) => {
   const server = await playing(encoding, {});
   const call = server.client.call('chat.send', { text: 'hi' });
