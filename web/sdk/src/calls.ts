@@ -43,7 +43,7 @@ export class Calls {
   }
 
   /** What was asked for after the call `id` and is not answered, in that order. */
-  unanswered(id: number): OutgoingCall[] {
+  unanswered(id: number): (OutgoingCall & { id: number })[] {
     const later = [...this.#waiting].filter(([each]) => each > id);
     return later.map(([each, { method, params }]) => ({ id: each, method, params }));
   }

@@ -43,6 +43,8 @@ export class Connection {
   readonly #closed: (closed: Closed) => void;
   #encoding: Encoding;
   #isOver = false;
+  /** Calls are numbered and wait, for `resend` or to fail: nothing may come before the answer to `session.resume`. */
+  holdsBack = false;
   /** Bytes of a message that the server takes. */
   maxMessageBytes = Infinity;
 
@@ -95,11 +97,20 @@ export class Connection {
 
   /** Calls in one frame, 1 to 32 of them, each with its own answer. */
   batch(requests: readonly Request[], timeoutMs: number): Promise<unknown>[] {
+    return this.#ask(requests, timeoutMs, this.holdsBack);
+  }
+
+  /** A call that is not held back. */
+  first(request: Request, timeoutMs: number): Promise<unknown> {
+    return this.#ask([request], timeoutMs, false)[0]!;
+  }
+
+  #ask(requests: readonly Request[], timeoutMs: number, wait: boolean): Promise<unknown>[] {
     if (requests.length === 0 || requests.length > BATCH_CALLS) throw new RangeError(`a batch holds 1 to ${BATCH_CALLS} calls`);
     if (!this.open) return requests.map(() => Promise.reject(new ConnectionError('not connected')));
     const opened = requests.map(({ method, params }) => this.#calls.open(method, params, timeoutMs));
     try {
-      this.send(requests.map((request, index) => ({ id: opened[index]!.id, ...request })));
+      if (!wait) this.send(requests.map((request, index) => ({ id: opened[index]!.id, ...request })));
     } catch (error) {
       const ids = new Set(opened.map(({ id }) => id));
       this.#calls.fail(error as Error, (id) => ids.has(id));
@@ -116,18 +127,25 @@ export class Connection {
     this.#socket.send(frame);
   }
 
-  close(): void {
-    this.#socket.close(CloseCode.normal, 'bye');
+  /** Sends calls that wait already, each alone: together they may be too much for a message. */
+  resend(calls: readonly (OutgoingCall & { id: number })[]): void {
+    for (const call of calls) {
+      try {
+        this.send([call]);
+      } catch (error) {
+        this.#calls.fail(error as Error, (id) => id === call.id);
+      }
+    }
   }
 
-  /** Ends it without waiting for the other side, which may be gone. */
+  /** Says goodbye and does not wait for the answer; perhaps the server wants to be asked again later. */
+  close(reason: string, retryAfterMs?: number): void {
+    this.#end({ code: CloseCode.normal, reason, ...(retryAfterMs !== undefined && { retryAfterMs }) }, CloseCode.normal);
+  }
+
+  /** The same where the other side may be gone. */
   abandon(reason: string): void {
     this.#end({ code: CloseCode.lost, reason }, 4000);
-  }
-
-  /** Says goodbye to a server that wants to be asked again later. */
-  postpone(reason: string, retryAfterMs: number): void {
-    this.#end({ code: CloseCode.normal, reason, retryAfterMs }, CloseCode.normal);
   }
 
   #end(closed: Closed, closeWith?: number): void {

@@ -7,7 +7,7 @@ import { afterClose, CloseCode } from './close.js';
 import { systemClock, type Clock, type ServerClock } from './clock.js';
 import { Connection, type Closed, type SocketConstructor } from './connection.js';
 import { Emitter } from './emitter.js';
-import { BATCH_CALLS, type EncodingName, type Told } from './encoding.js';
+import type { EncodingName, Told } from './encoding.js';
 import { ApiError, ConnectionError, RpcError } from './errors.js';
 import type { Character, CharacterUpdate, Joined, Methods, Notifications, SessionWelcome, WorldDelta, WorldSnapshot } from './gen/lore.v1.js';
 import { Heartbeat } from './heartbeat.js';
@@ -53,7 +53,7 @@ export interface WorldOptions {
   encoding?: EncodingName;
   /** Needed where there is no global `WebSocket` (Node 20). */
   webSocket?: SocketConstructor;
-  /** Milliseconds after which an unanswered call fails. */
+  /** Milliseconds after which an unanswered call fails, and a connection without a welcome is given up. */
   timeoutMs?: number;
   /** Milliseconds before the first new attempt, doubled with every further one. */
   backoffMs?: number;
@@ -97,6 +97,7 @@ export class WorldClient {
   #state: ConnectionState = { kind: 'closed', reason: 'not connected yet' };
   #attempt = 0;
   #cancelRetry = (): void => {};
+  #cancelWelcome = (): void => {};
   #cancelAck: (() => void) | undefined;
   #cancelFrameAck: (() => void) | undefined;
   #restartAfterMs: number | undefined;
@@ -162,7 +163,10 @@ export class WorldClient {
 
   /** Starts connecting; listen to `state` for what becomes of it. Does nothing when under way. */
   connect(): void {
-    if (this.#state.kind === 'closed') void this.#open();
+    if (this.#state.kind !== 'closed') return;
+    // Perhaps somebody is still leaving over the one before.
+    this.#release('connected again');
+    void this.#open();
   }
 
   /** Skips what is left of the wait for the next attempt. */
@@ -175,6 +179,7 @@ export class WorldClient {
   /** Leaves the world; resolves when the server has saved the character, or is out of reach. */
   async leave(): Promise<void> {
     this.#cancelRetry();
+    const connection = this.#connection;
     const joined = this.#state.kind === 'joined';
     this.#recovery.end();
     this.#enter({ kind: 'closed', reason: 'left' });
@@ -184,9 +189,8 @@ export class WorldClient {
       if (!(error instanceof ConnectionError || error instanceof RpcError)) throw error;
       // The server saves the character of a closed socket as well.
     } finally {
-      this.#heartbeat.stop();
-      this.#renewal?.stop();
-      this.#connection?.close();
+      // Another than this one is of somebody who has connected again.
+      if (connection === this.#connection) this.#release('left');
     }
   }
 
@@ -243,11 +247,12 @@ export class WorldClient {
   async #open(): Promise<void> {
     this.#attempt += 1;
     this.#enter({ kind: 'connecting', attempt: this.#attempt });
+    const state = this.#state;
     let token: string;
     try {
       token = await this.#options.token(this.#checkToken);
     } catch (error) {
-      if (this.#state.kind !== 'connecting') return;
+      if (this.#state !== state) return;
       if (!(error instanceof ApiError)) this.#later('the server cannot be reached');
       else if (error.status === 401) this.#stop('the session has expired: log in again');
       // Banned, or not let in for another reason: it says which.
@@ -255,22 +260,37 @@ export class WorldClient {
       else this.#later(error.message, error.retryAfterMs);
       return;
     }
-    if (this.#state.kind !== 'connecting') return; // `leave` was called meanwhile.
-    const socketConstructor = this.#options.webSocket ?? (globalThis.WebSocket as unknown as SocketConstructor);
-    const url = `${this.#options.url}?token=${encodeURIComponent(token)}`;
-    const connection: Connection = new Connection(url, socketConstructor, this.#options.encoding ?? 'proto', this.#calls, {
-      numbered: (seq) => this.#numbered(seq),
-      told: (told) => {
-        if (connection === this.#connection) this.#heard(told);
-      },
-      closed: (closed) => {
-        if (connection === this.#connection) this.#lost(closed);
-      },
-    });
+    if (this.#state !== state) return; // `leave` was called meanwhile.
+    const connection = this.#dial(token);
+    if (!connection) return;
+    connection.holdsBack = this.#recovery.params !== undefined;
     this.#connection = connection;
     this.#token = token;
     // A refused upgrade looks like a broken one to a browser: try the token before the next attempt.
     this.#checkToken = true;
+    this.#cancelWelcome = this.#clock.after(this.#timeoutMs, () => connection.abandon('the server does not answer'));
+  }
+
+  /** Nothing where that is not possible, now or later: a wrong address, one that the page may not open, no `WebSocket`. */
+  #dial(token: string): Connection | undefined {
+    const socketConstructor = this.#options.webSocket ?? (globalThis.WebSocket as unknown as SocketConstructor);
+    const query = `token=${encodeURIComponent(token)}`;
+    try {
+      const connection: Connection = new Connection(`${this.#options.url}?${query}`, socketConstructor, this.#options.encoding ?? 'proto', this.#calls, {
+        numbered: (seq) => this.#numbered(seq),
+        told: (told) => {
+          if (connection === this.#connection) this.#heard(told);
+        },
+        closed: (closed) => {
+          if (connection === this.#connection) this.#lost(closed);
+        },
+      });
+      return connection;
+    } catch (error) {
+      // Browsers name the whole address, and the reason is for people.
+      this.#stop((error as Error).message.replaceAll(query, 'token=...'));
+      return undefined;
+    }
   }
 
   #heard({ method, params }: Told): void {
@@ -319,6 +339,7 @@ export class WorldClient {
   }
 
   #begin(welcome: SessionWelcome): void {
+    this.#cancelWelcome();
     this.#welcome = welcome;
     this.#checkToken = false;
     if (this.#connection) this.#connection.maxMessageBytes = welcome.max_message_bytes || Infinity;
@@ -330,43 +351,54 @@ export class WorldClient {
   /** Goes on with the session from before if that is possible, or begins one. */
   async #arrive(token: string | undefined): Promise<void> {
     const connection = this.#connection;
-    const resumed = await this.#resume(token);
-    if (connection !== this.#connection || resumed === 'lost') return;
+    if (!connection || !this.#isArriving(connection)) return;
+    const resumed = await this.#resume(connection, token);
+    if (resumed === 'lost') return;
     if (resumed === 'no') {
       this.#calls.fail(new ConnectionError('the connection was lost'));
+      connection.holdsBack = false;
       this.#recovery.begin(token);
     }
     if (resumed !== 'yes' && !(await this.#join(connection))) return;
+    if (connection !== this.#connection || this.#state.kind !== 'joined') return; // Who was told so has left.
     this.#attempt = 0;
     this.#backoff.reset();
     this.#heartbeat.start(
       () => this.call('system.ping', {}, this.#heartbeatMs),
-      () => this.#connection?.abandon('the server does not answer'),
+      () => connection.abandon('the server does not answer'),
     );
     this.#renewal?.start(this.#token);
   }
 
+  /** Whether the way into the world goes over this connection: it may be lost meanwhile, and `leave` called. */
+  #isArriving(connection: Connection): boolean {
+    return connection === this.#connection && this.#state.kind === 'connecting';
+  }
+
   /** `empty`: the session goes on, but nobody is in the world. */
-  async #resume(token: string | undefined): Promise<'yes' | 'empty' | 'no' | 'lost'> {
-    const connection = this.#connection;
+  async #resume(connection: Connection, token: string | undefined): Promise<'yes' | 'empty' | 'no' | 'lost'> {
     if (this.#recovery.params) this.#recovery.tries(token);
     for (let params = this.#recovery.params; params; params = this.#recovery.params) {
       try {
-        const resumed = await this.call('session.resume', params);
+        const resumed = (await connection.first({ method: 'session.resume', params }, this.#timeoutMs)) as Methods['session.resume']['result'];
+        if (this.#state.kind === 'closed') return 'lost';
         this.#recovery.resumed(resumed.recovery);
-        // What the server has not received is sent again, under the same numbers: it is carried out once.
-        const calls = this.#calls.unanswered(resumed.last_id ?? 0);
-        for (let from = 0; from < calls.length; from += BATCH_CALLS) connection?.send(calls.slice(from, from + BATCH_CALLS));
+        if (!this.#isArriving(connection)) return 'lost';
+        // What the server has not received is sent again, under the same numbers, and what was held back with it: it is
+        // carried out once.
+        connection.holdsBack = false;
+        connection.resend(this.#calls.unanswered(resumed.last_id ?? 0));
         if (resumed.character === undefined) return 'empty';
         this.#enter({ kind: 'joined', resumed: true });
         return 'yes';
       } catch (error) {
+        if (!this.#isArriving(connection)) return 'lost';
         if (!(error instanceof RpcError)) {
-          connection?.abandon('the session could not be resumed');
+          connection.abandon('the session could not be resumed');
           return 'lost';
         }
         if (error.retryAfterMs !== undefined) {
-          connection?.postpone(error.message, error.retryAfterMs);
+          connection.close(error.message, error.retryAfterMs);
           return 'lost';
         }
         // It may have been resumed before, without this client having heard of it; else it is over.
@@ -377,24 +409,21 @@ export class WorldClient {
   }
 
   /** Returns whether the character is in the world now. */
-  async #join(connection: Connection | undefined): Promise<boolean> {
+  async #join(connection: Connection): Promise<boolean> {
     try {
       const joined = await this.call('world.join', { character: this.#options.character });
-      if (connection !== this.#connection) return false;
+      if (!this.#isArriving(connection)) return false;
       this.character = joined.character;
       this.#recovery.joined();
       this.#enter({ kind: 'joined', resumed: false });
       this.#events.emit('joined', joined);
       return true;
     } catch (error) {
-      if (connection !== this.#connection) return false;
+      if (!this.#isArriving(connection)) return false;
       // What does not end for good ends the connection, and with it comes the next attempt.
-      if (error instanceof RpcError && error.retryAfterMs !== undefined) {
-        connection?.postpone(error.message, error.retryAfterMs);
-        return false;
-      }
-      if (error instanceof RpcError && !transient(error)) this.#stop(error.message);
-      connection?.close();
+      if (!(error instanceof RpcError)) connection.close('the world could not be joined');
+      else if (error.retryAfterMs !== undefined || transient(error)) connection.close(error.message, error.retryAfterMs);
+      else this.#stop(error.message);
       return false;
     }
   }
@@ -466,14 +495,7 @@ export class WorldClient {
   }
 
   #lost(closed: Closed): void {
-    this.#connection = undefined;
-    this.#placed = false;
-    this.#heartbeat.stop();
-    this.#renewal?.stop();
-    this.#cancelAck?.();
-    this.#cancelAck = undefined;
-    this.#cancelFrameAck?.();
-    this.#cancelFrameAck = undefined;
+    this.#detach();
     const goesOn = this.#state.kind !== 'closed' && this.#recovery.params !== undefined;
     // What is of the connection itself is not asked again on the next.
     this.#calls.fail(new ConnectionError('the connection was lost'), (_, method) => !goesOn || OF_CONNECTION.has(method));
@@ -488,10 +510,31 @@ export class WorldClient {
     this.#later(restarting ? 'the server restarts' : reason, closed.retryAfterMs);
   }
 
+  /** What was of the connection ends with it. */
+  #detach(): void {
+    this.#connection = undefined;
+    this.#cancelWelcome();
+    this.#placed = false;
+    this.#heartbeat.stop();
+    this.#renewal?.stop();
+    this.#cancelAck?.();
+    this.#cancelAck = undefined;
+    this.#cancelFrameAck?.();
+    this.#cancelFrameAck = undefined;
+  }
+
+  /** Ends the connection, if there is one, and what was asked for over it. */
+  #release(reason: string): void {
+    const connection = this.#connection;
+    this.#detach();
+    this.#calls.fail(new ConnectionError(reason));
+    connection?.close(reason);
+  }
+
   /** For good. */
   #stop(reason: string): void {
     this.#recovery.end();
-    this.#calls.fail(new ConnectionError(reason));
+    this.#release(reason);
     this.#enter({ kind: 'closed', reason });
   }
 

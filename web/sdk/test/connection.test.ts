@@ -3,11 +3,14 @@ import { test } from 'node:test';
 import { Backoff } from '../src/backoff.js';
 import { afterClose, CloseCode } from '../src/close.js';
 import { ServerClock } from '../src/clock.js';
+import type { EncodingName } from '../src/encoding.js';
 import { ApiError, ConnectionError, RpcError, TimeoutError } from '../src/errors.js';
+import { encode } from '../src/wire.js';
 import { settled } from './support/fakes.js';
+import { WorldClient } from '../src/world.js';
 import { TestServer } from './support/server.js';
 
-async function playing(options: { heartbeatMs?: number } = {}) {
+async function playing(options: { encoding?: EncodingName; heartbeatMs?: number } = {}) {
   const server = new TestServer(options);
   server.client.connect();
   await server.welcome();
@@ -26,15 +29,28 @@ test('Protocol Buffers are asked for first, JSON is taken too', async () => {
 });
 
 test('a call that is not answered in time fails, and its late answer is left aside', async () => {
-  const { client, clock, ...rest } = await playing();
-  void rest;
-  const call = assert.rejects(client.call('chat.send', { text: 'hi' }, 300), (error) => {
-    assert.ok(error instanceof TimeoutError && error instanceof ConnectionError);
-    assert.deepEqual([error.method, error.timeoutMs], ['chat.send', 300]);
-    return true;
-  });
-  await clock.pass(300);
-  await call;
+  for (const encoding of ['proto', 'json'] as const) {
+    const server = await playing({ encoding });
+    const failed = assert.rejects(server.client.call('chat.send', { text: 'hi' }, 300), (error) => {
+      assert.ok(error instanceof TimeoutError && error instanceof ConnectionError);
+      assert.deepEqual([error.method, error.timeoutMs], ['chat.send', 300]);
+      return true;
+    });
+    await server.clock.pass(300);
+    await failed;
+    const [late] = server.heard();
+    const next = server.client.call('quest.list', {});
+    const [list] = server.heard();
+    assert.deepEqual([late?.method, list?.method], ['chat.send', 'quest.list']);
+    let isAnswered = false;
+    void next.then(() => (isAnswered = true));
+    server.answer(late?.id, 'done', {});
+    server.answer(late?.id, 'error', { code: -32603, message: 'late' });
+    await settled();
+    assert.deepEqual([server.client.state.kind, isAnswered], ['joined', false], encoding);
+    server.answer(list?.id, 'quests', { quests: [] });
+    assert.deepEqual((await next).quests, []);
+  }
 });
 
 test('calls of a batch are one frame with an answer each', async () => {
@@ -126,6 +142,139 @@ test('a server that says when it is back is given that time', async () => {
   assert.deepEqual(server.client.state, { kind: 'waiting', inMs: 3_000, reason: 'the server restarts' });
 });
 
+test('a server that does not say anything is given up, and asked again', async () => {
+  for (const opens of [false, true]) {
+    const server = new TestServer();
+    server.client.connect();
+    await settled();
+    if (opens) server.socket.open();
+    await server.clock.pass(9_999);
+    assert.equal(server.client.state.kind, 'connecting');
+    await server.clock.pass(1);
+    assert.deepEqual(server.client.state, { kind: 'waiting', inMs: 500, reason: 'the server does not answer' });
+    assert.equal(server.socket.closedWith?.code, 4000);
+    await server.clock.pass(500);
+    assert.deepEqual(server.tokens, [false, true], 'the token may be the reason');
+    await server.welcome();
+    const join = await server.join();
+    assert.ok(join);
+    await server.clock.pass(9_000);
+    server.heard();
+    assert.equal(server.client.state.kind, 'joined');
+  }
+});
+
+test('who leaves waits for no welcome', async () => {
+  const server = new TestServer();
+  server.client.connect();
+  await settled();
+  assert.equal(server.clock.waiting, 1);
+  await server.client.leave();
+  assert.equal(server.clock.waiting, 0);
+});
+
+test('a join that stays without an answer is tried again, whether or not the server hears the goodbye', async () => {
+  const server = new TestServer();
+  server.client.connect();
+  await server.welcome();
+  await server.clock.pass(10_000);
+  assert.deepEqual(server.client.state, { kind: 'waiting', inMs: 500, reason: 'the world could not be joined' });
+});
+
+test('a socket that cannot be made ends it, and says why', async () => {
+  class Broken {
+    constructor(url: string) {
+      throw new SyntaxError(`no address: ${url}`);
+    }
+  }
+  const client = new WorldClient({ url: 'nowhere', character: 7, token: () => Promise.resolve('t'), webSocket: Broken as never });
+  client.connect();
+  await settled();
+  assert.deepEqual(client.state, { kind: 'closed', reason: 'no address: nowhere?token=...' }, 'a token is not for people to read');
+});
+
+test('who leaves while joining has left, whatever is still answered', async () => {
+  const server = new TestServer();
+  server.client.connect();
+  await server.welcome();
+  const [join] = server.heard();
+  await server.client.leave();
+  assert.equal(server.socket.closedWith?.code, 1000);
+  server.answer(join?.id, 'joined', { zone: 'downtown', entity: 12, tick: 100, character: { id: 7, name: 'Ada' } });
+  await settled();
+  server.socket.drop(1000);
+  await server.clock.pass(60_000);
+  assert.deepEqual([server.states, server.sockets.length, server.clock.waiting], [['connecting', 'closed'], 1, 0]);
+});
+
+test('who leaves before the welcome does not join', async () => {
+  const server = new TestServer();
+  server.client.connect();
+  await settled();
+  await server.client.leave();
+  await server.welcome();
+  assert.deepEqual([server.heard(), server.states], [[], ['connecting', 'closed']]);
+});
+
+test('who leaves and connects again plays on the new connection alone', async () => {
+  for (const isAnswered of [true, false]) {
+    const server = await playing();
+    const [first] = server.sockets;
+    const leaving = server.client.leave();
+    const [leave] = server.heard();
+    assert.equal(leave?.method, 'world.leave');
+    server.client.connect();
+    if (isAnswered) first!.receive(encode('ServerFrame', { responses: [{ id: leave.id, outcome: 'done', result: {} }] }).slice().buffer);
+    await leaving;
+    await server.welcome();
+    // What the first one says late is not of this session.
+    first!.receive(encode('ServerFrame', { seq: 50, notifications: [{ method: 'system.message', params: { text: 'late' } }] }).slice().buffer);
+    const texts: string[] = [];
+    server.client.on('system.message', ({ text }) => texts.push(text));
+    await server.join(1);
+    server.tell('system.message', { text: 'hello' }, 2);
+    first!.drop(1000);
+    assert.deepEqual(texts, ['hello']);
+    assert.deepEqual([first!.closedWith?.code, server.socket.closedWith], [1000, undefined]);
+    assert.deepEqual(server.states, ['connecting', 'joined', 'closed', 'connecting', 'joined']);
+    await server.clock.pass(2_000);
+    assert.equal(server.sockets.length, 2);
+  }
+});
+
+test('who leaves and connects again while a token is found opens one connection', async () => {
+  const give: ((token: string) => void)[] = [];
+  const server = new TestServer({ token: () => new Promise((resolve) => give.push(resolve)) });
+  server.client.connect();
+  void server.client.leave();
+  server.client.connect();
+  for (const each of give) each('token');
+  await settled();
+  assert.deepEqual([give.length, server.sockets.length], [2, 1]);
+});
+
+test('who leaves as soon as they hear that they have joined has left', async () => {
+  const server = new TestServer();
+  server.client.on('state', ({ kind }) => kind === 'joined' && void server.client.leave());
+  server.client.connect();
+  await server.welcome();
+  const asked = (await server.join()).filter(({ method }) => method !== 'world.ack');
+  assert.deepEqual(asked.map(({ method }) => method), ['world.leave']);
+  assert.equal(server.clock.waiting, 1, 'for that answer, not for the next ping');
+  server.answer(asked[0]?.id, 'done', {});
+  await settled();
+  assert.deepEqual([server.client.state.kind, server.clock.waiting], ['closed', 0]);
+});
+
+test('calls that are under way when somebody has left fail', async () => {
+  const server = await playing();
+  const call = assert.rejects(server.client.call('quest.list', {}), ConnectionError);
+  const leaving = server.client.leave();
+  server.answer(server.heard().find(({ method }) => method === 'world.leave')?.id, 'done', {});
+  await Promise.all([leaving, call]);
+  assert.equal(server.clock.waiting, 0);
+});
+
 test('who is banned is told so, and does not try again', async () => {
   const server = new TestServer({ token: () => Promise.reject(new ApiError(403, 'banned', 'banned for 59m more: insults', 3_540_000)) });
   server.client.connect();
@@ -145,7 +294,7 @@ test('a server that does not want to be asked for a token now is given its time'
   assert.equal(server.tokens.length, 1);
   await server.clock.pass(1);
   assert.equal(server.tokens.length, 2);
-  await server.clock.pass(60_000);
+  await server.clock.pass(5_000);
   assert.deepEqual(waits, [[7_000, 'too many requests'], [1_000, 'the store cannot be reached'], [2_000, 'the server cannot be reached']]);
   assert.equal(server.sockets.length, 1);
 });

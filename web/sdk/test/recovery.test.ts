@@ -58,6 +58,76 @@ inBoth('a session goes on over another socket, and nothing is done twice or lost
   assert.deepEqual(server.heard()[0]?.params, { token: 'second', seq: 5 }, 'each token is good once');
 });
 
+inBoth('a call that is too much for the server does not keep others from being sent', async (encoding) => {
+  const server = await playing(encoding);
+  server.socket.drop();
+  await server.clock.pass(500);
+  await server.welcome({ recovery: 'second' });
+  const tooMuch = assert.rejects(server.client.call('chat.send', { text: 'x'.repeat(20_000) }), RangeError);
+  void server.client.call('chat.send', { text: 'hi' });
+  server.answer(server.heard()[0]?.id, 'resumed', { session: 's', recovery: 'second', character: 7 });
+  await tooMuch;
+  assert.deepEqual(server.heard().map(({ params }) => params['text']), ['hi']);
+  assert.equal(server.states.at(-1), 'resumed');
+});
+
+inBoth('calls that are too much for one message together are sent again all the same', async (encoding) => {
+  const server = await playing(encoding);
+  const texts = Array.from({ length: 40 }, (_, index) => `${index}`.padEnd(1_000, '.'));
+  const said = texts.map((text) => server.client.call('chat.send', { text }));
+  server.socket.drop();
+  await server.clock.pass(500);
+  await server.welcome({ recovery: 'second' });
+  server.answer(server.heard()[0]?.id, 'resumed', { session: 's', recovery: 'second', character: 7 });
+  await settled();
+  const calls = server.heard();
+  assert.deepEqual(calls.map(({ params }) => parseInt(String(params['text']), 10)), [...texts.keys()]);
+  for (const [index, { id }] of calls.entries()) server.answer(id, 'done', {}, index + 2);
+  await Promise.all(said);
+  assert.equal(server.states.at(-1), 'resumed');
+});
+
+inBoth('a call that is made while the session is resumed waits for that, and is sent once', async (encoding) => {
+  const server = await playing(encoding);
+  const lost = server.client.call('chat.send', { text: 'not received' });
+  server.heard();
+  server.socket.drop();
+  await server.clock.pass(500);
+  await settled();
+  server.socket.open();
+  const early = server.client.call('shop.buy', { npc: 5, item: 'bandage', count: 1, price: 4 });
+  await server.welcome({ recovery: 'second' });
+  const late = server.client.batch([{ method: 'shop.buy', params: { npc: 5, item: 'bandage', count: 2, price: 8 } }, { method: 'quest.list', params: {} }]);
+  const [resume, ...others] = server.heard();
+  assert.deepEqual([resume?.method, others], ['session.resume', []], 'it comes first and alone');
+
+  server.answer(resume?.id, 'resumed', { session: 's', recovery: 'second', character: 7 });
+  await settled();
+  const calls = server.heard();
+  assert.deepEqual(calls.map(({ method, params }) => [method, params['count']]), [['chat.send', undefined], ['shop.buy', 1], ['shop.buy', 2], ['quest.list', undefined]]);
+  for (const [index, { id, method }] of calls.entries()) server.answer(id, method === 'quest.list' ? 'quests' : 'done', {}, index + 2);
+  await Promise.all([lost, early, ...late]);
+  void server.client.call('dialog.close', {});
+  assert.deepEqual(server.heard().map(({ method }) => method), ['dialog.close'], 'nothing waits any more');
+});
+
+inBoth('calls that waited for a session that is over fail with it', async (encoding) => {
+  const server = await playing(encoding);
+  server.socket.drop();
+  await server.clock.pass(500);
+  await server.welcome({ recovery: 'second' });
+  const failed = assert.rejects(server.client.call('shop.buy', { npc: 5, item: 'bandage', count: 1, price: 4 }), ConnectionError);
+  const [resume, ...others] = server.heard();
+  assert.deepEqual(others, []);
+  server.answer(resume?.id, 'error', { code: -32000, message: 'too late', data: { reason: 'unauthorized' } });
+  await failed;
+  const after = server.client.call('quest.list', {});
+  const [join, list] = server.heard();
+  assert.deepEqual([join?.method, list?.method], ['world.join', 'quest.list'], 'nothing waits any more');
+  server.answer(list?.id, 'error', { code: -32003, message: 'join the world first', data: { reason: 'invalid_state' } });
+  await assert.rejects(after, /join the world first/);
+});
+
 inBoth('a session that is over is begun anew, and its calls fail', async (encoding) => {
   const server = await playing(encoding);
   const call = server.client.call('chat.send', { text: 'hi' });
@@ -75,6 +145,28 @@ inBoth('a session that is over is begun anew, and its calls fail', async (encodi
   server.client.on('system.message', ({ text }) => texts.push(text));
   server.tell('system.message', { text: 'hello' }, 2);
   assert.deepEqual(texts, ['hello']);
+});
+
+inBoth('a resume that is refused, which has no number, is followed by a join at once', async (encoding) => {
+  for (const [code, reason] of [[-32000, 'unauthorized'], [-32003, 'invalid_state']] as const) {
+    const server = await playing(encoding);
+    server.tell('system.message', { text: '' }, 2);
+    server.socket.drop();
+    await server.clock.pass(500);
+    await server.welcome({ recovery: 'second' });
+    const [resume] = server.heard();
+    assert.deepEqual(resume?.params, { token: 'first', seq: 2 });
+    const before = server.clock.now();
+    server.answer(resume?.id, 'error', { code, message: 'no', data: { reason } });
+    await settled();
+    await server.join(1);
+    assert.deepEqual([server.clock.now() - before, server.states.slice(-2)], [0, ['connecting', 'joined']], reason);
+    // The new session may be come back to, from its own first number on.
+    server.socket.drop();
+    await server.clock.pass(500);
+    await server.welcome({ recovery: 'third' });
+    assert.deepEqual(server.heard()[0]?.params, { token: 'second', seq: 1 }, reason);
+  }
 });
 
 inBoth('a server that gives no token is joined anew', async (encoding) => {
@@ -142,17 +234,32 @@ inBoth('a join that the server cannot take just now is tried again when it says'
 inBoth('what was of a connection is not asked again on the next', async (encoding) => {
   const server = await playing(encoding);
   server.alive = false;
-  const ping = assert.rejects(server.client.ping(), ConnectionError);
+  server.heard();
+  const failed: unknown[] = [];
+  const ask = (call: Promise<unknown>) => void call.catch((error: unknown) => failed.push(error));
+  ask(server.client.ping());
+  ask(server.client.call('auth.refresh', { token: 'newer' }));
+  const asked = server.heardAll();
+  assert.deepEqual(asked.map(({ method }) => method), ['system.ping', 'auth.refresh']);
   server.socket.drop();
-  await ping;
+  await settled();
+  assert.deepEqual(failed.map((error) => error instanceof ConnectionError), [true, true]);
   for (const wait of [500, 1_000]) {
     await server.clock.pass(wait);
     await server.welcome({ recovery: 'second' });
+    // Nor what was asked meanwhile, should that one be lost as well: `session.resume` and this.
+    ask(server.client.ping());
     if (wait === 500) server.socket.drop();
   }
-  server.answer(server.heard()[0]?.id, 'resumed', { session: 's', recovery: 'third', character: 7 });
   await settled();
-  assert.deepEqual(server.heard(), []);
+  assert.equal(failed.length, 3);
+  const [resume, ...others] = server.heardAll();
+  assert.deepEqual([resume?.method, others], ['session.resume', []]);
+  server.answer(resume?.id, 'resumed', { session: 's', recovery: 'third', character: 7 });
+  await settled();
+  const after = server.heardAll();
+  assert.deepEqual(after.map(({ method }) => method), ['system.ping', 'system.ping'], 'the one that waited, and the first of this connection');
+  assert.ok(after.every(({ id }) => id! > resume!.id!), 'none of them is of before');
   assert.equal(server.states.at(-1), 'resumed');
 });
 
@@ -169,6 +276,35 @@ inBoth('a session in which nobody is in the world any more is joined', async (en
   await server.clock.pass(500);
   await server.welcome({ recovery: 'third' });
   assert.deepEqual(server.heard()[0]?.params, { token: 'second', seq: 2 }, 'numbers go on');
+});
+
+inBoth('who leaves while the session is resumed has left', async (encoding) => {
+  const server = await playing(encoding);
+  server.socket.drop();
+  await server.clock.pass(500);
+  await server.welcome({ recovery: 'second' });
+  const [resume] = server.heard();
+  await server.client.leave();
+  server.answer(resume?.id, 'resumed', { session: 's', recovery: 'second', character: 7 });
+  await settled();
+  server.socket.drop(1000);
+  await server.clock.pass(60_000);
+  assert.deepEqual(server.states, ['connecting', 'joined', 'waiting', 'connecting', 'closed']);
+  assert.deepEqual([server.sockets.length, server.clock.waiting], [2, 0]);
+});
+
+inBoth('a line that breaks right behind the answer is lost, and the session is there to come back to', async (encoding) => {
+  const server = await playing(encoding);
+  server.socket.drop();
+  await server.clock.pass(500);
+  await server.welcome({ recovery: 'second' });
+  server.answer(server.heard()[0]?.id, 'resumed', { session: 's', recovery: 'second', character: 7 });
+  server.socket.drop();
+  await settled();
+  assert.equal(server.states.at(-1), 'waiting');
+  await server.clock.pass(1_000);
+  await server.welcome({ recovery: 'third' });
+  assert.deepEqual(server.heard()[0]?.params, { token: 'second', seq: 1 });
 });
 
 inBoth('who has left does not come back', async (encoding) => {

@@ -82,6 +82,34 @@ test('each connection begins with its own token, and what was under way for anot
   assert.deepEqual(tokens(server.heard()), ['token']);
 });
 
+test('a first question that fails is asked again, and the token renewed as if nothing had been', async () => {
+  const failures: [string, number, (server: TestServer, id: number | undefined) => void][] = [
+    ['no answer', 20_000, () => {}],
+    ['a defect', 10_000, (server, id) => server.answer(id, 'error', { code: -32603, message: 'a defect', data: { reason: 'internal' } })],
+    ['busy', 10_000, (server, id) => server.answer(id, 'error', { code: -32010, message: 'busy', data: { reason: 'busy', retry_after_ms: 100 } })],
+    ['too often', 25_000, (server, id) => server.answer(id, 'error', { code: -32001, message: 'slow down', data: { reason: 'rate_limited', retry_after_ms: 25_000 } })],
+  ];
+  for (const [name, waitMs, fail] of failures) {
+    const { server, asked } = await playing();
+    fail(server, asked.find(({ method }) => method === 'auth.refresh')?.id);
+    await server.clock.pass(waitMs - 1);
+    assert.deepEqual(tokens(server.heard()), [], name);
+    await server.clock.pass(1);
+    const again = server.heard();
+    assert.deepEqual(tokens(again), ['token'], name);
+    await taken(server, again, 10 * MINUTE_MS);
+    await server.clock.pass(5 * MINUTE_MS);
+    assert.deepEqual(tokens(server.heard()), ['newer-1'], name);
+  }
+});
+
+test('a token that the server will not take is not offered again', async () => {
+  const { server, asked } = await playing();
+  server.answer(asked.find(({ method }) => method === 'auth.refresh')?.id, 'error', { code: -32000, message: 'revoked', data: { reason: 'unauthorized' } });
+  await server.clock.pass(DAY_MS);
+  assert.deepEqual(tokens(server.heard()), []);
+});
+
 test('nothing is renewed on a server that does not know how, nor after the end', async () => {
   const { server, asked } = await playing();
   server.answer(asked.find(({ method }) => method === 'auth.refresh')?.id, 'error', { code: -32601, message: 'no such method', data: { reason: 'method_not_found' } });

@@ -105,7 +105,18 @@ test('comes back after a restart and numbers movements on', async () => {
   await again;
   assert.deepEqual(states, ['connecting', 'joined', 'waiting', 'connecting', 'joined']);
   assert.equal(world.movement.seq, 1);
+  // A place under a number that the server knows would stay without an answer.
+  const x = world.movement.x;
+  world.on('world.corrected', () => assert.fail('the server does not let it walk there'));
   world.walk({ x: 1, y: 0 }, 0.05);
+  // Places are sent 50 ms apart.
+  for (let pings = 0; world.movement.seq < 2; pings += 1) {
+    assert.ok(pings < 10_000, 'it is sent');
+    await world.ping();
+    world.flushMovement();
+  }
+  while (world.movement.pending > 0) await world.once('updated', 5000);
+  assert.deepEqual([world.movement.seq, world.replica.own?.x], [2, x + 1000]);
 });
 
 test('a call under way fails when the connection is lost', async () => {

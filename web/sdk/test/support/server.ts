@@ -65,14 +65,19 @@ export class TestServer {
 
   /** Takes in what the client has sent since the last time; pings are answered and left out. */
   heard(): Heard[] {
-    const frames = this.socket.sent.slice(this.#read);
-    this.#read = this.socket.sent.length;
-    const calls = frames.flatMap((frame) =>
-      typeof frame === 'string' ? ([JSON.parse(frame)].flat() as Heard[]) : (decode('ClientFrame', frame)['calls'] as unknown as Heard[]),
-    );
+    const calls = this.heardAll();
     const pings = calls.filter(({ method }) => method === 'system.ping');
     if (this.alive) for (const { id } of pings) this.answer(id, 'pong', { server_time_ms: 1_000_000 + this.clock.now() });
     return calls.filter((call) => !pings.includes(call));
+  }
+
+  /** The same with the pings, which are not answered. */
+  heardAll(): Heard[] {
+    const frames = this.socket.sent.slice(this.#read);
+    this.#read = this.socket.sent.length;
+    return frames.flatMap((frame) =>
+      typeof frame === 'string' ? ([JSON.parse(frame)].flat() as Heard[]) : (decode('ClientFrame', frame)['calls'] as unknown as Heard[]),
+    );
   }
 
   tell(method: string, params: object, seq?: number): void {
