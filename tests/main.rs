@@ -14,6 +14,7 @@ mod codes;
 mod content_changes;
 mod costs;
 mod crafting;
+mod cuts;
 mod defects;
 mod determinism;
 mod encounters;
