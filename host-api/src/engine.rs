@@ -1,20 +1,19 @@
-//! The engine: compiler settings, the epoch thread, the compile pool and the linker. One per
-//! process; cheap to clone.
+//! The engine: compiler settings, the clock, the compile pool and the linker. One per process; cheap
+//! to clone.
 
 use crate::api::Api;
 use crate::bindings::log::{self, Host, Level};
 use crate::cache::Cache;
 use crate::capability::{Capability, Grants};
+use crate::epochs::{Clock, Epochs};
 use crate::instance::ScriptState;
-use crate::limits::{EPOCH, Limits, TRAP_FRAMES, WASM_STACK_BYTES};
+use crate::limits::{Limits, TRAP_FRAMES, WASM_STACK_BYTES};
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread;
 use wasmtime::component::{Component, HasSelf, Linker};
-use wasmtime::{Config, EngineWeak, StoreContextMut, WasmBacktraceDetails, format_err};
+use wasmtime::{Config, StoreContextMut, WasmBacktraceDetails, format_err};
 
 /// Compiles and runs scripts.
 #[derive(Clone)]
@@ -29,8 +28,7 @@ struct Inner {
     grants: Grants,
     cache: Option<Cache>,
     compile_pool: rayon::ThreadPool,
-    /// Dropped with the engine, which ends the epoch thread.
-    _epoch_stop: Sender<()>,
+    epochs: Epochs,
 }
 
 /// Why there is no engine.
@@ -92,13 +90,9 @@ impl Engine {
             .start_handler(|_| give_way())
             .build()
             .map_err(|error| EngineError::Thread(error.to_string()))?;
-        let (epoch_stop, stopped) = channel();
-        let weak = wasmtime.weak();
-        thread::Builder::new()
-            .name("script-epoch".to_owned())
-            .spawn(move || epoch_loop(&weak, &stopped))
-            .map_err(|error| EngineError::Thread(error.to_string()))?;
-        let inner = Inner { wasmtime, linker, limits, grants, cache, compile_pool, _epoch_stop: epoch_stop };
+        let epochs =
+            Epochs::start(wasmtime.weak()).map_err(|error| EngineError::Thread(error.to_string()))?;
+        let inner = Inner { wasmtime, linker, limits, grants, cache, compile_pool, epochs };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -114,6 +108,10 @@ impl Engine {
     /// Components whose compiled code was found in the cache since the start.
     pub fn cache_hits(&self) -> u64 {
         self.inner.cache.as_ref().map_or(0, Cache::hits)
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        self.inner.epochs.clock()
     }
 
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
@@ -180,12 +178,4 @@ fn imports(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<ScriptState>> {
         )?;
     }
     Ok(linker)
-}
-
-/// Advances the epoch until the engine is gone. A thread of its own: nothing else may delay it.
-fn epoch_loop(engine: &EngineWeak, stopped: &Receiver<()>) {
-    while stopped.recv_timeout(EPOCH) == Err(RecvTimeoutError::Timeout) {
-        let Some(engine) = engine.upgrade() else { return };
-        engine.increment_epoch();
-    }
 }

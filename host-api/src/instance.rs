@@ -10,6 +10,7 @@ use crate::bindings::{
 use crate::bulk::{self, Replies};
 use crate::convert::Hook;
 use crate::engine::Engine;
+use crate::epochs::{Clock, Running};
 use crate::failure::{BadOutput, FailureKind, LogFlood, clip};
 use crate::limits::{Allowance, Limits, MESSAGE_BYTES, ModuleLimits};
 use crate::log_budget::LogBudget;
@@ -135,9 +136,10 @@ pub(crate) fn prepare<T>(
     instantiate: impl FnOnce(&mut Store<ScriptState>) -> wasmtime::Result<T>,
 ) -> Result<(Store<ScriptState>, T), FailureKind> {
     let limits = engine.limits();
-    let mut store = Store::new(engine.wasmtime(), ScriptState::new(limits, own));
+    let mut store = Store::new(engine.wasmtime(), ScriptState::new(engine.clock(), limits, own));
     store.limiter(|state| &mut state.space);
     store.set_hostcall_fuel(limits.output_bytes);
+    let _running = engine.clock().watch();
     store.set_epoch_deadline(limits.deadline_load_epochs);
     let made = store.set_fuel(limits.fuel_instantiate).and_then(|()| instantiate(&mut store));
     match made {
@@ -149,15 +151,17 @@ pub(crate) fn prepare<T>(
     }
 }
 
-/// Readies a store for a call.
+/// Readies a store for a call; the clock runs until it is over, when what this returns is dropped.
 ///
 /// # Errors
 /// Its engine does not count fuel.
-pub(crate) fn admit(store: &mut Store<ScriptState>, allowed: &Allowance) -> wasmtime::Result<()> {
+pub(crate) fn admit(store: &mut Store<ScriptState>, allowed: &Allowance) -> wasmtime::Result<Running> {
     store.data_mut().begin(allowed.log_lines);
+    let running = store.data().clock.watch();
     store.set_epoch_deadline(allowed.deadline_epochs);
     store.set_hostcall_fuel(allowed.output_bytes);
-    store.set_fuel(allowed.fuel)
+    store.set_fuel(allowed.fuel)?;
+    Ok(running)
 }
 
 /// A component in its own store. Dead after a failed call: wasmtime refuses to enter it again.
@@ -226,7 +230,7 @@ impl Instance {
         call: impl FnOnce(&Exports, &mut Store<ScriptState>) -> wasmtime::Result<R>,
     ) -> (Result<R, FailureKind>, Cost) {
         let outcome = admit(&mut self.store, &allowed)
-            .and_then(|()| call(&self.exports, &mut self.store))
+            .and_then(|_running| call(&self.exports, &mut self.store))
             .map_err(|error| self.store.data().failure(&error));
         let log = &self.store.data().log;
         let fuel = allowed.fuel.saturating_sub(self.store.get_fuel().unwrap_or(0));
@@ -279,13 +283,15 @@ fn is_heard(level: Level) -> bool {
 
 /// What a store carries for its script.
 pub(crate) struct ScriptState {
+    clock: Clock,
     space: Space,
     log: Log,
 }
 
 impl ScriptState {
-    fn new(limits: &Limits, own: &ModuleLimits) -> Self {
+    fn new(clock: Clock, limits: &Limits, own: &ModuleLimits) -> Self {
         Self {
+            clock,
             space: Space {
                 memory_limit: own.memory_bytes,
                 table_limit: limits.table_elements,

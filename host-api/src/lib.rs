@@ -19,6 +19,7 @@ mod capability;
 mod closest;
 mod convert;
 mod engine;
+mod epochs;
 mod failure;
 mod generation;
 mod harness;

@@ -259,7 +259,8 @@ impl Harness {
         let begun = Instant::now();
         let called = match instance.get_func(&mut store, index) {
             Some(function) => {
-                admit(&mut store, &allowed).and_then(|()| function.call(&mut store, &params, &mut results))
+                let ready = admit(&mut store, &allowed);
+                ready.and_then(|_running| function.call(&mut store, &params, &mut results))
             }
             None => return failed(FailureKind::NoModule),
         };
