@@ -6,12 +6,15 @@ use super::record::RecordSender;
 use crate::zone::ZoneIndex;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 /// What a crash of the process may cost: records not yet handed to the system.
 const FLUSH: Duration = Duration::from_secs(1);
+/// Time from one look at what there is to write to the next. Zones need not wake the writer, which costs them more than the
+/// record, and the queue holds many times what they record meanwhile.
+const GATHER: Duration = Duration::from_millis(50);
 /// Most bytes of one zone's logs, whatever their age.
 const ZONE_BYTES: u64 = 512 << 20;
 
@@ -38,7 +41,7 @@ fn writer_loop(folder: &Path, keep: Keep, records: &Receiver<(ZoneIndex, Record)
     let mut logs: BTreeMap<ZoneIndex, ZoneLog> = BTreeMap::new();
     let mut flushed = Instant::now();
     loop {
-        match records.recv_timeout(FLUSH) {
+        match records.try_recv() {
             Ok((zone, record)) => {
                 if let Record::Start { zone: name, .. } = &record {
                     logs.entry(zone).or_insert_with(|| ZoneLog::new(folder.join(name), keep));
@@ -48,8 +51,8 @@ fn writer_loop(folder: &Path, keep: Keep, records: &Receiver<(ZoneIndex, Record)
                     log.attempt(|log| log.record(&record));
                 }
             }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
+            Err(TryRecvError::Empty) => std::thread::sleep(GATHER),
+            Err(TryRecvError::Disconnected) => break,
         }
         if flushed.elapsed() >= FLUSH {
             logs.values_mut().for_each(|log| log.attempt(ZoneLog::flush));
