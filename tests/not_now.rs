@@ -133,7 +133,7 @@ async fn what_a_tick_has_no_time_for_is_asked_for_again() {
 #[track_caller]
 fn is_rejected_for_now(error: &Value, rejection: &str) {
     assert_eq!((&error["code"], &error["data"]["rejection"]), (&json!(-32011), &json!(rejection)), "{error}");
-    assert_eq!(error["data"]["retry_after_ms"], 100, "{error}");
+    assert_eq!(error["data"]["retry_after_ms"], 1_000, "the next tick: {error}");
 }
 
 #[tokio::test]

@@ -93,20 +93,20 @@ class Check:
         return client.must(method, self.document.params(method, **real))
 
     def refused(self, client, code, method, params, rejection=None):
-        """Calls until it is refused for another reason than that it is too early."""
+        """Calls until it is refused for another reason than that it calls too often; how it was refused."""
         while True:
             try:
                 result = client.call(method, params)
             except Refused as refused:
                 if refused.code == -32001:
-                    pause(refused.args[0]["data"]["retry_after_ms"] / 1000)
+                    pause(refused.retry_after_ms / 1000)
                     continue
                 assert (refused.code, refused.rejection) == (code, rejection), f"{method} {params}: {refused}"
-                return
+                return refused
             raise AssertionError(f"{method} {params} was allowed: {result}")
 
     def rejected(self, client, rejection, method, params):
-        self.refused(client, -32011, method, params, rejection)
+        return self.refused(client, -32011, method, params, rejection)
 
     # What is checked, in the order in which it can be had.
 
@@ -339,7 +339,7 @@ class Check:
         try:
             hero.answer(second)
         except Refused as refused:
-            assert refused.rejection == "too_soon", refused
+            assert refused.rejection == "too_soon" and refused.retry_after_ms <= 500, refused
         else:
             raise AssertionError("two blows at once")
         hero.event("swing", lambda swing: swing["attacker"] == hero.you)
@@ -348,7 +348,8 @@ class Check:
         # What is too soon is not asked whether it is ready.
         pause(0.6)
         cleave = self.document.params("combat.use_skill", target=dummy)
-        self.rejected(hero, "on_cooldown", "combat.use_skill", cleave)
+        left = self.rejected(hero, "on_cooldown", "combat.use_skill", cleave)
+        assert 0 < left.retry_after_ms <= 6000, left
         bleeds = lambda: any(status["name"] == "bleed" for status in hero.entities[dummy]["statuses"])
         while not bleeds():
             hero.must("combat.use_skill", {"ability": "rend", "target": dummy})

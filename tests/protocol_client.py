@@ -277,7 +277,8 @@ class Refused(Exception):
     def __init__(self, error):
         super().__init__(error)
         self.code = error["code"]
-        self.rejection = error.get("data", {}).get("rejection")
+        data = error.get("data", {})
+        self.rejection, self.retry_after_ms = data.get("rejection"), data.get("retry_after_ms")
 
 
 class Client:
@@ -329,10 +330,9 @@ class Client:
             try:
                 return self.call(method, params)
             except Refused as refused:
-                later = refused.code in (-32001, -32010) or refused.rejection in ("too_soon", "on_cooldown")
+                later = refused.retry_after_ms is not None
                 assert later and time.monotonic() < deadline, f"{method} {params}: {refused}"
-                wait_ms = refused.args[0]["data"].get("retry_after_ms", 100)
-                pause(wait_ms / 1000)
+                pause(refused.retry_after_ms / 1000)
 
     def close(self, code=1000):
         """Says goodbye; the code of the answer."""

@@ -84,7 +84,7 @@ async fn who_has_no_strength_for_it_or_is_held_by_something_is_told_what_it_is()
     let world = world();
     let (_, mut socket) = world.player("mage").await;
     let cast = "combat.use_skill";
-    socket.rejected(cast, ability("mend"), "not_enough_mana").await;
+    assert_eq!(socket.rejected(cast, ability("mend"), "not_enough_mana").await, None);
     socket.rejected(cast, ability("dash"), "not_enough_energy").await;
     // Two at once: half a second has to be between them.
     let calls = [100, 101].map(
@@ -94,11 +94,14 @@ async fn who_has_no_strength_for_it_or_is_held_by_something_is_told_what_it_is()
     let answer = |id: u64| answers.as_array().unwrap().iter().find(|answer| answer["id"] == id).unwrap();
     assert_eq!(answer(100)["result"], json!({}), "{answers}");
     assert_eq!(answer(101)["error"]["data"]["rejection"], "too_soon", "{answers}");
+    assert_eq!(answer(101)["error"]["data"]["retry_after_ms"], 500, "{answers}");
     // Silence is of spells: what costs no mana is still allowed.
-    socket.rejected(cast, ability("mend"), "silenced").await;
+    let wait = socket.rejected(cast, ability("mend"), "silenced").await;
+    assert!((1..=60_000).contains(&wait.unwrap()), "until the silence is over: {wait:?}");
     socket.done(cast, ability("daze")).await;
     for name in ["mend", "hush"] {
-        socket.rejected(cast, ability(name), "stunned").await;
+        let wait = socket.rejected(cast, ability(name), "stunned").await;
+        assert!((1..=60_000).contains(&wait.unwrap()), "until the daze is over: {wait:?}");
     }
     socket.close().await;
 }

@@ -13,6 +13,9 @@ fn world(changes: &[(&str, &str, &str)]) -> World {
     Setup::default().content(content).start()
 }
 
+/// The points of players whose movements were impossible, which cost one each.
+const CORRECTED: &str = "abuse_points_total{offence=\"corrected\"}";
+
 /// Newcomers stand on the way into the wood, before a lone wolf with these qualities.
 fn before_the_wolf(wolf: &str, more: &[(&str, &str, &str)]) -> World {
     let mut changes = vec![
@@ -61,6 +64,12 @@ async fn movement_is_acknowledged_corrected_and_goes_on_in_the_next_zone() {
     assert_eq!(socket.notified("world.zone").await, json!({"zone": "downtown"}));
     socket.notified("world.snapshot").await;
     assert_eq!(socket.place(), (200_000, 12_000));
+    assert_eq!(world.figure(CORRECTED).await, 2, "the two jumps");
+
+    // What was on its way when it went over was meant for the place before: it is taken back, without blame.
+    let seq = socket.step(300_000, 596_300).await;
+    assert_eq!(socket.notified("world.corrected").await, json!({"seq": seq, "x": 200_000, "y": 12_000}));
+    assert_eq!(world.figure(CORRECTED).await, 2);
 
     let sky = socket.replica.environment.clone();
     let minute = sky["minute_of_day"].as_u64().unwrap();
@@ -274,9 +283,9 @@ async fn a_wolf_is_stunned_bled_killed_looted_and_paid_for() {
         });
         assert!(before - after.await <= 20);
         assert_eq!((&swing["ability"], &swing["defender"]), (&json!("shield_bash"), &json!(wolf)), "{swing}");
-        socket
-            .rejected("combat.use_skill", json!({"ability": "shield_bash", "target": wolf}), "on_cooldown")
-            .await;
+        let again = json!({"ability": "shield_bash", "target": wolf});
+        let wait = socket.rejected("combat.use_skill", again, "on_cooldown").await;
+        assert!((500..=3_000).contains(&wait.unwrap()), "what is left of three seconds: {wait:?}");
         if landed(&swing) {
             break;
         }
@@ -377,7 +386,8 @@ async fn the_dead_can_only_wait_and_talk() {
         ("shop.sell", json!({"npc": wolf, "slot": 0, "count": 1})),
         ("craft.make", json!({"recipe": "leather_cap"})),
     ] {
-        socket.rejected(method, params, "dead").await;
+        let wait = socket.rejected(method, params, "dead").await;
+        assert!((1..=4_050).contains(&wait.unwrap()), "until the return: {wait:?}");
     }
     let seq = socket.step(place.0 + 100, place.1).await;
     assert_eq!(socket.notified("world.corrected").await, json!({"seq": seq, "x": place.0, "y": place.1}));
@@ -388,6 +398,7 @@ async fn the_dead_can_only_wait_and_talk() {
     assert_eq!(socket.notified("character.respawned").await, json!({}));
     socket.until("life", |socket| (socket.replica.me()["hp"] == 95).then_some(())).await;
     assert_eq!(socket.place(), (300_000, 549_000), "at the zone's entrance");
+    assert_eq!(world.figure(CORRECTED).await, 1, "the step of the dead, and not that it was brought here");
     socket.close().await;
 }
 

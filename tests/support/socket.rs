@@ -198,26 +198,27 @@ impl Socket {
     pub async fn patient(&mut self, method: &str, params: &Value) -> Result<Value, Value> {
         loop {
             match self.call(method, params.clone()).await {
-                Err(error) if matches!(error["code"].as_i64(), Some(-32001 | -32010)) => {
+                Err(error)
+                    if matches!(error["code"].as_i64(), Some(-32001 | -32010))
+                        || error["data"]["rejection"] == "too_soon" =>
+                {
                     let wait = Duration::from_millis(error["data"]["retry_after_ms"].as_u64().unwrap());
                     self.pump_for(wait).await;
-                }
-                Err(error) if error["data"]["rejection"] == "too_soon" => {
-                    self.pump_for(Duration::from_millis(50)).await;
                 }
                 outcome => return outcome,
             }
         }
     }
 
-    /// Calls and insists that the game's rules say no, with this word.
+    /// Calls and insists that the game's rules say no, with this word; milliseconds after which they may say yes, if
+    /// they are told.
     #[track_caller]
     pub fn rejected<'a>(
         &'a mut self,
         method: &'a str,
         params: Value,
         rejection: &'a str,
-    ) -> impl Future<Output = ()> + 'a {
+    ) -> impl Future<Output = Option<u64>> + 'a {
         let caller = std::panic::Location::caller();
         async move {
             let outcome = self.patient(method, &params).await;
@@ -225,6 +226,7 @@ impl Socket {
             assert_eq!(error["code"], -32011, "{caller}: {method} {params}: {error}");
             assert_eq!(error["data"]["reason"], "rejected", "{caller}: {error}");
             assert_eq!(error["data"]["rejection"], rejection, "{caller}: {method} {params}: {error}");
+            error["data"]["retry_after_ms"].as_u64()
         }
     }
 

@@ -25,15 +25,20 @@ impl World {
             Input::Stop => self.scratch.stopping = true,
             Input::Command { character, request, command } => {
                 let result = self.carry_out(character, request, command, out);
-                match result {
-                    Ok(None) => {}
-                    Ok(Some(accepted)) => {
-                        out.replies.push(Reply { character, request, result: Ok(accepted) })
-                    }
-                    Err(rejection) => out.replies.push(Reply { character, request, result: Err(rejection) }),
+                let Some(result) = result.transpose() else { return };
+                let mut reply = Reply::new(character, request, result);
+                if reply.result == Err(Rejection::Dead) {
+                    reply.again_ticks = self.ticks_until_life(character);
                 }
+                out.replies.push(reply);
             }
         }
+    }
+
+    /// The next command is looked at before the step in which its character returns.
+    fn ticks_until_life(&self, id: CharacterId) -> Option<u32> {
+        let at = self.characters.get(&id)?.respawn_at?;
+        u32::try_from(at.saturating_sub(self.tick) + 1).ok()
     }
 
     fn carry_out(

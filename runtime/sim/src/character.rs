@@ -103,7 +103,7 @@ impl World {
         self.characters.remove(&id);
         for inquiry in self.inquiries.extract_if(.., |inquiry| inquiry.character == id) {
             if let Some(request) = inquiry.request {
-                out.replies.push(Reply { character: id, request, result: Err(Rejection::NotInZone) });
+                out.replies.push(Reply::new(id, request, Err(Rejection::NotInZone)));
             }
         }
         let at = state.at.unwrap_or(self.definition().entrance);

@@ -128,7 +128,7 @@ impl World {
         match answer.value.ruling {
             Ruling::Block(reason) => {
                 let result = Err(Rejection::Chat(reason));
-                return out.replies.push(Reply { character: id, request, result });
+                return out.replies.push(Reply::new(id, request, result));
             }
             Ruling::Replace(text) if is_speech(&text) => pending.text = text,
             Ruling::Replace(_) | Ruling::Pass => {}
@@ -141,7 +141,7 @@ impl World {
         let Some(character) = self.characters.get(&id) else { return };
         let kind = EventKind::Chat { entity: character.entity, name: character.state.name.clone(), text };
         out.events.push(Event { at: None, origin, kind });
-        out.replies.push(Reply { character: id, request, result: Ok(Accepted::Done) });
+        out.replies.push(Reply::new(id, request, Ok(Accepted::Done)));
     }
 }
 

@@ -51,7 +51,11 @@ impl World {
         for ((request, cast), plan) in requests.drain(..).zip(&casts).zip(&plans) {
             let result = self.begin_cast(&request, cast, plan, &mut swings, out);
             if let Some((character, request)) = request.reply_to {
-                out.replies.push(Reply { character, request, result });
+                let again_ticks = match &result {
+                    Err(Rejection::Ability(verdict)) => self.ticks_until_allowed(cast, *verdict),
+                    _ => None,
+                };
+                out.replies.push(Reply { again_ticks, ..Reply::new(character, request, result) });
             }
         }
         self.scratch.casts = requests;
@@ -64,13 +68,15 @@ impl World {
         let mut casts = Vec::with_capacity(requests.len());
         requests.retain(|request| {
             let view = self.view_cast(request, casts.len() as u32);
+            let acts_already = view.is_some() && !acting.insert(request.caster);
             let refused = match &view {
                 None => Some(Rejection::NoTarget),
-                Some(_) if !acting.insert(request.caster) => Some(Rejection::Ability(Verdict::TooSoon)),
+                Some(_) if acts_already => Some(Rejection::Ability(Verdict::TooSoon)),
                 Some(_) => None,
             };
             if let (Some(rejection), Some((character, request))) = (refused, request.reply_to) {
-                out.replies.push(Reply { character, request, result: Err(rejection) });
+                let again_ticks = acts_already.then(|| self.ticks(limits::ACTION_GAP_MS));
+                out.replies.push(Reply { again_ticks, ..Reply::new(character, request, Err(rejection)) });
             }
             casts.extend(view.filter(|_| refused.is_none()));
             refused.is_none()
@@ -112,6 +118,29 @@ impl World {
             heal: ability.heal,
             seed: fork(self.seed, self.tick, caster.id.0, Purpose::Cast),
         })
+    }
+
+    /// Until what stood in the way of a cast is over, if that is a matter of time alone.
+    fn ticks_until_allowed(&self, cast: &Cast, verdict: Verdict) -> Option<u32> {
+        let left = match verdict {
+            Verdict::OnCooldown => cast.cooldown_left_ticks,
+            Verdict::TooSoon => {
+                self.ticks(limits::ACTION_GAP_MS).saturating_sub(cast.since_last_action_ticks)
+            }
+            Verdict::Stunned => self.ticks_of_status(cast.caster, |status| status.stun),
+            Verdict::Silenced => self.ticks_of_status(cast.caster, |status| status.silence),
+            _ => 0,
+        };
+        (left > 0).then_some(left)
+    }
+
+    /// How long the longest status of a kind lasts; 0 if there is none.
+    fn ticks_of_status(&self, bearer: EntityId, what: impl Fn(&crate::content::Status) -> bool) -> u32 {
+        let statuses = self.entities.entry(bearer).map_or(&[][..], |entity| &entity.statuses);
+        let of_that_kind =
+            statuses.iter().filter(|bears| self.content.statuses.get(&bears.status).is_some_and(&what));
+        let until = of_that_kind.map(|bears| bears.until).max().unwrap_or(0);
+        until.saturating_sub(self.tick).min(u64::from(u32::MAX)) as u32
     }
 
     /// Pays for an allowed cast and starts what it sets in motion.

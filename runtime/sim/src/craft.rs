@@ -92,7 +92,7 @@ impl World {
             let is_here = self.characters.contains_key(character);
             if !is_here {
                 let result = Err(Rejection::NotInZone);
-                out.replies.push(Reply { character: *character, request: *request, result });
+                out.replies.push(Reply::new(*character, *request, result));
             }
             is_here
         });
@@ -107,7 +107,7 @@ impl World {
         let asked = crafts.iter().zip(&attempts);
         for ((craft, attempt), (fee, outcome)) in asked.zip(fees.iter().zip(&outcomes)) {
             let result = self.craft(craft, attempt, (fee, outcome), out);
-            out.replies.push(Reply { character: craft.character, request: craft.request, result });
+            out.replies.push(Reply::new(craft.character, craft.request, result));
         }
         crafts.clear();
         self.scratch.crafts = crafts;

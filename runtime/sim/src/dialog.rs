@@ -86,11 +86,10 @@ impl World {
                 });
             match view {
                 Some((script, view)) => by_script.entry(script).or_default().push((talk, view)),
-                None => out.replies.push(Reply {
-                    character: talk.character,
-                    request: talk.request,
-                    result: Err(Rejection::NoTarget),
-                }),
+                None => {
+                    let result = Err(Rejection::NoTarget);
+                    out.replies.push(Reply::new(talk.character, talk.request, result));
+                }
             }
         }
         let ctx = self.context();
@@ -101,7 +100,7 @@ impl World {
             assert_eq!(answers.len(), views.len(), "one reply per conversation");
             for ((talk, _), answer) in batch.into_iter().zip(&answers) {
                 let result = self.apply_reply(&talk, answer, out);
-                out.replies.push(Reply { character: talk.character, request: talk.request, result });
+                out.replies.push(Reply::new(talk.character, talk.request, result));
             }
         }
     }

@@ -35,6 +35,20 @@ pub struct Reply {
     pub request: RequestId,
     /// Accepted, or why not. If the command caused facts, tell the client after their commit.
     pub result: Result<Accepted, Rejection>,
+    /// Ticks until the same command may be accepted, if it was refused for a time that is known.
+    pub again_ticks: Option<u32>,
+}
+
+impl Reply {
+    /// What is refused only because this tick is full may be accepted in the next.
+    pub(crate) fn new(
+        character: CharacterId,
+        request: RequestId,
+        result: Result<Accepted, Rejection>,
+    ) -> Self {
+        let is_full = matches!(result, Err(Rejection::ShopBusy | Rejection::CraftBusy));
+        Self { character, request, result, again_ticks: is_full.then_some(1) }
+    }
 }
 
 /// A command was carried out.

@@ -179,7 +179,7 @@ impl World {
         for (pending, inquiry, answer) in self.inquire(rules, now) {
             let result = self.apply_step(&pending, &inquiry, &answer, out);
             if let Some(request) = pending.request {
-                out.replies.push(Reply { character: pending.character, request, result });
+                out.replies.push(Reply::new(pending.character, request, result));
             }
         }
     }

@@ -439,9 +439,10 @@ impl Scenario {
         let log = &mut self.log;
         let mut line = |text: String| writeln!(log, "{text}").expect("strings grow");
         for reply in &out.replies {
-            match &reply.result {
-                Ok(accepted) => line(format!("ok {accepted:?}")),
-                Err(rejection) => line(format!("no {}", rejection.code())),
+            match (&reply.result, reply.again_ticks) {
+                (Ok(accepted), _) => line(format!("ok {accepted:?}")),
+                (Err(rejection), None) => line(format!("no {}", rejection.code())),
+                (Err(rejection), Some(ticks)) => line(format!("no {} for {ticks}", rejection.code())),
             }
         }
         for (who, notice) in &out.notices {

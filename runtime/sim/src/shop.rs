@@ -121,7 +121,7 @@ impl World {
         let mut start = 0;
         for (trade, end) in trades.drain(..).zip(ends) {
             let result = self.trade(&trade, &deals[start..end], &quotes[start..end], out);
-            out.replies.push(Reply { character: trade.character, request: trade.request, result });
+            out.replies.push(Reply::new(trade.character, trade.request, result));
             start = end;
         }
         self.scratch.trades = trades;

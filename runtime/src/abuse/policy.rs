@@ -167,7 +167,7 @@ pub struct Score {
     pub refused: u32,
     /// A call that is none, or has params that do not fit.
     pub malformed: u32,
-    /// A movement that was impossible.
+    /// A movement that was impossible, unless the character was put elsewhere just before.
     pub corrected: u32,
     /// A token that was never issued, a wrong password.
     pub bad_token: u32,

@@ -288,6 +288,14 @@ pub enum RpcError {
     /// The game's rules say no.
     #[error("the rules of the game do not allow this: {0}")]
     Rejected(&'static str),
+    /// They say no for a while.
+    #[error("the rules of the game do not allow this yet: {rejection}; try again in {} ms", .wait.as_millis())]
+    NotYet {
+        /// The stable code.
+        rejection: &'static str,
+        /// Until the same call may be allowed.
+        wait: Duration,
+    },
     /// The same for a name that nothing has; the message says which one may have been meant.
     #[error("{message}")]
     UnknownName {
@@ -316,16 +324,10 @@ impl RpcError {
             Self::InvalidState(_) => (-32003, "invalid_state"),
             Self::SubscriptionLimit => (-32004, "subscription_limit"),
             Self::Busy(_) => (-32010, "busy"),
-            Self::Rejected(_) | Self::UnknownName { .. } => (-32011, "rejected"),
+            Self::Rejected(_) | Self::NotYet { .. } | Self::UnknownName { .. } => (-32011, "rejected"),
             Self::Unavailable(_) => (-32012, "unavailable"),
         }
     }
-}
-
-/// When to call again after a rejection that is only about this tick. How long others last is not known here:
-/// `too_soon` and `on_cooldown` end with the client's own last action.
-fn again_ms(rejection: &str) -> Option<u64> {
-    matches!(rejection, "shop_busy" | "craft_busy").then_some(100)
 }
 
 impl From<&RpcError> for v1::Error {
@@ -333,14 +335,19 @@ impl From<&RpcError> for v1::Error {
         let (code, reason) = error.code();
         let (mut retry_after_ms, mut rejection) = (None, None);
         match error {
-            RpcError::RateLimited(wait) | RpcError::Busy(wait) | RpcError::Unavailable(wait) => {
+            RpcError::RateLimited(wait)
+            | RpcError::Busy(wait)
+            | RpcError::Unavailable(wait)
+            | RpcError::NotYet { wait, .. } => {
                 retry_after_ms = Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
             }
-            RpcError::Rejected(code) | RpcError::UnknownName { rejection: code, .. } => {
-                rejection = Some((*code).to_owned());
-                retry_after_ms = again_ms(code);
-            }
             _ => {}
+        }
+        if let RpcError::Rejected(code)
+        | RpcError::NotYet { rejection: code, .. }
+        | RpcError::UnknownName { rejection: code, .. } = error
+        {
+            rejection = Some((*code).to_owned());
         }
         let data = ErrorData { reason: reason.to_owned(), retry_after_ms, rejection };
         Self { code, message: error.to_string(), data: Some(data) }
@@ -426,9 +433,8 @@ mod tests {
         let wait = |error: RpcError| v1::Error::from(&error).retry_after_ms();
         assert_eq!(wait(RpcError::Busy(Duration::from_micros(10))), Some(1));
         assert_eq!(wait(RpcError::Unavailable(Duration::from_secs(1))), Some(1_000));
-        for rejection in [Rejection::ShopBusy, Rejection::CraftBusy] {
-            assert_eq!(wait(RpcError::Rejected(rejection.code())), Some(100), "{rejection:?}");
-        }
+        let rejection = Rejection::ShopBusy.code();
+        assert_eq!(wait(RpcError::NotYet { rejection, wait: Duration::from_millis(100) }), Some(100));
         assert_eq!(wait(RpcError::Rejected(Rejection::EmptySlot.code())), None);
     }
 

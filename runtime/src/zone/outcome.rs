@@ -23,6 +23,7 @@ use sim::{CharacterId, DefId, RequestId};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How far from a crossing a character is put whom the other side could not take, millimetres.
 const PUT_BACK_MM: i32 = 2_000;
@@ -148,7 +149,13 @@ impl Room {
                 let shop = wire::shop(list, &by, self.world.content());
                 Ok(shop.map_or(Outcome::Done(v1::Done {}), Outcome::Shop))
             }
-            Err(rejection) => Err(RpcError::Rejected(rejection.code())),
+            Err(rejection) => Err(match reply.again_ticks {
+                Some(ticks) => {
+                    let wait = Duration::from_millis(u64::from(ticks) * u64::from(self.tick_ms));
+                    RpcError::NotYet { rejection: rejection.code(), wait }
+                }
+                None => RpcError::Rejected(rejection.code()),
+            }),
         };
         let rests_on_fact =
             |fact: &Fact| fact.character == reply.character && fact.request == Some(reply.request);
@@ -162,9 +169,12 @@ impl Room {
 
     fn notice(&mut self, character: CharacterId, notice: &Notice) {
         let Some(member) = self.members.get_mut(&character) else { return };
+        let tick = self.world.tick();
         let told = match notice {
             Notice::Corrected { seq, at } => {
-                member.client.count_correction();
+                if member.is_to_blame(tick, self.tick_ms) {
+                    member.client.count_correction();
+                }
                 Told::WorldCorrected(v1::WorldCorrected { seq: *seq, x: at.x_mm, y: at.y_mm })
             }
             Notice::DialogShown { npc, dialog, node, text, choices, origin } => {
@@ -197,7 +207,10 @@ impl Room {
                 Some(told) if member.client.topics.hold(Topic::Announcements) => told,
                 _ => return,
             },
-            Notice::Respawned => Told::CharacterRespawned(v1::CharacterRespawned {}),
+            Notice::Respawned => {
+                member.place(tick);
+                Told::CharacterRespawned(v1::CharacterRespawned {})
+            }
             Notice::DuelChallenged { duel, from, name, answer_ticks } => {
                 let answer_ms = answer_ticks.saturating_mul(self.tick_ms);
                 let (duel, from, name) = (duel.0, from.0, name.clone());
@@ -301,6 +314,7 @@ impl Room {
                     state.zone = self.world.zone();
                     self.inputs.push(Input::Enter(Box::new(state)));
                     member.ack_base = member.ack_base.max(departure.last_seq);
+                    member.place(self.world.tick());
                     member.forget();
                     self.members.insert(id, member);
                     return;

@@ -32,6 +32,8 @@ use tokio::sync::mpsc;
 const WHEREABOUTS_MS: u64 = 5_000;
 /// When a client should try again after `busy`.
 const RETRY: Duration = Duration::from_millis(100);
+/// Milliseconds for which a client that was put elsewhere may not know it yet: its movements are taken back without blame.
+const UNAWARE_MS: u64 = 2_000;
 
 /// What a zone starts with.
 pub struct RoomSetup {
@@ -73,6 +75,8 @@ pub(super) struct Member {
     pub view: View,
     /// What was acknowledged in another zone.
     pub ack_base: u32,
+    /// Tick in which it was put where it did not walk to: from another zone, or back to life.
+    placed: Option<u64>,
     /// The socket that it was last sent something over.
     link: u32,
     /// First tick in which it could be sent nothing: its outbox had no room, or too much was on its way to it.
@@ -90,6 +94,7 @@ impl Member {
         client: Arc<Client>,
         seat: Seat,
         last_seq: u32,
+        tick: u64,
         joining: Option<(RequestId, v1::Character)>,
     ) -> Self {
         Self {
@@ -99,12 +104,24 @@ impl Member {
             at: Position::default(),
             view: View::new(last_seq),
             ack_base: last_seq,
+            // Who joins has nothing on its way.
+            placed: joining.is_none().then_some(tick),
             link: 0,
             stuck_since: None,
             dialog: None,
             joining,
             leaving: None,
         }
+    }
+
+    /// It was put where it did not walk to.
+    pub fn place(&mut self, tick: u64) {
+        self.placed = Some(tick);
+    }
+
+    /// Whether an impossible movement is its fault: what was on its way when it was put elsewhere was meant for there.
+    pub fn is_to_blame(&self, tick: u64, tick_ms: u32) -> bool {
+        self.placed.is_none_or(|placed| (tick - placed) * u64::from(tick_ms) > UNAWARE_MS)
     }
 
     /// The character enters anew: nothing the client knows is good any more.

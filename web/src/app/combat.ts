@@ -130,7 +130,8 @@ export class Combat {
       this.#nextAttack = Math.max(this.#nextAttack, performance.now() + (this.abilities[0]?.cooldown_ms ?? 0));
     } catch (error) {
       const reason = error instanceof RpcError ? error.stableCode : '';
-      if (error instanceof RpcError && error.retryAfterMs) this.#nextAttack = performance.now() + error.retryAfterMs;
+      const later = error instanceof RpcError && reason !== 'dead' ? error.retryAfterMs : undefined;
+      if (later !== undefined) this.#nextAttack = performance.now() + later;
       else if (reason === 'out_of_range' || reason === 'too_soon' || reason === 'on_cooldown' || reason === 'stunned') {
         this.#nextAttack = performance.now() + RETRY_MS;
       } else {

@@ -49,7 +49,9 @@ fn actions_need_half_a_second_between_them() {
     }
     let log = scenario.take_log();
     assert_eq!(log.matches("ok Done").count(), 2, "{log}");
-    assert_eq!(log.matches("no too_soon").count(), 9, "{log}");
+    for left in 1..10 {
+        assert_eq!(log.matches(&format!("no too_soon for {left}\n")).count(), 1, "{log}");
+    }
 }
 
 #[test]

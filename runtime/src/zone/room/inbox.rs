@@ -58,7 +58,7 @@ impl Room {
             let to_next = self.world.experience_to_next(state.level);
             (request, wire::character(&state, self.world.content(), to_next))
         });
-        self.members.insert(state.id, Member::new(client, seat, last_seq, joining));
+        self.members.insert(state.id, Member::new(client, seat, last_seq, self.world.tick(), joining));
         self.inputs.push(Input::Enter(Box::new(state)));
     }
 
