@@ -57,14 +57,17 @@ impl Log {
         Self { id, latest: tick, steps: Steps::default(), at: Position::default(), changed }
     }
 
-    fn take(&mut self, entity: &Entity, tick: u64) {
+    /// Whether something is new.
+    fn take(&mut self, entity: &Entity, tick: u64) -> bool {
         for (changed, told) in self.changed.iter_mut().zip(TOLD) {
             if entity.changes.has(told) {
                 *changed = tick;
                 self.latest = tick;
             }
         }
+        let has_moved = self.at != entity.at;
         (self.at, self.steps) = (entity.at, Steps::of(entity.at));
+        has_moved || self.latest == tick
     }
 
     /// Which entity.
@@ -92,6 +95,7 @@ impl Log {
 pub struct ChangeLog {
     entities: Vec<Log>,
     before: Vec<Log>,
+    latest: u64,
 }
 
 impl ChangeLog {
@@ -100,15 +104,26 @@ impl ChangeLog {
         let tick = world.tick();
         std::mem::swap(&mut self.entities, &mut self.before);
         self.entities.clear();
+        let mut is_new = false;
         let mut before = self.before.iter().peekable();
         for entity in world.entities() {
             // Both are in the order of ids; what was passed over is gone.
-            while before.next_if(|log| log.id < entity.id).is_some() {}
+            while before.next_if(|log| log.id < entity.id).is_some() {
+                is_new = true;
+            }
             let known = before.next_if(|log| log.id == entity.id).copied();
             let mut log = known.unwrap_or_else(|| Log::new(entity.id, tick));
-            log.take(entity, tick);
+            is_new |= log.take(entity, tick);
             self.entities.push(log);
         }
+        if is_new || before.next().is_some() {
+            self.latest = tick;
+        }
+    }
+
+    /// The last tick in which something was new in the zone: somebody came, went, moved or changed.
+    pub fn latest(&self) -> u64 {
+        self.latest
     }
 
     /// The entity at this place in the zone's order.

@@ -42,6 +42,10 @@ const INTERACTING: u64 = 8;
 /// What is written in one tick, reused from tick to tick.
 pub struct Replication {
     changes: ChangeLog,
+    /// The last tick in which there was something new to be seen.
+    latest: u64,
+    /// Digest of the content, which says how far one sees.
+    content: u64,
     blows: Blows,
     events: EventIndex,
     near: NearList,
@@ -67,7 +71,7 @@ struct Written {
     pending: Vec<Pending>,
     /// Bytes of all that is pending.
     due: usize,
-    /// Whether some of it was not chosen.
+    /// Whether something is left to be told: not all was chosen, or too many left at once.
     is_left_out: bool,
     known: Vec<Known>,
     /// Events that compete for a place: how far away, and which.
@@ -148,6 +152,8 @@ impl Default for Replication {
         let written = Encoding::ALL.map(|encoding| Written { encoding, ..Written::default() });
         Self {
             changes: ChangeLog::default(),
+            latest: 0,
+            content: 0,
             blows: Blows::default(),
             events: EventIndex::default(),
             near: NearList::default(),
@@ -172,6 +178,9 @@ impl Replication {
             return;
         }
         self.changes.take(world);
+        let content = world.content().digest;
+        let is_other = std::mem::replace(&mut self.content, content) != content;
+        self.latest = if is_other { world.tick() } else { self.latest.max(self.changes.latest()) };
         self.blows.begin(world.tick());
         let entities = self.changes.len();
         for written in self.written.iter_mut().filter(|written| written.is_spoken) {
@@ -204,13 +213,17 @@ impl Replication {
         let tick = world.tick();
         let allowance = view.allowance(tick, world.tick_ms());
         let radius = world.content().zones.get(&world.zone()).map_or(0, |zone| zone.interest_radius_mm);
-        let farther = u64::from(radius) * LEAVE_PERMILLE / 1_000;
-        world.near(entity.at, u32::try_from(farther).unwrap_or(u32::MAX), &mut self.near);
+        // Where nothing happens nobody is looked at.
+        let is_still = view.settled.is_some_and(|settled| settled >= self.latest) && !view.needs_snapshot;
+        if !is_still {
+            let farther = u64::from(radius) * LEAVE_PERMILLE / 1_000;
+            world.near(entity.at, u32::try_from(farther).unwrap_or(u32::MAX), &mut self.near);
+        }
         self.events.within(entity.at, radius, &mut self.heard);
         let sight = Sight {
             entity,
             radius,
-            near: self.near.as_slice(),
+            near: (!is_still).then(|| self.near.as_slice()),
             heard: &self.heard,
             changes: &self.changes,
             blows: &self.blows,
@@ -236,8 +249,8 @@ struct Sight<'a> {
     entity: &'a Entity,
     /// Within which entities enter.
     radius: u32,
-    /// Places in the zone's order.
-    near: &'a [u32],
+    /// Who is near, by their places in the zone's order; `None` if nobody has come, gone, moved or changed.
+    near: Option<&'a [u32]>,
     /// Numbers of the events in it.
     heard: &'a [u32],
     changes: &'a ChangeLog,
@@ -299,11 +312,9 @@ impl Written {
         }
         self.lists.clear();
         view.known.clear();
-        self.compare(view, sight);
         // The others enter with the deltas that follow.
-        self.choose(sight, TOLD_BYTES.saturating_sub(SNAPSHOT_BYTES + self.zone.len()));
-        self.tell(sight, format::ENTITIES);
-        std::mem::swap(&mut view.known, &mut self.known);
+        let left = TOLD_BYTES.saturating_sub(SNAPSHOT_BYTES + self.zone.len());
+        self.tell_changes(view, sight, format::ENTITIES, left);
         let (zone, you) = (self.zone.of(&self.text), sight.entity.id.0);
         format::snapshot(self.encoding, &mut self.press, zone, you, ack, own, &self.lists.enter)
     }
@@ -326,11 +337,8 @@ impl Written {
         if self.lists.events.len() > room {
             self.leave_events_out(sight, room);
         }
-        self.compare(view, sight);
         let told = FRAME_BYTES + self.lists.events.len();
-        self.choose(sight, allowance.min(DELTA_BYTES).saturating_sub(told));
-        self.tell(sight, format::ENTER);
-        std::mem::swap(&mut view.known, &mut self.known);
+        self.tell_changes(view, sight, format::ENTER, allowance.min(DELTA_BYTES).saturating_sub(told));
         let ack = (ack != view.ack).then_some(ack);
         let own = match &view.own {
             Some(known) if known == own => None,
@@ -370,15 +378,25 @@ impl Written {
         metrics::counter!("game_replication_events_left_out_total").increment(1);
     }
 
+    /// Tells of the entities in so many bytes, who enters under this number, and takes down what the client knows then.
+    fn tell_changes(&mut self, view: &mut View, sight: &Sight<'_>, enter: u32, left: usize) {
+        let Some(near) = sight.near else { return };
+        self.compare(view, sight, near);
+        self.choose(sight, left);
+        self.tell(sight, enter);
+        std::mem::swap(&mut view.known, &mut self.known);
+        view.settled = (!self.is_left_out).then(|| sight.world.tick());
+    }
+
     /// Merges what the client knows with what it sees, both in the order of ids: what is due of every entity, and
     /// who is out of sight.
-    fn compare(&mut self, view: &View, sight: &Sight<'_>) {
+    fn compare(&mut self, view: &View, sight: &Sight<'_>, near: &[u32]) {
         self.pending.clear();
-        self.due = 0;
+        (self.due, self.is_left_out) = (0, false);
         self.known.clear();
-        self.known.reserve(sight.near.len());
+        self.known.reserve(near.len());
         let mut known = &view.known[..];
-        for index in sight.near {
+        for index in near {
             let log = sight.changes.at(*index);
             while let [gone, rest @ ..] = known
                 && gone.id < log.id()
@@ -429,15 +447,16 @@ impl Written {
             format::leave(self.encoding, &mut self.lists.leave, gone.id.0);
         } else {
             self.known.push(*gone);
+            self.is_left_out = true;
         }
     }
 
     /// Keeps of what is due so many bytes. What does not fit stays due, and who may not enter yet is not known.
     fn choose(&mut self, sight: &Sight<'_>, left: usize) {
-        self.is_left_out = self.due > left;
-        if !self.is_left_out {
+        if self.due <= left {
             return;
         }
+        self.is_left_out = true;
         let tick = sight.world.tick();
         let (opponent, known) = (sight.opponent(), &self.known);
         self.pending.sort_by_cached_key(|pending| {

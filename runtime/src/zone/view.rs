@@ -28,6 +28,8 @@ pub struct View {
     pub own: Option<v1::Own>,
     /// Nothing it knows is good any more.
     pub needs_snapshot: bool,
+    /// Tick of the last frame after which nothing was left to be told of the zone as it was then.
+    pub settled: Option<u64>,
     budget: Budget,
     flight: Flight,
 }
@@ -36,7 +38,7 @@ impl View {
     /// Of a client that knows nothing but its last acknowledged movement.
     pub fn new(ack: u32) -> Self {
         let (budget, flight) = (Budget::default(), Flight::default());
-        Self { known: Vec::new(), ack, own: None, needs_snapshot: true, budget, flight }
+        Self { known: Vec::new(), ack, own: None, needs_snapshot: true, settled: None, budget, flight }
     }
 
     /// It enters anew: nothing it knows is good any more.
@@ -44,6 +46,7 @@ impl View {
         self.known.clear();
         self.own = None;
         self.needs_snapshot = true;
+        self.settled = None;
     }
 
     /// It has another socket: nothing it knows is good any more, and nothing is on its way to it.

@@ -348,6 +348,49 @@ fn whom_one_fights_is_told_of_before_those_who_stand_nearer() {
     assert!((2..FOE).all(|id| !moved(&player, id)), "there was room for one");
 }
 
+#[test]
+fn where_nothing_happens_nobody_is_looked_at_and_nothing_is_missed() {
+    let mut dice = Rng(11);
+    let mut world = World::new(def_id("zone/downtown"), Arc::clone(&CONTENT), 7, 0, 50);
+    let enter = |id: i64| {
+        let at = Some(Position { x_mm: 200_000 + id as i32 * 1_000, y_mm: 100_000 });
+        Input::Enter(Box::new(CharacterState { at, ..hunter(id, &mut Rng(1)) }))
+    };
+    let mut inputs = vec![enter(1), enter(2)];
+    let mut replication = Replication::default();
+    let mut player = Player::new(1);
+    let (mut looked, mut rested) = (0, 0);
+    for tick in 1..=600 {
+        let (character, request) = (CharacterId(2), RequestId(0));
+        if tick > 1 && dice.below(8) == 0 {
+            let x_mm = 202_000 + dice.below(5) as i32 * 100;
+            let command = Command::Move { seq: tick, to: Position { x_mm, y_mm: 100_000 } };
+            inputs.push(Input::Command { character, request, command });
+        }
+        if tick > 1 && dice.below(30) == 0 {
+            let character = CharacterId(3);
+            let is_there = world.character(character).is_some();
+            inputs.push(if is_there { Input::Leave { character } } else { enter(3) });
+        }
+        world.step(&mut inputs, &mut NativeRules, &mut Output::default());
+        replication.begin(&world, std::iter::empty(), [player.client.encoding].into_iter());
+        // Not every tick may be told.
+        if dice.below(4) == 0 {
+            continue;
+        }
+        let me = world.character(CharacterId(1)).expect("it came first");
+        let entity = world.entity(me.entity).expect("it is there");
+        let frame = replication.frame(&mut player.view, player.client.encoding, entity, me.last_seq, &world);
+        frame.into_iter().for_each(|frame| player.hear(frame));
+        player.is_up_to_date(&world, CharacterId(1));
+        match player.view.settled == Some(world.tick()) {
+            true => looked += 1,
+            false => rested += 1,
+        }
+    }
+    assert!(looked > 50 && rested > 150, "looked {looked} times, rested {rested}");
+}
+
 /// What hunters do in a tick: who is not there comes in now and then, the others play.
 fn asked(world: &World, players: &mut BTreeMap<i64, Player>, tick: u32, dice: &mut Rng) -> Vec<Input> {
     let mut inputs = Vec::new();
