@@ -26,16 +26,28 @@ impl World {
             Input::Command { character, request, command } => {
                 let result = self.carry_out(character, request, command, out);
                 let Some(result) = result.transpose() else { return };
-                let mut reply = Reply::new(character, request, result);
-                if reply.result == Err(Rejection::Dead) {
-                    reply.again_ticks = self.ticks_until_life(character);
-                }
-                out.replies.push(reply);
+                self.answer(character, request, result, out);
             }
         }
     }
 
-    /// The next command is looked at before the step in which its character returns.
+    /// Answers a command, and says when the same may be accepted if it came to a full tick or from somebody dead.
+    pub(crate) fn answer(
+        &self,
+        character: CharacterId,
+        request: RequestId,
+        result: Result<Accepted, Rejection>,
+        out: &mut Output,
+    ) {
+        let again_ticks = match result {
+            Err(Rejection::Dead) => self.ticks_until_life(character),
+            Err(Rejection::ShopBusy | Rejection::CraftBusy) => Some(1),
+            _ => None,
+        };
+        out.replies.push(Reply { again_ticks, ..Reply::new(character, request, result) });
+    }
+
+    /// Commands are looked at before the characters whose time has come return.
     fn ticks_until_life(&self, id: CharacterId) -> Option<u32> {
         let at = self.characters.get(&id)?.respawn_at?;
         u32::try_from(at.saturating_sub(self.tick) + 1).ok()

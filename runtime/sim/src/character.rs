@@ -265,6 +265,7 @@ impl World {
             entity.changes.add(Changes::PLACE);
             entity.changes.add(Changes::HEALTH);
             entity.changes.add(Changes::RESOURCES);
+            // The first says that it is not the client's fault that it is elsewhere.
             Self::notify(out, *id, Notice::Respawned);
             Self::notify(out, *id, Notice::Corrected { seq: character.last_seq, at: entrance });
             returned.push(*id);

@@ -107,7 +107,7 @@ impl World {
         let asked = crafts.iter().zip(&attempts);
         for ((craft, attempt), (fee, outcome)) in asked.zip(fees.iter().zip(&outcomes)) {
             let result = self.craft(craft, attempt, (fee, outcome), out);
-            out.replies.push(Reply::new(craft.character, craft.request, result));
+            self.answer(craft.character, craft.request, result, out);
         }
         crafts.clear();
         self.scratch.crafts = crafts;

@@ -40,14 +40,13 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// What is refused only because this tick is full may be accepted in the next.
+    /// Of something that is not a matter of time.
     pub(crate) fn new(
         character: CharacterId,
         request: RequestId,
         result: Result<Accepted, Rejection>,
     ) -> Self {
-        let is_full = matches!(result, Err(Rejection::ShopBusy | Rejection::CraftBusy));
-        Self { character, request, result, again_ticks: is_full.then_some(1) }
+        Self { character, request, result, again_ticks: None }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::ids::{CharacterId, DefId, EntityId, RequestId};
 use crate::input::CharacterState;
 use crate::inventory::{Cause, room};
 use crate::limits::{self, PRICE_MAX, PRICES_PER_TICK, TRADE_COUNT_MAX};
-use crate::output::{Accepted, Output, Price, PriceList, Reason, Rejection, Reply};
+use crate::output::{Accepted, Output, Price, PriceList, Reason, Rejection};
 use crate::rng::{Purpose, fork};
 use crate::rules::{Answer, Deal, Origin, Quote, Rules, Side};
 use crate::world::World;
@@ -121,7 +121,7 @@ impl World {
         let mut start = 0;
         for (trade, end) in trades.drain(..).zip(ends) {
             let result = self.trade(&trade, &deals[start..end], &quotes[start..end], out);
-            out.replies.push(Reply::new(trade.character, trade.request, result));
+            self.answer(trade.character, trade.request, result, out);
             start = end;
         }
         self.scratch.trades = trades;

@@ -75,7 +75,7 @@ pub(super) struct Member {
     pub view: View,
     /// What was acknowledged in another zone.
     pub ack_base: u32,
-    /// Tick in which it was put where it did not walk to: from another zone, or back to life.
+    /// Tick in which it was put where it did not walk to: from another zone, back from a full one, or back to life.
     placed: Option<u64>,
     /// The socket that it was last sent something over.
     link: u32,

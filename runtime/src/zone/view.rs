@@ -28,7 +28,7 @@ pub struct View {
     pub own: Option<v1::Own>,
     /// Nothing it knows is good any more.
     pub needs_snapshot: bool,
-    /// Tick of the last frame after which nothing was left to be told of the zone as it was then.
+    /// Tick of the last look at the zone, if nothing was left to be told after it.
     pub settled: Option<u64>,
     budget: Budget,
     flight: Flight,
